@@ -1,0 +1,1 @@
+"""Hopper, pair, ticker, candle, bar, trade, position: values and their arithmetic. No I/O, no clock."""

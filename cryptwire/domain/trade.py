@@ -1,0 +1,50 @@
+"""A trade, which is one fill."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import NewType
+
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.ticker import Pair
+
+TradeId = NewType("TradeId", str)
+
+
+class Side(IntEnum):
+    """Of a trade, as seen by the hopper."""
+
+    BUY = 1
+    SELL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One fill; immutable; known by ``id`` within its hopper.
+
+    ``quantity`` in units of the pair's base, ``rate`` and ``total`` in its quote, ``total`` without the ``fee``, which
+    is paid in ``fee_currency``. Of a sell: ``buy_id`` tells what it closes and ``result`` the profit in percent as
+    Cryptohopper says; both may be unknown.
+    """
+
+    hopper: HopperId
+    id: TradeId
+    pair: Pair
+    side: Side
+    quantity: Decimal
+    rate: Decimal
+    total: Decimal
+    fee: Decimal
+    fee_currency: Asset
+    at: datetime
+    buy_id: str | None = None
+    trigger: str | None = None
+    result: Decimal | None = None
+
+    def changes(self) -> dict[Asset, Decimal]:
+        """What it adds to the balance of each asset, fee included."""
+        sign = 1 if self.side is Side.BUY else -1
+        change = {self.pair.base: sign * self.quantity, self.pair.quote: -sign * self.total}
+        change[self.fee_currency] = change.get(self.fee_currency, Decimal(0)) - self.fee
+        return change

@@ -1,0 +1,57 @@
+"""The only door to the log: one line an event, ``key=value`` after the message, secrets cut out."""
+
+import logging
+import re
+import sys
+from typing import Any
+
+_SECRET = re.compile(
+    r"(?i)((?:access[-_]?token|refresh[-_]?token|client[-_]?secret|password|api[-_]?secret|api[-_]?key|authorization|cookie)"
+    r"[\"']?\s*[=:]\s*[\"']?)([^\s\"',&;}]+)"
+)
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@/\s]+)(@)")
+
+
+def redacted(text: str) -> str:
+    """``text`` without the values of what is named like a secret, and without passwords in addresses."""
+    return _URL_PASSWORD.sub(r"\1***\3", _SECRET.sub(r"\1***", text))
+
+
+class _Lines(logging.Formatter):
+    def __init__(self, service: str) -> None:
+        super().__init__(f"%(asctime)s.%(msecs)03dZ {service} %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = __import__("time").gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+def setup(service: str, level: str = "INFO") -> None:
+    """Send the log of this process to standard error; the libraries' own chatter only from warnings up."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel("WARNING")
+    for ours in ("cryptwire", "api", "gateway", "webhook", "streamer", "tracker", "candles", "replay", "devstack"):
+        logging.getLogger(ours).setLevel(level)
+
+
+class Log:
+    """A logger whose events carry fields."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def info(self, event: str, **fields: Any) -> None:
+        self._logger.info("%s", _line(event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self._logger.warning("%s", _line(event, fields))
+
+    def error(self, event: str, *, exception: BaseException | None = None, **fields: Any) -> None:
+        self._logger.error("%s", _line(event, fields), exc_info=exception)
+
+
+def _line(event: str, fields: dict[str, Any]) -> str:
+    return " ".join([event, *(f"{key}={value!s}" for key, value in fields.items())])

@@ -1,0 +1,102 @@
+"""Every NATS subject. Tokens are lower case; what NATS would read as its own is escaped.
+
+A ``World`` puts a prefix before them: a replay lives under ``replay.<run>.`` and no live service sees it.
+"""
+
+from dataclasses import dataclass
+
+from cryptwire.domain.hopper import Exchange, HopperId
+from cryptwire.domain.ticker import Pair
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def _token(name: str) -> str:
+    """``name`` as one token: lower case, every other character as ``=XX`` of its UTF-8 bytes; never empty."""
+    if not name:
+        return "="
+    return "".join(
+        char if char in _PLAIN else "".join(f"={byte:02X}" for byte in char.encode()) for char in name.lower()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Subjects of the live system (no prefix) or of one replay (``replay.<run>.``)."""
+
+    prefix: str = ""
+
+    def ticker(self, pair: Pair) -> str:
+        """``ticker.binance.usdt.btc``; order holds within a pair, not across pairs."""
+        return f"{self.prefix}ticker.{_token(pair.exchange)}.{_token(pair.quote)}.{_token(pair.base)}"
+
+    @property
+    def all_tickers(self) -> str:
+        return f"{self.prefix}ticker.>"
+
+    def feed(self, exchange: Exchange) -> str:
+        return f"{self.prefix}feed.{_token(exchange)}"
+
+    @property
+    def all_feeds(self) -> str:
+        return f"{self.prefix}feed.*"
+
+    def trade(self, exchange: Exchange, hopper: HopperId) -> str:
+        return f"{self.prefix}trade.{_token(exchange)}.{_token(hopper)}"
+
+    @property
+    def all_trades(self) -> str:
+        return f"{self.prefix}trade.>"
+
+    def live(self, hopper: HopperId) -> str:
+        return f"{self.prefix}portfolio.{_token(hopper)}.live"
+
+    @property
+    def all_live(self) -> str:
+        return f"{self.prefix}portfolio.*.live"
+
+    def closed(self, hopper: HopperId) -> str:
+        return f"{self.prefix}portfolio.{_token(hopper)}.closed"
+
+    @property
+    def all_closed(self) -> str:
+        return f"{self.prefix}portfolio.*.closed"
+
+    def candles(self, pair: Pair) -> str:
+        """Request-reply with the streamer: an exchange's candles."""
+        return f"{self.prefix}candles.{_token(pair.exchange)}.{_token(pair.quote)}.{_token(pair.base)}"
+
+    def all_candles(self, exchange: Exchange) -> str:
+        return f"{self.prefix}candles.{_token(exchange)}.>"
+
+
+LIVE = World()
+
+
+def replay_world(run: str) -> World:
+    """The subjects of one replay."""
+    return World(f"replay.{_token(run)}.")
+
+
+_MAY: dict[str, tuple[list[str], list[str]]] = {
+    # service: (publishes, subscribes to)
+    "streamer": (["ticker.>", "feed.*"], ["candles.>"]),
+    "tracker": (["portfolio.*.live", "portfolio.*.closed"], ["ticker.>", "feed.*", "trade.>"]),
+    "webhook": (["trade.>"], []),
+    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "trade.>"]),
+    "api": ([], ["portfolio.*.live"]),
+    "replay": (["replay.>", "candles.>"], ["replay.>", "portfolio.*.live"]),
+}
+
+
+def permissions(service: str) -> tuple[list[str], list[str]]:
+    """What a service's NATS user may publish and subscribe to, its own inbox included.
+
+    Whoever answers requests may publish to the asker's inbox once (NATS: ``allow_responses``).
+    """
+    publishes, subscribes = _MAY[service]
+    return publishes, [*subscribes, f"_INBOX_{service}.>"]
+
+
+SERVICES = tuple(_MAY)
+"""The services with a NATS user of their own."""

@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis: the connections, and one module for each table or key."""

@@ -1,0 +1,134 @@
+"""Connections to PostgreSQL."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import asyncpg
+
+from cryptwire.errors import Corrupt, Invalid, Unavailable
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.pool.PoolConnectionProxy
+
+SERVICES = ("api", "controller", "datafeed", "gateway", "processor", "tracker", "webhook", "writer")
+"""Those with a role of their own in the database."""
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what leaving a transaction raises when PostgreSQL died inside COPY
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turn asyncpg's errors into ours: Unavailable (again later), Invalid (these values), Corrupt (the rest)."""
+    try:
+        yield
+    except _AWAY as error:
+        raise Unavailable(f"the database is away ({type(error).__name__})") from error
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise Invalid(f"the database refuses these values: {error}") from error
+    except asyncpg.PostgresError as error:
+        raise Corrupt(f"the database answers {error.sqlstate}: {error}") from error
+
+
+class Database:
+    """A pool of connections. Every method raises Unavailable while the server is away, and works when it is back."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection within a transaction, which is committed unless an error leaves the block."""
+        with our_errors():
+            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+                yield connection
+
+    async def fetch(self, query: str, *values: Any) -> list[asyncpg.Record]:
+        """All rows."""
+        with our_errors():
+            return await self._pool.fetch(query, *values)
+
+    async def row(self, query: str, *values: Any) -> asyncpg.Record | None:
+        """The first row, if there is one."""
+        with our_errors():
+            return await self._pool.fetchrow(query, *values)
+
+    async def value(self, query: str, *values: Any) -> Any:
+        """The first column of the first row, if there is one."""
+        with our_errors():
+            return await self._pool.fetchval(query, *values)
+
+    async def execute(self, query: str, *values: Any) -> str:
+        """The status line of one statement."""
+        with our_errors():
+            return await self._pool.execute(query, *values)
+
+
+@asynccontextmanager
+async def connect(url: str, service: str, connections: int = 4) -> AsyncIterator[Database]:
+    """A database with at most ``connections`` connections, which are made when needed: the server may come later."""
+    pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=connections,
+        command_timeout=60,
+        timeout=5,
+        server_settings={"timezone": "UTC", "application_name": f"cryptwire-{service}"},
+    )
+    with our_errors():
+        await pool
+    try:
+        yield Database(pool)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), 3)
+        except (TimeoutError, *_AWAY):
+            pool.terminate()
+
+
+def role(service: str) -> str:
+    """The role of a service in the database."""
+    return f"cryptwire_{service}"
+
+
+def role_password(owner_url: str, service: str) -> str:
+    """A role's password, derived from the owner's: nothing more to hand around, and no role can tell another's."""
+    owner = unquote(urlsplit(owner_url).password or "")
+    return hmac.new(owner.encode(), role(service).encode(), hashlib.sha256).hexdigest()
+
+
+def url_of(service: str, owner_url: str) -> str:
+    """The owner's address, with the role of ``service`` instead of the owner."""
+    parts = urlsplit(owner_url)
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{role(service)}:{role_password(owner_url, service)}@{host}"
+    return urlunsplit(parts._replace(netloc=netloc))
+
+
+def with_database(url: str, name: str) -> str:
+    """The address of another database of the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(name)}"))

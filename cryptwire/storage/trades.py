@@ -1,0 +1,89 @@
+"""Table ``trades``: the only module that knows its columns."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from cryptwire.domain.hopper import Asset, Exchange, HopperId
+from cryptwire.domain.ticker import Pair
+from cryptwire.domain.trade import Side, Trade, TradeId
+from cryptwire.storage.database import Database
+
+_COLUMNS = (
+    "hopper_id, trade_id, exchange, base, quote, side, quantity, rate, total, fee, fee_currency, at, buy_id, trigger,"
+    " result"
+)
+
+_ADD = f"""
+    INSERT INTO trades ({_COLUMNS})
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::numeric[],
+                         $8::numeric[], $9::numeric[], $10::numeric[], $11::text[], $12::timestamptz[], $13::text[],
+                         $14::text[], $15::numeric[])
+    ON CONFLICT DO NOTHING
+    RETURNING trade_id
+"""  # noqa: S608 - columns of ours
+
+_WITHIN = f"SELECT {_COLUMNS} FROM trades WHERE hopper_id = $1 AND at >= $2 AND at < $3 ORDER BY at, trade_id"  # noqa: S608
+_LAST_AT = "SELECT max(at) FROM trades WHERE hopper_id = $1"
+
+
+class Trades:
+    """Fills of every hopper. They come only from the trade list; a trade that is there already stays as it is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, trades: Sequence[Trade]) -> list[Trade]:
+        """Store what is not there yet; gives just these, in the order of ``trades`` (all of one hopper)."""
+        if not trades:
+            return []
+        rows = [
+            (
+                t.hopper,
+                t.id,
+                t.pair.exchange,
+                t.pair.base,
+                t.pair.quote,
+                int(t.side),
+                t.quantity,
+                t.rate,
+                t.total,
+                t.fee,
+                t.fee_currency,
+                t.at,
+                t.buy_id,
+                t.trigger,
+                t.result,
+            )
+            for t in trades
+        ]
+        added = {row["trade_id"] for row in await self._database.fetch(_ADD, *map(list, zip(*rows, strict=True)))}
+        return [trade for trade in trades if trade.id in added]
+
+    async def within(self, hopper: HopperId, since: datetime, until: datetime) -> list[Trade]:
+        """Trades in ``[since, until)``, oldest first."""
+        return [_trade(row) for row in await self._database.fetch(_WITHIN, hopper, since, until)]
+
+    async def last_at(self, hopper: HopperId) -> datetime | None:
+        """When the newest stored trade was made."""
+        last: datetime | None = await self._database.value(_LAST_AT, hopper)
+        return last
+
+
+def _trade(row: asyncpg.Record) -> Trade:
+    return Trade(
+        HopperId(row["hopper_id"]),
+        TradeId(row["trade_id"]),
+        Pair(Exchange(row["exchange"]), Asset(row["base"]), Asset(row["quote"])),
+        Side(row["side"]),
+        row["quantity"],
+        row["rate"],
+        row["total"],
+        row["fee"],
+        Asset(row["fee_currency"]),
+        row["at"],
+        row["buy_id"],
+        row["trigger"],
+        row["result"],
+    )

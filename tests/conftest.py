@@ -1,0 +1,75 @@
+"""What every kind of test may ask for: real servers, and a database of its own in them."""
+
+import itertools
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from cryptwire.config import environment
+from cryptwire.storage import redis
+from cryptwire.storage.database import with_database
+from cryptwire.storage.migrate import migrate
+from devstack import servers as embedded
+from devstack.servers import Servers
+
+ROOT = Path(__file__).parent.parent
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Iterator[Path]:
+    """A folder for server data, below the checkout: what another user must reach cannot lie in a private one."""
+    folder = ROOT / ".cryptwire" / "tests" / secrets.token_hex(4)
+    yield folder
+    embedded.remove(folder)
+
+
+@pytest.fixture(scope="session")
+async def servers(data_folder: Path) -> AsyncIterator[Servers]:
+    """PostgreSQL, Redis and NATS for this run, on free ports."""
+    async with embedded.running(data_folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_url(servers: Servers) -> str:
+    """The owner's address of a PostgreSQL server: ``CRYPTWIRE_DATABASE_URL``, else the embedded one."""
+    return environment().get("CRYPTWIRE_DATABASE_URL") or servers.postgres.url
+
+
+@pytest.fixture
+async def empty_database_url(server_url: str) -> AsyncIterator[str]:
+    """The owner's address of a new, empty database."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    connection = await asyncpg.connect(with_database(server_url, "postgres"))
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+        yield with_database(server_url, name)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database_url(empty_database_url: str) -> str:
+    """The owner's address of a new database with the whole schema."""
+    await migrate(empty_database_url)
+    return empty_database_url
+
+
+@pytest.fixture
+async def redis_url(servers: Servers) -> str:
+    """An address of Redis, emptied before the test."""
+    async with redis.connect(servers.redis.url) as client:
+        await client.flushdb()
+    return servers.redis.url
+
+
+@pytest.fixture
+def nats_url(servers: Servers) -> str:
+    """An address of NATS whose user may do everything."""
+    return servers.nats.admin_url
