@@ -1,0 +1,1 @@
+"""Users, their hoppers, and how those trade."""

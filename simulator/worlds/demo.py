@@ -1,0 +1,99 @@
+"""The demo world: three users, eight hoppers on two exchanges."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+Style = Literal["dips", "cross", "average"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with an account at the simulated Cryptohopper."""
+
+    id: str
+    name: str
+    password: str
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hopper:
+    """One bot: what it trades, how, and the quirks of its answers.
+
+    ``styles`` see strategies.py. Fractions are of a position's price (0.03 is 3 %) for decisions 300 s apart.
+    ``snapshot_seconds`` is what its plan grants. ``lag_seconds`` is how long after the others it decides.
+    """
+
+    id: str
+    user: str
+    name: str
+    exchange: str
+    base: str
+    coins: tuple[str, ...]
+    style: Style
+    start: Decimal
+    share: Decimal  # of its funds that one buy takes
+    most_positions: int
+    take_profit: float
+    stop_loss: float
+    arm: float  # profit at which the trailing stop is armed
+    trail: float  # fall from the peak that sells, once armed
+    patience: int  # decisions after which a position is closed
+    sells_half: bool = False  # half at the first target, the rest by trailing stop
+    snapshot_seconds: int = 60
+    lag_seconds: int = 0
+    paper: bool = False
+    tells_hopper: bool = True  # whether webhook messages hold hopper_id
+    reserved: tuple[tuple[str, Decimal], ...] = field(default=())
+
+
+USERS = (
+    User("5001", "alice", "alice-demo", "Alice Ahlberg"),
+    User("5002", "bob", "bob-demo", "Bob Brandt"),
+    User("5003", "carol", "carol-demo", "Carol Castell"),
+)
+
+HOPPERS = (
+    Hopper(
+        "1042001", "5001", "Blue Chips", "binance", "USDT", ("BTC", "ETH", "BNB", "SOL", "XRP", "LINK"), "dips",
+        start=Decimal("12000"), share=Decimal("0.12"), most_positions=7, take_profit=0.022, stop_loss=0.05,
+        arm=0.014, trail=0.006, patience=700, sells_half=True, reserved=(("BNB", Decimal("1.5")),),
+    ),
+    Hopper(
+        "1042002", "5001", "Bitcoin Stacker", "binance", "BTC", ("ETH", "BNB", "SOL", "LTC"), "cross",
+        start=Decimal("0.5"), share=Decimal("0.15"), most_positions=5, take_profit=0.02, stop_loss=0.03,
+        arm=0.012, trail=0.006, patience=400, lag_seconds=15,
+    ),
+    Hopper(
+        "1042003", "5001", "KuCoin Swing", "kucoin", "USDT", ("BTC", "ETH", "KCS", "SOL", "ADA", "DOT"), "cross",
+        start=Decimal("6000"), share=Decimal("0.1"), most_positions=6, take_profit=0.03, stop_loss=0.04,
+        arm=0.02, trail=0.008, patience=500, sells_half=True, lag_seconds=30,
+    ),
+    Hopper(
+        "1042004", "5001", "Euro Savings", "binance", "EUR", ("BTC", "ETH", "SOL", "XRP"), "average",
+        start=Decimal("8000"), share=Decimal("0.05"), most_positions=15, take_profit=0.025, stop_loss=0.12,
+        arm=0.02, trail=0.007, patience=1400, paper=True, lag_seconds=45,
+    ),
+    Hopper(
+        "1042005", "5002", "Trailing Bob", "binance", "USDT", ("BTC", "ETH", "SOL", "DOGE", "ADA", "LTC"), "dips",
+        start=Decimal("4000"), share=Decimal("0.15"), most_positions=6, take_profit=0.06, stop_loss=0.045,
+        arm=0.012, trail=0.005, patience=600,
+    ),
+    Hopper(
+        "1042006", "5002", "Slow and Steady", "kucoin", "USDT", ("BTC", "ETH", "XRP", "LINK", "LTC"), "average",
+        start=Decimal("9500"), share=Decimal("0.06"), most_positions=12, take_profit=0.02, stop_loss=0.1,
+        arm=0.03, trail=0.01, patience=1200, sells_half=True, snapshot_seconds=120, tells_hopper=False,
+        lag_seconds=15,
+    ),
+    Hopper(
+        "1042007", "5003", "Satoshi's Garden", "kucoin", "BTC", ("ETH", "KCS", "SOL", "LTC"), "dips",
+        start=Decimal("0.25"), share=Decimal("0.18"), most_positions=5, take_profit=0.018, stop_loss=0.035,
+        arm=0.011, trail=0.005, patience=500, lag_seconds=30, reserved=(("KCS", Decimal("40")),),
+    ),
+    Hopper(
+        "1042008", "5003", "Alt Season", "binance", "USDT", ("SOL", "XRP", "ADA", "DOGE", "LINK", "DOT"), "cross",
+        start=Decimal("15000"), share=Decimal("0.08"), most_positions=9, take_profit=0.04, stop_loss=0.035,
+        arm=0.025, trail=0.01, patience=500, sells_half=True, lag_seconds=45,
+    ),
+)  # fmt: skip
