@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -77,7 +79,11 @@ class Simulator:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._kept.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._kept.close()
 
     async def _live(self) -> None:
         while True:
@@ -89,6 +95,8 @@ class Simulator:
 
 def main(settings: Settings) -> None:
     """Serve on 127.0.0.1 until SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)  # before the server listens to them, and once more when it is done
     simulator = Simulator(settings, SystemClock())
     config = uvicorn.Config(
         simulator.app,
@@ -100,6 +108,10 @@ def main(settings: Settings) -> None:
         server_header=False,
     )
     uvicorn.Server(config).run()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 async def _healthy(_: Request) -> Response:

@@ -97,7 +97,7 @@ async def config(call: Call) -> Response:
             "min_buy_amount_force": "0",
             "max_amount_allocated": "",
             "max_open_positions": str(hopper.most_positions),
-            "max_open_positions_per_coin": "3",
+            "max_open_positions_per_coin": str(hopper.most_per_coin),
             "num_targets_per_buy": 1,
             "stop_buying": _flag(not trader.buys),
             "stop_selling": _flag(not trader.sells),

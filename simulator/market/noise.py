@@ -1,6 +1,7 @@
 """Hashed noise: the same number for the same key and place, wherever it is asked for."""
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ _DIP_SLOT = 1920  # nodes: one chance in eight hours
 _DIP_FALL, _DIP_RISE = 80, 480  # nodes: twenty minutes down, two hours up
 
 
+@lru_cache(maxsize=100_000)
 def key(*parts: str | int) -> int:
     """A 64-bit key for what the parts name."""
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:8], "big")
@@ -46,6 +48,33 @@ def waves(of: int, nodes: Ints, periods: tuple[int, ...]) -> Floats:
         eased = part * part * (3.0 - 2.0 * part)
         total += (before + (after - before) * eased - 0.5) * (2.0 * np.sqrt(period / 5760.0))
     return total
+
+
+def waves_in_a_row(of: int, first: int, count: int, periods: tuple[int, ...]) -> Floats:
+    """``waves`` at ``count`` nodes in a row, to the last bit and many times faster."""
+    total = np.zeros(count)
+    for period in periods:
+        octave = key(of, period)
+        shifted = first + octave % period
+        cell, skipped = divmod(shifted, period)
+        cells = (shifted + count - 1) // period - cell + 1
+        values = uniform(octave, np.arange(cell, cell + cells + 1, dtype=np.int64))
+        before, rise = values[:-1], values[1:] - values[:-1]
+        if cells > 2:
+            eased = _eased(period, 0, period)
+            row = (before[:, None] + rise[:, None] * eased).ravel()[skipped : skipped + count]
+        else:
+            here = min(count, period - skipped)
+            row = before[0] + rise[0] * _eased(period, skipped, here)
+            if here < count:
+                row = np.concatenate((row, before[1] + rise[1] * _eased(period, 0, count - here)))
+        total += (row - 0.5) * (2.0 * np.sqrt(period / 5760.0))
+    return total
+
+
+def _eased(period: int, first: int, count: int) -> Floats:
+    part = np.arange(first, first + count, dtype=np.int64) / period
+    return part * part * (3.0 - 2.0 * part)
 
 
 def dips(of: int, nodes: Ints) -> Floats:

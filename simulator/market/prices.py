@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from simulator.market.listing import COINS, EXCHANGES, MARKET_VOLATILITY, NUMERAIRE, Listed
-from simulator.market.noise import Floats, Ints, dips, growth, key, waves
+from simulator.market.listing import COINS, EXCHANGES, MARKET_VOLATILITY, NUMERAIRE, Character, Listed
+from simulator.market.noise import Floats, Ints, dips, growth, key, waves, waves_in_a_row
 
 NODE = 15_000  # milliseconds
 _CHUNK = 5_760  # nodes: one day
@@ -25,14 +25,14 @@ class _Moves:
         self._own = lru_cache(maxsize=1024)(self._own_chunk)
 
     def chunk(self, coin: str, number: int) -> Floats:
+        """Moves of a coin over one day of nodes, kept for a while."""
         return self._own(coin, number)
 
     def at(self, coin: str, nodes: Ints, whole: Floats | None = None) -> Floats:
         character = COINS[coin]
         own = key(self._seed, coin)
-        moves = character.beta * (self.whole(nodes) if whole is None else whole)
-        moves += character.volatility * (waves(own, nodes, _PERIODS) + 1.2 * dips(own, nodes))
-        return moves
+        whole = self.whole(nodes) if whole is None else whole
+        return _joined(character, whole, waves(own, nodes, _PERIODS), dips(own, nodes))
 
     def whole(self, nodes: Ints) -> Floats:
         """Moves of the market as a whole."""
@@ -40,10 +40,14 @@ class _Moves:
         return MARKET_VOLATILITY * (waves(of, nodes, _PERIODS) + dips(of, nodes))
 
     def _whole_chunk(self, number: int) -> Floats:
-        return self.whole(_nodes_of(number))
+        of = key(self._seed, "market")
+        nodes = _nodes_of(number)
+        return MARKET_VOLATILITY * (waves_in_a_row(of, int(nodes[0]), _CHUNK, _PERIODS) + dips(of, nodes))
 
     def _own_chunk(self, coin: str, number: int) -> Floats:
-        return self.at(coin, _nodes_of(number), self._whole(number))
+        own, nodes = key(self._seed, coin), _nodes_of(number)
+        row = waves_in_a_row(own, int(nodes[0]), _CHUNK, _PERIODS)
+        return _joined(COINS[coin], self._whole(number), row, dips(own, nodes))
 
 
 class Coin:
@@ -74,16 +78,16 @@ class Coin:
         """Prices at any nodes, not kept. ``whole`` may hold the market's moves at these nodes."""
         if self.name == NUMERAIRE:
             return np.ones(len(nodes))
-        return self._priced(self._moves.at(self.name, nodes, whole), nodes)
+        return self._priced(self._moves.at(self.name, nodes, whole), waves(self._peculiar, nodes, _SHORT))
 
     def _compute(self, number: int) -> Floats:
         if self.name == NUMERAIRE:
             return np.ones(_CHUNK)
-        return self._priced(self._moves.chunk(self.name, number), _nodes_of(number))
+        row = waves_in_a_row(self._peculiar, number * _CHUNK, _CHUNK, _SHORT)
+        return self._priced(self._moves.chunk(self.name, number), row)
 
-    def _priced(self, moves: Floats, nodes: Ints) -> Floats:
-        peculiar = 0.004 * waves(self._peculiar, nodes, _SHORT)
-        return COINS[self.name].price * growth(moves + peculiar)
+    def _priced(self, moves: Floats, peculiar: Floats) -> Floats:
+        return COINS[self.name].price * growth(moves + 0.004 * peculiar)
 
 
 class Pair:
@@ -126,13 +130,13 @@ class Pair:
         if not self.listed.is_quiet:
             return np.ones(count, dtype=np.int64)
         numbers = np.arange(first, first + count, dtype=np.int64)
-        return ((numbers - self.phase) % _QUIET == 0).astype(np.int64)
+        return np.asarray((numbers - self.phase) % _QUIET == 0, dtype=np.int64)
 
     def between(self, nodes: Ints, within: int) -> Ints:
         """Prices shown ``within`` milliseconds (below 15 s) after each of ``nodes``, which rise without large gaps."""
         if self.listed.is_quiet or not within:
             start = int(nodes[0])
-            return np.asarray(self.nodes(start, int(nodes[-1]) - start + 1)[nodes - start])
+            return self.nodes(start, int(nodes[-1]) - start + 1)[nodes - start]
         first, count = int(nodes[0]), int(nodes[-1] - nodes[0]) + 2
         base, quote = self.base.nodes(first, count), self.quote.nodes(first, count)
         here, part = nodes - first, within / NODE
@@ -192,6 +196,10 @@ class Market:
             )
             for listed in listing
         }
+
+
+def _joined(character: Character, whole: Floats, waves: Floats, dips: Floats) -> Floats:
+    return character.beta * whole + character.volatility * (waves + 1.2 * dips)
 
 
 def _nodes_of(chunk: int) -> Ints:

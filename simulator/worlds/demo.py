@@ -40,6 +40,8 @@ class Hopper:
     arm: float  # profit at which the trailing stop is armed
     trail: float  # fall from the peak that sells, once armed
     patience: int  # decisions after which a position is closed
+    most_per_coin: int = 2
+    dip: float = 0.018  # below its mean a coin must be for the style dips
     sells_half: bool = False  # half at the first target, the rest by trailing stop
     snapshot_seconds: int = 60
     lag_seconds: int = 0
@@ -73,7 +75,7 @@ HOPPERS = (
     Hopper(
         "1042004", "5001", "Euro Savings", "binance", "EUR", ("BTC", "ETH", "SOL", "XRP"), "average",
         start=Decimal("8000"), share=Decimal("0.05"), most_positions=15, take_profit=0.025, stop_loss=0.12,
-        arm=0.02, trail=0.007, patience=1400, paper=True, lag_seconds=45,
+        arm=0.02, trail=0.007, patience=1400, most_per_coin=6, paper=True, lag_seconds=45,
     ),
     Hopper(
         "1042005", "5002", "Trailing Bob", "binance", "USDT", ("BTC", "ETH", "SOL", "DOGE", "ADA", "LTC"), "dips",
@@ -83,17 +85,17 @@ HOPPERS = (
     Hopper(
         "1042006", "5002", "Slow and Steady", "kucoin", "USDT", ("BTC", "ETH", "XRP", "LINK", "LTC"), "average",
         start=Decimal("9500"), share=Decimal("0.06"), most_positions=12, take_profit=0.02, stop_loss=0.1,
-        arm=0.03, trail=0.01, patience=1200, sells_half=True, snapshot_seconds=120, tells_hopper=False,
+        arm=0.03, trail=0.01, patience=1200, most_per_coin=4, sells_half=True, snapshot_seconds=120, tells_hopper=False,
         lag_seconds=15,
     ),
     Hopper(
         "1042007", "5003", "Satoshi's Garden", "kucoin", "BTC", ("ETH", "KCS", "SOL", "LTC"), "dips",
         start=Decimal("0.25"), share=Decimal("0.18"), most_positions=5, take_profit=0.018, stop_loss=0.035,
-        arm=0.011, trail=0.005, patience=500, lag_seconds=30, reserved=(("KCS", Decimal("40")),),
+        arm=0.011, trail=0.005, patience=500, dip=0.011, lag_seconds=30, reserved=(("KCS", Decimal("40")),),
     ),
     Hopper(
         "1042008", "5003", "Alt Season", "binance", "USDT", ("SOL", "XRP", "ADA", "DOGE", "LINK", "DOT"), "cross",
-        start=Decimal("15000"), share=Decimal("0.08"), most_positions=9, take_profit=0.04, stop_loss=0.035,
-        arm=0.025, trail=0.01, patience=500, sells_half=True, lag_seconds=45,
+        start=Decimal("15000"), share=Decimal("0.08"), most_positions=9, take_profit=0.07, stop_loss=0.06,
+        arm=0.04, trail=0.018, patience=700, sells_half=True, lag_seconds=45,
     ),
 )  # fmt: skip

@@ -7,9 +7,9 @@ from simulator.market.noise import Ints, key
 from simulator.worlds.demo import Hopper
 
 LOOK_BACK = 96  # decisions before the first that signals need
-_FAST, _SLOW = 8, 36
-_DIP_MEAN = 48
-_AVERAGE_EVERY = 90  # decisions between two buys of one coin
+_FAST, _SLOW = 16, 72
+_DIP_MEAN = 60
+_AVERAGE_EVERY = 160  # decisions between two buys of one coin
 
 Signals = npt.NDArray[np.bool_]
 
@@ -26,7 +26,7 @@ def signals(hopper: Hopper, prices: Ints, first: int, scale: float) -> Signals:
     """
     if hopper.style == "dips":
         mean = _sums(prices, _DIP_MEAN)
-        is_low = prices * _DIP_MEAN < mean * (1.0 - 0.012 * scale)
+        is_low = prices * _DIP_MEAN < mean * (1.0 - hopper.dip * scale)
         turns = np.zeros(prices.shape, dtype=np.bool_)
         turns[1:] = prices[1:] > prices[:-1]
         found = is_low & turns

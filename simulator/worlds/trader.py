@@ -13,7 +13,7 @@ from simulator.worlds.strategies import LOOK_BACK, signals
 
 _BLOCK = 30_000  # decisions looked at at once
 _KEPT = 1_200_000  # milliseconds for which past states are kept: twice the slowest plan
-_PAUSE = 6  # decisions between two buys of one coin
+_PAUSE = 18  # decisions between two buys of one coin
 _SMALLEST = Decimal("0.25")  # of the usual spend, below which a hopper does not buy
 
 Kind = Literal["panic", "calm", "buying", "selling", "enabled", "deposit", "sell"]
@@ -150,8 +150,10 @@ class Trader:
             return
         at = number * self._decision + self._lag
         rate = price * self._rates[column]
-        is_repeated = any(position.column == column for position in book.positions)
-        trigger = "DCA" if is_repeated else "Strategy"
+        of_coin = sum(position.column == column for position in book.positions)
+        if of_coin >= hopper.most_per_coin:
+            return
+        trigger = "DCA" if of_coin else "Strategy"
         trade = book.buy(at, hopper.coins[column], spend, rate, trigger)
         if trade is None:
             return
