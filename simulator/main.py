@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator
 from types import FrameType
@@ -28,6 +29,8 @@ from simulator.market.prices import Market
 from simulator.settings import Settings
 from simulator.worlds.world import World
 
+_log = logging.getLogger(__name__)
+
 _HOUR = 3_600_000
 _DAY = 86_400_000
 _STEP = 0.25  # seconds at most between a decision's instant and its webhook
@@ -49,9 +52,9 @@ class Simulator:
         self.world.new_trades()  # what happened while nobody looked is in the trade list, no webhook tells it
         self._webhooks = Webhooks(settings)
         bars = Bars(settings.tick_milliseconds)
-        listed = market.exchanges
-        binance = Feed({name.replace("/", ""): pair for name, pair in listed["binance"].items()}, bars, clock)
-        kucoin = Feed({name.replace("/", "-"): pair for name, pair in listed["kucoin"].items()}, bars, clock)
+        listed, lifetime = market.exchanges, settings.socket_seconds
+        binance = Feed({name.replace("/", ""): pair for name, pair in listed["binance"].items()}, bars, clock, lifetime)
+        kucoin = Feed({name.replace("/", "-"): pair for name, pair in listed["kucoin"].items()}, bars, clock, lifetime)
         self._feeds = (binance, kucoin)
         faults = Faults()
         commands = Commands(self._kept, self.world, clock)
@@ -62,6 +65,8 @@ class Simulator:
                 *OAuth(settings, self._kept, self.world, clock).routes(),
                 *faults.routes(),
                 *commands.routes(),
+                binance.control("binance"),
+                kucoin.control("kucoin"),
                 Mount("/v1", routes=routes(access, commands)),
                 Mount("/binance", routes=Binance(binance).routes()),
                 Mount("/kucoin", routes=KuCoin(kucoin).routes()),
@@ -73,6 +78,8 @@ class Simulator:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(feed.run()) for feed in self._feeds]
         tasks += [asyncio.create_task(self._live()), asyncio.create_task(self._webhooks.run())]
+        for task in tasks:
+            task.add_done_callback(_end_with)
         try:
             yield
         finally:
@@ -104,10 +111,19 @@ def main(settings: Settings) -> None:
         port=settings.port,
         log_level="warning",
         timeout_graceful_shutdown=1,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=60.0,
         ws="websockets-sansio",
         server_header=False,
     )
     uvicorn.Server(config).run()
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """End the process when what should go on forever did not: silence would look like a calm market."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("the simulator stops", exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -15,7 +15,8 @@ class Settings:
 
     ``tick_seconds`` divides 15 s into whole milliseconds. ``decision_seconds`` divides an hour. History follows from
     ``seed`` and both of these, so a folder goes with one choice of them. ``snapshot_seconds`` 0 leaves it to each
-    hopper's plan; ``rate_limit`` 0 turns the limit off. Raises ValueError when a value cannot be used.
+    hopper's plan; ``rate_limit`` 0 turns the limit off. An exchange's socket lives ``socket_seconds``. Raises
+    ValueError when a value cannot be used.
     """
 
     port: int = 8090
@@ -25,6 +26,7 @@ class Settings:
     tick_seconds: float = 1.0
     decision_seconds: int = 300
     snapshot_seconds: int = 0
+    socket_seconds: float = 86_400.0
     client_id: str = "cryptwire-dev"
     client_secret: str = "cryptwire-dev-secret"  # noqa: S105  # shared with a client under test
     redirect_uris: tuple[str, ...] = ("http://127.0.0.1:8080/link/callback",)

@@ -1,4 +1,4 @@
-'''Binance and KuCoin as an unmodified ccxt 4.5.90 reads them.
+"""Binance and KuCoin as an unmodified ccxt 4.5.90 reads them.
 
 Each exchange has its prefix, ``/binance`` and ``/kucoin``. The settings below are plain JSON for ccxt's constructor
 (``ccxt.pro.binance(settings)``; it merges deeply): only the base address differs between machines, http for REST and ws
@@ -20,4 +20,4 @@ too; ``fetchCurrencies`` is off because Binance wants a key for it and KuCoin's 
     }
 
 ``fetch_status`` and everything that needs a key still lead to the real addresses, which is why nothing here asks them.
-'''
+"""

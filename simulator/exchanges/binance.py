@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from simulator.exchanges.feed import Changes, Feed, Reader
 from simulator.market.klines import MINUTE, Day, Kline, fixed, months
@@ -24,6 +25,7 @@ _SPANS = {
 }
 _MONTH = "1M"
 _MONTH_SPAN = 31 * 1440 * MINUTE
+_MESSAGES = 5  # a second and connection
 _ALL = "!miniTicker@arr"
 _STREAM = re.compile(r"([a-z0-9]+)@(miniTicker|ticker|bookTicker)")
 _SYMBOL = re.compile(r"[A-Z0-9\-_.]{1,20}")
@@ -173,26 +175,24 @@ class Binance:
         await self._serve(socket, [name for name in named if _is_stream(name)], is_combined=True)
 
     async def _serve(self, socket: WebSocket, named: list[str], is_combined: bool) -> None:
-        """Answer SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS, and push what changed, until the other side goes."""
+        """Answer SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS, and push what changed.
+
+        Who says more than five things within a second is cut off.
+        """
         await socket.accept()
         streams = dict.fromkeys(named)
         reader = Reader(lambda changes: self._frames(streams, changes, is_combined))
-        with self._feed.reading(reader):
-            sending = asyncio.create_task(_send(socket, reader))
-            try:
-                while True:
-                    message = await socket.receive()
-                    if message["type"] != "websocket.receive":
-                        break
-                    answer = _obey(
-                        message.get("text") or (message.get("bytes") or b"").decode(errors="replace"), streams
-                    )
-                    reader.frames.put_nowait(orjson.dumps(answer).decode())
-            except WebSocketDisconnect:
-                pass
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+        heard: deque[int] = deque(maxlen=_MESSAGES)
+
+        def hear(text: str) -> bool:
+            now = self._feed.now()
+            if len(heard) == _MESSAGES and now - heard[0] < 1000:
+                return False
+            heard.append(now)
+            reader.say(orjson.dumps(_obey(text, streams)).decode())
+            return True
+
+        await self._feed.serve(socket, reader, hear, patience=None)
 
     def _frames(self, streams: Mapping[str, None], changes: Changes, is_combined: bool) -> Iterable[str]:
         for stream in tuple(streams):
@@ -205,15 +205,6 @@ class Binance:
                     continue
                 data = _EVENTS[found[2]](symbol, self._pairs[symbol], changes[symbol])
             yield orjson.dumps({"stream": stream, "data": data} if is_combined else data).decode()
-
-
-async def _send(socket: WebSocket, reader: Reader) -> None:
-    while True:
-        frame = await reader.frames.get()
-        if frame is None:
-            await socket.close(1008, "too slow")
-            return
-        await socket.send_text(frame)
 
 
 def _obey(text: str, streams: dict[str, None]) -> object:

@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from simulator.exchanges.feed import Changes, Feed, Reader
 from simulator.market.klines import MINUTE, Day, Kline, fixed, months
@@ -151,25 +151,15 @@ class KuCoin:
             return
         topics: dict[str, None] = {}
         reader = Reader(lambda changes: self._frames(topics, changes))
-        reader.frames.put_nowait(_json({"id": connection, "type": "welcome"}))
-        with self._feed.reading(reader):
-            sending = asyncio.create_task(_send(socket, reader))
-            try:
-                while True:
-                    message = await asyncio.wait_for(socket.receive(), 4 * _PING_INTERVAL / 1000)
-                    if message["type"] != "websocket.receive":
-                        break
-                    text = message.get("text") or (message.get("bytes") or b"").decode(errors="replace")
-                    answer = self._obey(text, topics)
-                    if answer is not None:
-                        reader.frames.put_nowait(_json(answer))
-            except WebSocketDisconnect:
-                pass
-            except TimeoutError:
-                await socket.close(1000)
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+        reader.say(_json({"id": connection, "type": "welcome"}))
+
+        def hear(text: str) -> bool:
+            answer = self._obey(text, topics)
+            if answer is not None:
+                reader.say(_json(answer))
+            return True
+
+        await self._feed.serve(socket, reader, hear, patience=4 * _PING_INTERVAL / 1000)
 
     def _obey(self, text: str, topics: dict[str, None]) -> object:
         try:
@@ -205,15 +195,6 @@ class KuCoin:
                 else:
                     data, subject = _best(pair, day), symbol if name == "all" else "trade.ticker"
                 yield _json({"type": "message", "topic": topic, "subject": subject, "data": data})
-
-
-async def _send(socket: WebSocket, reader: Reader) -> None:
-    while True:
-        frame = await reader.frames.get()
-        if frame is None:
-            await socket.close(1008, "too slow")
-            return
-        await socket.send_text(frame)
 
 
 def _json(value: object) -> str:

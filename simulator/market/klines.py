@@ -97,9 +97,8 @@ class Bars:
     def _closed(self, pair: Pair, edges: Sequence[int]) -> list[Kline]:
         at = np.array(edges, dtype=np.int64)
         first, count = edges[0] // NODE, (edges[-1] - edges[0]) // NODE
-        nodes = pair.nodes(first, count)
-        starts = at[:-1] // NODE - first
-        closes = pair.between(at[1:] // NODE - 1, NODE - self.tick)
+        starts, lasts = at[:-1] // NODE - first, at[1:] // NODE - 1 - first
+        nodes, closes = pair.nodes_and(first, count, lasts, NODE - self.tick)
         highs = np.maximum(np.maximum.reduceat(nodes, starts), closes)
         lows = np.minimum(np.minimum.reduceat(nodes, starts), closes)
         volumes = np.add.reduceat(_lots(pair, edges[0] // MINUTE, count // 4), starts // 4)

@@ -22,7 +22,7 @@ class _Moves:
     def __init__(self, seed: str) -> None:
         self._seed = seed
         self._whole = lru_cache(maxsize=128)(self._whole_chunk)
-        self._own = lru_cache(maxsize=1024)(self._own_chunk)
+        self._own = lru_cache(maxsize=256)(self._own_chunk)
 
     def chunk(self, coin: str, number: int) -> Floats:
         """Moves of a coin over one day of nodes, kept for a while."""
@@ -57,7 +57,7 @@ class Coin:
         self.name = name
         self._moves = moves
         self._peculiar = key(seed, exchange, name)
-        self._chunk = lru_cache(maxsize=100)(self._compute)
+        self._chunk = lru_cache(maxsize=32)(self._compute)
 
     def node(self, number: int) -> float:
         chunk, within = divmod(number, _CHUNK)
@@ -120,9 +120,9 @@ class Pair:
         numbers = np.arange(first, first + count, dtype=np.int64)
         traded = (numbers - self.phase) // _QUIET * _QUIET + self.phase
         start = int(traded[0])
-        return self.raw_nodes(start, int(traded[-1]) - start + 1)[traded - start]
+        return self._raw_nodes(start, int(traded[-1]) - start + 1)[traded - start]
 
-    def raw_nodes(self, first: int, count: int) -> Ints:
+    def _raw_nodes(self, first: int, count: int) -> Ints:
         return self._rounded(self.base.nodes(first, count), self.quote.nodes(first, count))
 
     def trades(self, first: int, count: int) -> Ints:
@@ -132,17 +132,19 @@ class Pair:
         numbers = np.arange(first, first + count, dtype=np.int64)
         return np.asarray((numbers - self.phase) % _QUIET == 0, dtype=np.int64)
 
-    def between(self, nodes: Ints, within: int) -> Ints:
-        """Prices shown ``within`` milliseconds (below 15 s) after each of ``nodes``, which rise without large gaps."""
-        if self.listed.is_quiet or not within:
-            start = int(nodes[0])
-            return self.nodes(start, int(nodes[-1]) - start + 1)[nodes - start]
-        first, count = int(nodes[0]), int(nodes[-1] - nodes[0]) + 2
-        base, quote = self.base.nodes(first, count), self.quote.nodes(first, count)
-        here, part = nodes - first, within / NODE
-        return self._rounded(
-            base[here] + (base[here + 1] - base[here]) * part,
-            quote[here] + (quote[here + 1] - quote[here]) * part,
+    def nodes_and(self, first: int, count: int, places: Ints, within: int) -> tuple[Ints, Ints]:
+        """Prices shown at ``count`` nodes in a row, and ``within`` milliseconds (below 15 s) after some of them.
+
+        ``places`` are counted from the first node.
+        """
+        if self.listed.is_quiet:
+            nodes = self.nodes(first, count)
+            return nodes, nodes[places]
+        base, quote = self.base.nodes(first, count + 1), self.quote.nodes(first, count + 1)
+        part = within / NODE
+        return self._rounded(base[:-1], quote[:-1]), self._rounded(
+            base[places] + (base[places + 1] - base[places]) * part,
+            quote[places] + (quote[places + 1] - quote[places]) * part,
         )
 
     def shown(self, price: int | float) -> str:

@@ -1,0 +1,106 @@
+"""The process: its start, its end, and what it tells a receiver of webhooks."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import signal
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from websockets.asyncio.client import connect
+
+from tests.contract.simulator.conftest import Run, Running, free_port, within
+
+SECRET = b"cryptwire-dev-secret"
+ALICES = {"1042001", "1042002", "1042003", "1042004"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_exits_cleanly_and_soon_even_when_somebody_listens(run: Run, number: int) -> None:
+    async with run(webhook_url=f"http://127.0.0.1:{free_port()}/") as here:
+        async with connect(f"{here.socket_url}/binance/ws/!miniTicker@arr") as socket:
+            await within(10, socket.recv())
+            code, seconds = await here.stop(number)
+        assert code == 0
+        assert seconds < 2
+
+
+async def linked(here: Running, session: aiohttp.ClientSession) -> str:
+    """alice's token, got as a browser and an app get it."""
+    form = {
+        "response_type": "code",
+        "client_id": "cryptwire-dev",
+        "redirect_uri": "http://127.0.0.1:8080/link/callback",
+        "scope": "read notifications",
+        "state": "s",
+        "username": "alice",
+        "password": "alice-demo",
+        "decision": "allow",
+    }
+    async with session.post(f"{here.url}/oauth2/authorize", data=form, allow_redirects=False) as answer:
+        code = answer.headers["location"].split("code=")[1].split("&")[0]
+    body = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": "cryptwire-dev",
+        "client_secret": SECRET.decode(),
+        "redirect_uri": form["redirect_uri"],
+    }
+    async with session.post(f"{here.url}/oauth2/token", json=body) as answer:
+        token: str = (await answer.json())["access_token"]
+        return token
+
+
+async def test_every_live_trade_is_told_once_it_is_in_the_list(run: Run) -> None:
+    calls: list[dict[str, Any]] = []
+    failures = iter([503, 503])
+    of_alice = asyncio.Event()
+
+    def told() -> list[dict[str, Any]]:
+        return [message["data"] for call in calls for message in call["messages"]]
+
+    async def receive(request: web.Request) -> web.Response:
+        body = await request.read()
+        assert request.headers["X-Hub-Signature"] == hmac.new(SECRET, body, hashlib.sha512).hexdigest()
+        status = next(failures, 200)
+        if status == 200:
+            calls.append(json.loads(body))
+        if ALICES & {data.get("hopper_id") for data in told()}:
+            of_alice.set()
+        return web.Response(status=status, text="verified")
+
+    app = web.Application()
+    app.router.add_post("/hook", receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    settings = {
+        "webhook_url": f"http://127.0.0.1:{port}/hook",
+        "webhook_verification": "verified",
+        "webhook_interval": 0.1,
+        "webhook_backoff": 0.1,
+        "decision_seconds": 1,
+        "history_days": 0,
+    }
+    try:
+        async with run(**settings) as here, aiohttp.ClientSession() as session:
+            token = await linked(here, session)
+
+            await within(90, of_alice.wait())
+            for data in told():
+                assert data["coin"] == data["currency"]
+                if data.get("hopper_id") in ALICES:
+                    url = f"{here.url}/v1/hopper/{data['hopper_id']}/trade/{data['id']}"
+                    async with session.get(url, headers={"access-token": token}) as answer:
+                        listed = (await answer.json())["data"]
+                    assert listed.items() <= data.items()
+        assert {"app_id": 1001, "type": "validate", "messages": []} in calls
+        messages = [message for call in calls for message in call["messages"]]
+        assert {message["type"] for message in messages} == {"trade_completed"}
+        assert len({data["id"] for data in told()}) == len(told())
+    finally:
+        await runner.cleanup()
