@@ -134,7 +134,8 @@ async def connect(url: str, service: str) -> AsyncIterator[NatsBus]:
         gap()
 
     async def on_disconnected() -> None:
-        _log.warning("NATS is away")
+        if not client.is_closed:
+            _log.warning("NATS is away")
 
     client = Client()
     while True:

@@ -30,18 +30,18 @@ class Hoppers:
 
     async def of_user(self, user: UserId) -> list[Hopper]:
         """A user's hoppers, by name."""
-        return [_hopper(row) for row in await self._database.fetch(_OF_USER, user)]
+        return [hopper_of(row) for row in await self._database.fetch(_OF_USER, user)]
 
     async def of(self, user: UserId, hopper: HopperId) -> Hopper:
         """One of a user's hoppers; raises NotFound, also when it is somebody else's."""
         row = await self._database.row(_ONE, user, hopper)
         if row is None:
             raise NotFound(f"there is no hopper {hopper[:40]}")
-        return _hopper(row)
+        return hopper_of(row)
 
     async def by_id(self, hoppers: list[HopperId]) -> dict[HopperId, Hopper]:
         """Those of ``hoppers`` that are there."""
-        return {HopperId(row["hopper_id"]): _hopper(row) for row in await self._database.fetch(_BY_ID, hoppers)}
+        return {HopperId(row["hopper_id"]): hopper_of(row) for row in await self._database.fetch(_BY_ID, hoppers)}
 
     async def put(self, hopper: Hopper) -> None:
         """Add a hopper, or bring what is known of it up to date; another user's is left alone."""
@@ -57,7 +57,8 @@ class Hoppers:
         )
 
 
-def _hopper(row: asyncpg.Record) -> Hopper:
+def hopper_of(row: asyncpg.Record) -> Hopper:
+    """The hopper of a row with this table's columns."""
     return Hopper(
         HopperId(row["hopper_id"]),
         UserId(row["user_id"]),

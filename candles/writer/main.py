@@ -1,0 +1,26 @@
+"""The writer's wiring."""
+
+import asyncio
+import secrets
+
+from candles.writer.handlers import Writer
+from candles.writer.settings import Settings
+from cryptwire.runtime import Runtime
+from cryptwire.storage import database, redis
+from cryptwire.storage.candle_queue import CandleQueue
+from cryptwire.storage.candles import Candles
+
+
+async def main(settings: Settings, runtime: Runtime) -> None:
+    """Write until told to stop. Each task has a name that nobody had before: what an earlier life took is adopted."""
+    async with (
+        database.connect(settings.database_url, "writer", settings.connections) as rows,
+        redis.connect(settings.redis_url) as values,
+    ):
+        queue, table = CandleQueue(values), Candles(rows)
+        names = [secrets.token_hex(6) for _ in range(settings.connections)]
+        runtime.health.mark("writer", True, "writes")
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                writer = Writer(name, queue, table, runtime.clock, runtime.meters, settings.batch)
+                group.create_task(writer.run(runtime.stop))

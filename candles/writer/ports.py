@@ -1,0 +1,31 @@
+"""What the writer wants from the world. Each raises Unavailable when the world is away."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cryptwire.domain.candle import Candle
+from cryptwire.storage.candles import Written
+
+
+class Queue(Protocol):
+    """Where closed candles wait; see cryptwire/storage/candle_queue.py."""
+
+    async def register(self, writer: str) -> None: ...
+
+    async def take(self, writer: str, count: int) -> list[bytes]: ...
+
+    async def done(self, writer: str) -> None: ...
+
+    async def adopt(self, writer: str) -> int: ...
+
+    async def leave(self, writer: str) -> None: ...
+
+    async def set_aside(self, values: Sequence[bytes]) -> None: ...
+
+
+class Table(Protocol):
+    """Where they go."""
+
+    async def write(self, candles: Sequence[Candle]) -> Written:
+        """Raises Invalid when some value of the batch cannot be stored."""
+        ...

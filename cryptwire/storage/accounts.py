@@ -1,0 +1,35 @@
+"""Balances and positions as last polled, kept in Redis so that a tracker goes on with them after a kill."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from cryptwire.codec.portfolio import account_from_wire, account_to_wire
+from cryptwire.domain.account import Account
+from cryptwire.domain.hopper import HopperId
+from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
+
+
+class Accounts:
+    """Hash ``cw:tracker:<shard>:accounts``: hopper to Account. Raises Unavailable while Redis is away."""
+
+    def __init__(self, redis: Redis, shard: str, keys: str = LIVE_KEYS) -> None:
+        self._redis = redis
+        self._key = f"{keys}tracker:{shard}:accounts"
+
+    async def keep(self, account: Account) -> None:
+        with our_errors():
+            await self._redis.hset(self._key, account.hopper, account_to_wire(account))
+
+    async def all(self) -> dict[HopperId, Account]:
+        """Every account that was kept."""
+        with our_errors():
+            kept = cast(dict[bytes, bytes], await self._redis.hgetall(self._key))
+        accounts = map(account_from_wire, kept.values())
+        return {account.hopper: account for account in accounts}
+
+    async def drop(self, hoppers: Iterable[HopperId]) -> None:
+        """Forget hoppers that the shard no longer holds."""
+        names = list(hoppers)
+        if names:
+            with our_errors():
+                await self._redis.hdel(self._key, *names)

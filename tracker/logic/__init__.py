@@ -1,0 +1,1 @@
+"""What the tracker decides, without waiting, talking or asking the time."""

@@ -1,0 +1,281 @@
+"""A shard: many hoppers' books, candles and ages, driven by ticks and by the clock that is handed in."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from cryptwire.clock import from_us, to_us
+from cryptwire.codec.portfolio import settled_part
+from cryptwire.domain.account import Account
+from cryptwire.domain.candle import SPAN, Candle, Quality
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
+from cryptwire.domain.ticker import Feed, Pair, Ticker
+from cryptwire.domain.trade import Trade
+from cryptwire.errors import Invalid
+from generated.wire.v1 import candle_pb2, portfolio_pb2
+from tracker.logic.book import Book, Phase
+from tracker.logic.pulse import FRESH_US, Pulse
+
+_US = timedelta(microseconds=1)
+
+
+class Shard:
+    """Portfolios of many hoppers, each tick valued, each boundary closed exactly.
+
+    A tick belongs to the candle that its ``received_at`` falls into. ``span`` is fifteen minutes (tests may shorten
+    it); ``fresh`` how long a frame keeps an exchange's prices fresh. Moments inside are microseconds.
+    """
+
+    def __init__(self, span: timedelta = SPAN, fresh: timedelta = timedelta(microseconds=FRESH_US)) -> None:
+        self.book = Book()
+        self.span = span // _US
+        self._fresh = fresh // _US
+        self._pulses: dict[Exchange, Pulse] = {}
+        self._hoppers: dict[HopperId, tuple[Hopper, int]] = {}
+        self._accounts: dict[HopperId, Account] = {}
+        self._settled: dict[HopperId, bytes] = {}
+        self._by_row: dict[int, HopperId] = {}
+        self._begun_late: dict[HopperId, int] = {}  # gap that a row had when it came into the candle in progress
+        self._volumes: dict[HopperId, float] = {}
+        self._counted: set[str] = set()
+        self.opened_at: int | None = None
+        self.seen_to = 0
+        self.faults: list[str] = []
+
+    # -- hoppers ---------------------------------------------------------------------------------------------------
+
+    @property
+    def hoppers(self) -> list[HopperId]:
+        """Those whose balances are known."""
+        return list(self._hoppers)
+
+    def holds(self, hopper: HopperId) -> bool:
+        return hopper in self._hoppers
+
+    def account(self, hopper: HopperId) -> Account:
+        """What a hopper was last told to hold."""
+        return self._accounts[hopper]
+
+    def take_in(self, hopper: Hopper, fence: int, account: Account, now: datetime) -> None:
+        """Hold a hopper; its candles begin at the first boundary after all its assets are priced."""
+        at = to_us(now)
+        self.begin(at)
+        assert self.opened_at is not None
+        row = self.book.add(hopper.id, hopper.exchange, hopper.base, _floats(account))
+        self._by_row[row] = hopper.id
+        self._hoppers[hopper.id] = (hopper, fence)
+        self._begun_late[hopper.id] = min(self.span, max(0, at - self.opened_at))
+        self._volumes[hopper.id] = 0.0
+        self._pulse(hopper.exchange, at)
+        self._settle(account)
+
+    def let_go(self, hopper: HopperId) -> None:
+        """Hold a hopper no longer."""
+        del self._by_row[self.book.rows[hopper]]
+        self.book.remove(hopper)
+        for known in (self._hoppers, self._accounts, self._settled, self._begun_late, self._volumes):
+            known.pop(hopper, None)
+
+    def renew(self, account: Account) -> None:
+        """New balances and positions of a hopper, all at this instant."""
+        self.book.hold(account.hopper, _floats(account))
+        self._settle(account)
+
+    def set_fence(self, hopper: HopperId, fence: int) -> None:
+        self._hoppers[hopper] = (self._hoppers[hopper][0], fence)
+
+    def _settle(self, account: Account) -> None:
+        hopper = self._hoppers[account.hopper][0]
+        self._accounts[account.hopper] = account
+        assets = [asset for asset, _ in self.book.holdings(account.hopper)]
+        self._settled[account.hopper] = settled_part(account, hopper.base, assets)
+
+    # -- what comes in ---------------------------------------------------------------------------------------------
+
+    def begin(self, at: int) -> None:
+        """The first moment: the candle that it falls into is in progress from now on."""
+        if self.opened_at is None:
+            self.opened_at = at - at % self.span
+            self.seen_to = at
+
+    def on_ticker(self, ticker: Ticker) -> list[Candle]:
+        """Value a tick; before it, the candles of every boundary that it is stamped at or after."""
+        at = to_us(ticker.received_at)
+        closed = self.advance(at)
+        self._pulse(ticker.pair.exchange, at).heard(at)
+        self.book.on_price(ticker.pair, ticker.last)
+        if at > self.seen_to:
+            self.seen_to = at
+        return closed
+
+    def on_last_price(self, ticker: Ticker) -> None:
+        """A price that was kept for us: it counts to the candle in progress whenever it was received."""
+        self.book.on_price(ticker.pair, ticker.last)
+
+    def on_feed(self, feed: Feed, now: datetime) -> None:
+        """The exchange was heard, or was not."""
+        pulse = self._pulse(feed.exchange, to_us(now))
+        pulse.lasts = max(self._fresh, 2 * (feed.interval // _US))
+        if feed.last_frame_at is not None:
+            pulse.heard(min(to_us(feed.last_frame_at), to_us(now)))
+
+    def on_trade(self, trade: Trade) -> None:
+        """Add a fill to the volume of the candle that it falls into, once, if that is the one in progress."""
+        known = self._hoppers.get(trade.hopper)
+        key = f"{trade.hopper}/{trade.id}"
+        if known is None or self.opened_at is None or key in self._counted or trade.pair.quote != known[0].base:
+            return
+        if self.opened_at <= to_us(trade.at) < self.opened_at + self.span:
+            self._counted.add(key)
+            self._volumes[trade.hopper] += float(trade.total)
+
+    def advance(self, to: int) -> list[Candle]:
+        """The clock stands at ``to``: the candles of every boundary at or before it, oldest first."""
+        if self.opened_at is None:
+            self.begin(to)
+        assert self.opened_at is not None
+        closed: list[Candle] = []
+        while to >= self.opened_at + self.span:
+            closed += self._close(self.opened_at + self.span)
+        return closed
+
+    def _pulse(self, exchange: Exchange, at: int) -> Pulse:
+        pulse = self._pulses.get(exchange)
+        if pulse is None:
+            pulse = self._pulses[exchange] = Pulse.silent_since(at)
+            pulse.lasts = self._fresh
+        return pulse
+
+    def _close(self, boundary: int) -> list[Candle]:
+        assert self.opened_at is not None
+        opened_at = from_us(self.opened_at)
+        gaps = {exchange: pulse.count(boundary) for exchange, pulse in self._pulses.items()}
+        columns = self.book.close()
+        candles: list[Candle] = []
+        for row, open_, high, low, close in zip(
+            *(array.tolist() for array in (columns.rows, columns.opens, columns.highs, columns.lows, columns.closes)),
+            strict=True,
+        ):
+            hopper, fence = self._hoppers[self._by_row[row]]
+            gap = min(self.span, gaps.get(hopper.exchange, 0) + self._begun_late.get(hopper.id, 0))
+            quality = Quality.PARTIAL if gap else Quality.COMPLETE
+            try:
+                candles.append(Candle(hopper.id, opened_at, open_, high, low, close, gap * _US, quality, fence))
+            except Invalid as fault:  # one portfolio's fault is not another's
+                self.faults.append(str(fault))
+        for pulse in self._pulses.values():
+            pulse.reset()
+        self._begun_late.clear()
+        self._volumes = dict.fromkeys(self._hoppers, 0.0)
+        self._counted.clear()
+        self.opened_at = boundary
+        self.seen_to = max(self.seen_to, boundary)
+        return candles
+
+    # -- what goes out ---------------------------------------------------------------------------------------------
+
+    def live(self, now: datetime) -> Iterator[tuple[HopperId, bytes]]:
+        """The live message of every priced hopper, serialised."""
+        assert self.opened_at is not None
+        at = to_us(now)
+        ages = {name: (pulse.count(at), pulse.is_fresh(at), pulse.last_heard) for name, pulse in self._pulses.items()}
+        book, opened_at = self.book, self.opened_at
+        columns = (book.opens, book.highs, book.lows, book.values, book.phases)
+        opens, highs, lows, values, phases = (array.tolist() for array in columns)
+        for name, row in list(book.rows.items()):
+            if phases[row] < Phase.OPENING or name not in self._hoppers:
+                continue
+            hopper, fence = self._hoppers[name]
+            gap, is_fresh, heard_at = ages.get(hopper.exchange, (0, False, 0))
+            gap = min(self.span, gap + self._begun_late.get(name, 0))
+            message = portfolio_pb2.Portfolio(
+                at_us=at,
+                candle=candle_pb2.Candle(
+                    hopper_id=name,
+                    opened_at_us=opened_at,
+                    open=opens[row],
+                    high=highs[row],
+                    low=lows[row],
+                    close=values[row],
+                    gap_us=gap,
+                    quality=candle_pb2.QUALITY_PARTIAL if gap else candle_pb2.QUALITY_COMPLETE,
+                    fence=fence,
+                ),
+                volume=self._volumes.get(name, 0.0),
+                is_fresh=is_fresh,
+                prices_at_us=heard_at,
+                prices=book.prices_of(row),
+            )
+            yield name, message.SerializeToString() + self._settled[name]
+
+    # -- through a kill --------------------------------------------------------------------------------------------
+
+    def state(self, now: datetime) -> bytes:
+        """What must not be forgotten, serialised."""
+        at = to_us(now)
+        for pulse in self._pulses.values():
+            pulse.count(at)
+        self.seen_to = max(self.seen_to, at)
+        book = self.book
+        names = [name for name in book.rows if name in self._hoppers]
+        rows = np.fromiter((book.rows[name] for name in names), np.intp, len(names))
+        gap_of = {exchange: pulse.gap for exchange, pulse in self._pulses.items()}
+        return portfolio_pb2.ShardState(
+            opened_at_us=self.opened_at or 0,
+            seen_to_us=self.seen_to,
+            hopper_ids=names,
+            opens=book.opens[rows].tolist(),
+            highs=book.highs[rows].tolist(),
+            lows=book.lows[rows].tolist(),
+            gaps=[
+                min(self.span, gap_of.get(self._hoppers[name][0].exchange, 0) + self._begun_late.get(name, 0)) / 1e6
+                for name in names
+            ],
+            volumes=[self._volumes.get(name, 0.0) for name in names],
+            phases=book.phases[rows].tolist(),
+            prices=[
+                portfolio_pb2.PairPrice(exchange=pair.exchange, base=pair.base, quote=pair.quote, last=last)
+                for pair, last in book.used_prices()
+            ],
+            counted_trades=sorted(self._counted),
+        ).SerializeToString()
+
+    def restore(
+        self, state: bytes, hoppers: Iterable[tuple[Hopper, int]], accounts: dict[HopperId, Account]
+    ) -> list[HopperId]:
+        """Go on where ``state`` was written, with those of ``hoppers`` that were in it; gives these.
+
+        Time since then counts as gap, and boundaries that passed are closed by the next ``advance``: flat and partial.
+        Raises Invalid when ``state`` is damaged.
+        """
+        try:
+            kept = portfolio_pb2.ShardState.FromString(state)
+        except Exception as error:
+            raise Invalid("the shard's state cannot be read") from error
+        columns = (kept.opens, kept.highs, kept.lows, kept.gaps, kept.volumes)
+        sizes = {len(kept.hopper_ids), len(kept.phases), *(len(column) for column in columns)}
+        if len(sizes) != 1 or not kept.opened_at_us or kept.opened_at_us % self.span:
+            raise Invalid("the shard's state contradicts itself")
+        self.opened_at, self.seen_to = kept.opened_at_us, kept.seen_to_us
+        for price in kept.prices:
+            self.book.on_price(Pair(Exchange(price.exchange), price.base, price.quote), price.last)  # type: ignore[arg-type]
+        index = {name: number for number, name in enumerate(kept.hopper_ids)}
+        restored = []
+        for hopper, fence in hoppers:
+            number, account = index.get(hopper.id), accounts.get(hopper.id)
+            if number is None or account is None:
+                continue
+            self.take_in(hopper, fence, account, from_us(self.seen_to))
+            if kept.phases[number] >= Phase.OPENING:
+                phase = Phase(kept.phases[number])
+                self.book.restore(hopper.id, phase, kept.opens[number], kept.highs[number], kept.lows[number])
+            self._begun_late[hopper.id] = round(kept.gaps[number] * 1e6)
+            self._volumes[hopper.id] = kept.volumes[number]
+            restored.append(hopper.id)
+        self._counted = set(kept.counted_trades)
+        return restored
+
+
+def _floats(account: Account) -> dict[Asset, float]:
+    return {asset: float(quantity) for asset, quantity in account.quantities.items()}
