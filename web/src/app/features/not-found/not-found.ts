@@ -1,20 +1,20 @@
 import { Component } from '@angular/core';
 import { RouterLink } from '@angular/router';
-import { IonContent } from '@ionic/angular';
+import { IonContent, IonRouterLinkWithHref } from '@ionic/angular';
 
 import { HeaderComponent } from '../../shared/header/header';
 
 /** There is nothing at this address, or nothing that is his; which of the two nobody is told. */
 @Component({
   selector: 'cw-not-found',
-  imports: [HeaderComponent, IonContent, RouterLink],
+  imports: [HeaderComponent, IonContent, IonRouterLinkWithHref, RouterLink],
   template: `
     <cw-header />
     <ion-content>
       <main data-test="not-found">
         <h1>Not found</h1>
         <p>There is nothing here, or it is not yours to see.</p>
-        <a class="button" routerLink="/hoppers">All hoppers</a>
+        <a class="button" routerLink="/hoppers" routerDirection="root">All hoppers</a>
       </main>
     </ion-content>
   `,

@@ -1,7 +1,7 @@
 import { Component, computed, DestroyRef, effect, inject, signal } from '@angular/core';
 import { Title } from '@angular/platform-browser';
 import { ActivatedRoute, RouterLink } from '@angular/router';
-import { IonContent } from '@ionic/angular';
+import { IonContent, IonRouterLinkWithHref } from '@ionic/angular';
 
 import { PortfolioDocument, type PortfolioQuery } from '../../../generated/graphql';
 import { CLOCK } from '../../core/clock';
@@ -34,6 +34,7 @@ const EVERY = 5_000;
     HeaderComponent,
     IconComponent,
     IonContent,
+    IonRouterLinkWithHref,
     QuantityPipe,
     RouterLink,
   ],

@@ -15,11 +15,17 @@ import { Session } from '../../core/session/session';
 })
 export class SignInPage {
   private readonly route = inject(ActivatedRoute);
+  private readonly email = viewChild.required<ElementRef<HTMLInputElement>>('email');
   private readonly password = viewChild.required<ElementRef<HTMLInputElement>>('password');
   protected readonly session = inject(Session);
   protected readonly demo = inject(Config).demo;
   protected readonly failure = signal<GraphError | null>(null);
   protected readonly isAsking = signal(false);
+
+  /** Ready to type; not on a touch screen, whose keyboard would cover half the page. */
+  ionViewDidEnter(): void {
+    if (window.matchMedia('(pointer: fine)').matches) this.email().nativeElement.focus();
+  }
 
   protected async signIn(email: string, password: string): Promise<void> {
     if (this.isAsking()) return;

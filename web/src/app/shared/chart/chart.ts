@@ -50,6 +50,7 @@ export class ChartComponent {
   protected readonly resolutions = RESOLUTIONS;
   protected readonly labelOf = labelOf;
   protected readonly nameOf = nameOf;
+  protected readonly isMasked = inject(Preferences).isMasked;
   protected readonly info = signal<SymbolInfo | null>(null);
   protected readonly isLoading = signal(true);
   protected readonly failure = signal<DatafeedError | null>(null);
@@ -159,7 +160,9 @@ export class ChartComponent {
           this.updates.update((count) => count + 1);
           this.tell(series.bars);
         },
-        onError: (error) => this.failure.set(error),
+        onError: (error) => {
+          if (run === this.run) this.failure.set(error);
+        },
       });
       this.series = series;
       await series.start();

@@ -37,6 +37,8 @@ export interface Theme {
 
 /** Bars from the left edge at which older ones are asked for. */
 const NEAR_EDGE = 60;
+/** Seconds after a clock change in which all is drawn anew: longer than any change. */
+const AFTER_CLOCK_CHANGE = 3 * 3600;
 
 /**
  * Draws bars with lightweight-charts, which knows no time zones: here, and only here, intraday bars get the wall clock of the
@@ -111,9 +113,8 @@ export class LwDriver {
     const isPlain =
       last !== undefined &&
       before !== undefined &&
-      (bar.time === before.time
-        ? last.time === time && !this.isFolded(bar, time)
-        : time > last.time && bar.time > before.time);
+      !this.isNearClockChange(bar) &&
+      (bar.time === before.time ? last.time === time : time > last.time && bar.time > before.time);
     if (!isPlain) {
       this.setBars(bars);
       return;
@@ -168,15 +169,9 @@ export class LwDriver {
     this.chart.remove();
   }
 
-  /** True when the bar shares its wall time with another, in the hour that the clock repeats. */
-  private isFolded(bar: Bar, time: number): boolean {
-    const twin = this.bars.at(-2);
-    return (
-      twin !== undefined &&
-      bar.time !== twin.time &&
-      this.shown.length < this.bars.length &&
-      this.zone.wallAt(twin.time) >= time
-    );
+  /** True in the hours after the clock changed, when a bar may share its wall time with an earlier one. */
+  private isNearClockChange({ time }: Bar): boolean {
+    return isIntraday(this.resolution) && this.zone.offsetAt(time) !== this.zone.offsetAt(time - AFTER_CLOCK_CHANGE);
   }
 
   private drawMarks(): void {
@@ -232,7 +227,7 @@ export class LwDriver {
       },
       grid: { vertLines: { color: grid }, horzLines: { color: grid } },
       rightPriceScale: { borderVisible: false, minimumWidth: 72 },
-      timeScale: { borderColor: grid, minBarSpacing: 1.5 },
+      timeScale: { borderColor: grid, minBarSpacing: 1.5, secondsVisible: false },
       crosshair: {
         mode: CrosshairMode.Normal,
         vertLine: { color: faint, labelBackgroundColor: label },

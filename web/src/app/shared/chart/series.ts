@@ -26,7 +26,9 @@ export interface SeriesListener {
 export class Series {
   bars: readonly Bar[] = [];
   hasEnded = false;
-  private waiting: Bar[] | null = null;
+  /** Live bars that wait for a page; null while none is under way. */
+  private waiting: Bar[] | null = [];
+  private hasBegun = false;
   private subscription: string | null = null;
   private isStopped = false;
   private cancelAgain = (): void => undefined;
@@ -39,8 +41,10 @@ export class Series {
     private readonly listener: SeriesListener,
   ) {}
 
-  /** Follow the last bar and read the newest page. A failure is reported; then `start` may be called again. */
+  /** Follow the last bar and read the newest page. A failure is reported, and it is tried again. */
   async start(): Promise<void> {
+    this.cancelAgain();
+    this.waiting ??= [];
     this.subscription ??= this.datafeed.subscribeBars(this.symbol, this.resolution, {
       onBar: (bar) => this.onBar(bar),
       onMissed: () => void this.readAgain('tail'),
@@ -55,8 +59,10 @@ export class Series {
         countBack: PAGE,
       });
       this.hasEnded = page.noData;
-      return merged(this.bars, page.bars);
+      this.hasBegun = true;
+      return [...page.bars];
     });
+    if (!this.hasBegun && !this.isStopped) this.cancelAgain = this.clock.after(AGAIN_AFTER, () => void this.start());
   }
 
   /** The page before the first bar, unless one is under way or history has ended. */
@@ -84,8 +90,8 @@ export class Series {
 
   private onBar(bar: Bar): void {
     if (this.isStopped) return;
-    if (this.waiting) {
-      this.waiting.push(bar);
+    if (!this.hasBegun || this.waiting) {
+      this.waiting?.push(bar);
       return;
     }
     if (this.bars[0] && bar.time < this.bars[0].time) return;
@@ -102,7 +108,7 @@ export class Series {
     };
     if (this.waiting) return again();
     const since = (what === 'tail' ? this.bars.at(-1) : this.bars[0])?.time;
-    if (since === undefined) return void this.start();
+    if (since === undefined) return this.start();
     try {
       await this.reading(async () => {
         const read = await this.since(since);
@@ -141,7 +147,7 @@ export class Series {
       const waited = this.waiting ?? [];
       this.waiting = null;
       if (this.isStopped) return;
-      if (this.bars.length > 0) for (const bar of waited) this.onBar(bar);
+      for (const bar of waited) this.onBar(bar);
       if (throws || !(error instanceof DatafeedError)) throw error;
       this.listener.onError(error);
     }

@@ -51,7 +51,7 @@ export class UdfDatafeed implements Datafeed {
         to = next + 1;
         continue;
       }
-      if (body['s'] !== 'ok') throw errorOf(body);
+      if (body['s'] !== 'ok') throw errorOf(body, 200);
       const read = barsOf(body).filter((bar) => bar.time < to);
       const first = read[0];
       if (!first) return { bars, noData: bars.length === 0 };
@@ -104,15 +104,16 @@ export class UdfDatafeed implements Datafeed {
     }
     if (typeof body !== 'object' || body === null)
       throw new DatafeedError('invalid', 'The price history is unreadable.');
-    if ((body as Body)['s'] === 'error') throw errorOf(body as Body);
+    if ((body as Body)['s'] === 'error') throw errorOf(body as Body, answer.status);
     if (!answer.ok) throw new DatafeedError('unreachable', `The price history answered ${answer.status}.`);
     return body as Body;
   }
 }
 
-function errorOf(body: Body): DatafeedError {
+function errorOf(body: Body, status: number): DatafeedError {
   const message = textOf(body['errmsg'], 'The price history cannot be read.');
-  return new DatafeedError(message === 'unknown_symbol' ? 'unknown_symbol' : 'invalid', message);
+  if (message === 'unknown_symbol') return new DatafeedError('unknown_symbol', message);
+  return new DatafeedError(status >= 500 ? 'unreachable' : 'invalid', message);
 }
 
 function textOf(value: unknown, otherwise: string): string {

@@ -1,6 +1,6 @@
 import { Component, inject, signal } from '@angular/core';
 import { RouterLink } from '@angular/router';
-import { IonHeader } from '@ionic/angular';
+import { IonHeader, IonRouterLinkWithHref } from '@ionic/angular';
 
 import { Keyboard } from '../../core/keyboard';
 import { Preferences } from '../../core/preferences';
@@ -10,7 +10,7 @@ import { IconComponent } from '../icon/icon';
 /** The bar above every page of a signed-in user; what is put inside stands between the name and the switches. */
 @Component({
   selector: 'cw-header',
-  imports: [IonHeader, RouterLink, IconComponent],
+  imports: [IonHeader, IonRouterLinkWithHref, RouterLink, IconComponent],
   templateUrl: './header.html',
   styleUrl: './header.css',
 })
