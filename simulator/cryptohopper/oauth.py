@@ -67,6 +67,7 @@ class OAuth:
             Route("/oauth2/authorize", self._page, methods=["GET"]),
             Route("/oauth2/authorize", self._decide, methods=["POST"]),
             Route("/oauth2/token", self._token, methods=["POST"]),
+            Route("/control/users/{name}/revoke", self._revoke, methods=["POST"]),
         ]
 
     async def _page(self, request: Request) -> Response:
@@ -97,6 +98,14 @@ class OAuth:
             return self._granted(await _fields(request))
         except _Refusal as refusal:
             return refusal.response()
+
+    async def _revoke(self, request: Request) -> Response:
+        """Every token of a user is worth nothing from now on, as when access is taken back at Cryptohopper."""
+        user = self._world.user_named(request.path_params["name"])
+        if user is None:
+            return JSONResponse({"error": "no such user"}, 404)
+        self._kept.drop_tokens_of(user.id)
+        return JSONResponse({"revoked": user.name})
 
     def _granted(self, fields: Mapping[str, str]) -> Response:
         kind = fields.get("grant_type")

@@ -180,6 +180,15 @@ async def test_refresh_tokens_rotate_and_expire(start: Start, asked: dict[str, s
     assert (await refresh(second["refresh_token"])).json["error"] == "invalid_grant"
 
 
+async def test_access_can_be_taken_back(start: Start, asked: dict[str, str]) -> None:
+    app = start().app
+    tokens = {user: (await link(app, asked, user))["access_token"] for user in ("alice", "bob")}
+    assert (await ask(app, "POST", "/control/users/alice/revoke")).status == 200
+    assert (await ask(app, "POST", "/control/users/mallory/revoke")).status == 404
+    answers = {user: await ask(app, "GET", "/v1/user", headers={"access-token": tokens[user]}) for user in tokens}
+    assert {user: answer.status for user, answer in answers.items()} == {"alice": 401, "bob": 200}
+
+
 async def test_tokens_outlive_a_restart(start: Start, asked: dict[str, str]) -> None:
     tokens = await link(start().app, asked)
     again = await ask(start().app, "GET", "/v1/hopper", headers={"access-token": tokens["access_token"]})

@@ -98,7 +98,7 @@ def test_ids_are_unique_over_all_hoppers() -> None:
 
 @pytest.mark.parametrize("decision", [300_000, 2000])
 def test_steps_do_not_matter(decision: int) -> None:
-    until = BEGAN + (20 * DAY if decision == 300_000 else 3_600_000)
+    until = BEGAN + (2 * DAY if decision == 300_000 else 900_000)
     stepped = World(Market("test"), BEGAN, decision)
     at = BEGAN
     while at < until:
