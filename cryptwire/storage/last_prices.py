@@ -1,0 +1,42 @@
+"""Redis hashes ``<prefix>prices:<exchange>``: the only module that knows their fields.
+
+A field ``<QUOTE>.<BASE>`` holds the pair's last Ticker. They have no end: who comes late, or missed messages, finds
+every price here, also while the streamer is away; ``received_at`` tells how old it is.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from cryptwire.codec.ticker import ticker_from_wire, ticker_to_wire
+from cryptwire.domain.hopper import Exchange
+from cryptwire.domain.ticker import Ticker
+from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
+
+
+class LastPrices:
+    """The last ticker of every pair. Raises Unavailable while Redis is away."""
+
+    def __init__(self, redis: Redis, prefix: str = LIVE_KEYS) -> None:
+        self._redis = redis
+        self._prefix = prefix
+
+    async def put(self, tickers: Iterable[Ticker]) -> None:
+        """Keep these, one command for each exchange among them; of one pair the last in order stays."""
+        hashes: dict[Exchange, dict[str, bytes]] = {}
+        for ticker in tickers:
+            hashes.setdefault(ticker.pair.exchange, {})[f"{ticker.pair.quote}.{ticker.pair.base}"] = ticker_to_wire(
+                ticker
+            )
+        with our_errors():
+            for exchange, fields in hashes.items():
+                mapping: dict[Any, Any] = {**fields}
+                await self._redis.hset(self._key(exchange), mapping=mapping)
+
+    async def all_of(self, exchange: Exchange) -> list[Ticker]:
+        """Every pair's last ticker, in no order; raises Invalid for a value that is none."""
+        with our_errors():
+            fields: dict[Any, Any] = await self._redis.hgetall(self._key(exchange))
+        return [ticker_from_wire(value) for value in fields.values()]
+
+    def _key(self, exchange: Exchange) -> str:
+        return f"{self._prefix}prices:{exchange}"
