@@ -1,0 +1,1 @@
+"""The streamer with real Redis and NATS, and exchanges played over their real protocols."""
