@@ -38,11 +38,9 @@ class Position:
     bought_at: int
     trigger: str
     deadline: int  # decision at which it is closed
-    bought: int  # price in ticks
     stop: float  # sells at or below
     watch: float  # looks closer at or above
     target: float
-    armed_at: float
     is_armed: bool = False
     is_halved: bool = False
 
@@ -68,9 +66,6 @@ class State:
     positions: tuple[Holding, ...]
     reserved: Mapping[str, Decimal]
     is_panicking: bool
-    buys: bool
-    sells: bool
-    is_enabled: bool
 
 
 class Book:

@@ -158,7 +158,7 @@ class Trader:
         if trade is None:
             return
         self._bought[column] = number
-        target, armed_at = price * self._target, price * self._arm
+        target = price * self._target
         book.positions.append(
             Position(
                 trade.id,
@@ -169,11 +169,9 @@ class Trader:
                 at,
                 trigger,
                 number + hopper.patience,
-                price,
                 stop=price * self._stop,
-                watch=min(target, armed_at),
+                watch=min(target, price * self._arm),
                 target=target,
-                armed_at=armed_at,
             )
         )
 
@@ -190,10 +188,7 @@ class Trader:
 
     def _state(self, at: int) -> State:
         book = self.book
-        return State(
-            at, dict(book.balances), book.holdings(), dict(book.reserved), self.is_panicking, self.buys, self.sells,
-            self.is_enabled,
-        )  # fmt: skip
+        return State(at, dict(book.balances), book.holdings(), dict(book.reserved), self.is_panicking)
 
     @property
     def trades(self) -> list[Trade]:
