@@ -1,0 +1,107 @@
+"""Tables ``candles`` and ``trades`` as a series in columns, for charts.
+
+Candles come over as they are stored and ``cryptwire.domain.bar`` folds them (docs/decisions/0005). Columns travel as
+PostgreSQL's binary arrays and become numpy arrays without a Python object a number: float64 arrives unchanged.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.bar import GRID, Columns
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.storage.database import Database
+
+_NEWEST = """
+    SELECT array_send(array_agg(opened_at)), array_send(array_agg(open)), array_send(array_agg(high)),
+           array_send(array_agg(low)), array_send(array_agg(close))
+      FROM (SELECT opened_at, open, high, low, close FROM candles
+             WHERE hopper_id = $1 AND opened_at >= $2 AND opened_at < $3
+             ORDER BY opened_at DESC LIMIT $4) newest
+"""
+_VOLUMES = """
+    SELECT array_send(array_agg(opened_at)), array_send(array_agg(volume))
+      FROM (SELECT date_bin('15 minutes', at, 'epoch'::timestamptz) AS opened_at, sum(total)::float8 AS volume
+              FROM trades
+             WHERE hopper_id = $1 AND at >= $2 AND at < $3 AND quote = $4
+             GROUP BY 1 ORDER BY 1) sums
+"""
+_VOLUME = """
+    SELECT coalesce(sum(total), 0)::float8 FROM trades
+     WHERE hopper_id = $1 AND at >= $2 AND at < $3 AND quote = $4
+"""
+_EARLIEST = "SELECT opened_at FROM candles WHERE hopper_id = $1 ORDER BY opened_at LIMIT 1"
+_LATEST = "SELECT opened_at FROM candles WHERE hopper_id = $1 AND opened_at < $2 ORDER BY opened_at DESC LIMIT 1"
+
+_ARRAY_HEADER = 20  # dimensions, flags, type, length, lower bound: four bytes each
+_POSTGRES_EPOCH = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
+_FLOATS = np.dtype([("size", ">i4"), ("value", ">f8")])
+_MOMENTS = np.dtype([("size", ">i4"), ("value", ">i8")])
+
+
+class CandleSeries:
+    """Candles and volumes of hoppers, oldest first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def newest(self, hopper: HopperId, since: int, until: int, limit: int) -> Columns:
+        """The last ``limit`` candles opened in ``[since, until)`` seconds, without volume; gaps stay gaps."""
+        row = await self._database.row(_NEWEST, hopper, _moment(since), _moment(until), limit)
+        assert row is not None
+        at = _seconds(row[0])[::-1].copy()
+        opens, highs, lows, closes = (_floats(column)[::-1].copy() for column in row[1:])
+        return Columns(at, opens, highs, lows, closes, np.zeros(len(at)))
+
+    async def with_volume(self, hopper: HopperId, base: Asset, candles: Columns, until: int) -> Columns:
+        """``candles`` with the volume of the hopper's own trades made before ``until`` seconds, by trade time.
+
+        In the base currency. A trade whose quote is the base currency counts its total; others do not count yet. A
+        trade in a gap, where no candle is, counts nowhere.
+        """
+        if not len(candles) or until <= candles.at[0]:
+            return candles
+        end = min(until, int(candles.at[-1]) + GRID)
+        row = await self._database.row(_VOLUMES, hopper, _moment(int(candles.at[0])), _moment(end), base)
+        assert row is not None
+        at, sums = _seconds(row[0]), _floats(row[1])
+        where = np.searchsorted(candles.at, at)
+        is_there = candles.at[np.minimum(where, len(candles) - 1)] == at
+        volume = candles.volume.copy()
+        volume[where[is_there]] += sums[is_there]
+        return Columns(candles.at, candles.open, candles.high, candles.low, candles.close, volume)
+
+    async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float:
+        """The sum of the hopper's own trades in ``[since, until)`` seconds, counted as ``with_volume`` does."""
+        if until <= since:
+            return 0.0
+        return float(await self._database.value(_VOLUME, hopper, _moment(since), _moment(until), base))
+
+    async def earliest(self, hopper: HopperId) -> int | None:
+        """When the first candle of all opened, seconds."""
+        moment: datetime | None = await self._database.value(_EARLIEST, hopper)
+        return None if moment is None else int(moment.timestamp())
+
+    async def latest(self, hopper: HopperId, before: int) -> int | None:
+        """When the last candle before ``before`` opened, seconds."""
+        moment: datetime | None = await self._database.value(_LATEST, hopper, _moment(before))
+        return None if moment is None else int(moment.timestamp())
+
+
+def _moment(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def _floats(array: Any) -> NDArray[np.float64]:
+    if array is None:
+        return np.empty(0, np.float64)
+    return np.frombuffer(array, _FLOATS, offset=_ARRAY_HEADER)["value"].astype(np.float64)
+
+
+def _seconds(array: Any) -> NDArray[np.int64]:
+    if array is None:
+        return np.empty(0, np.int64)
+    microseconds = np.frombuffer(array, _MOMENTS, offset=_ARRAY_HEADER)["value"].astype(np.int64)
+    return microseconds // 1_000_000 + _POSTGRES_EPOCH
