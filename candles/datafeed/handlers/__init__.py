@@ -1,0 +1,1 @@
+"""Messages, routes and the stream of the datafeed."""

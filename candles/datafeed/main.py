@@ -1,0 +1,87 @@
+"""Wiring of the datafeed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+
+from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.stream import Hub
+from candles.datafeed.handlers.udf import Udf
+from candles.datafeed.settings import Settings
+from cryptwire.errors import CryptwireError
+from cryptwire.log import Log
+from cryptwire.messaging import bus as messaging
+from cryptwire.messaging.subjects import LIVE
+from cryptwire.runtime import Runtime, serving
+from cryptwire.storage import database
+from cryptwire.storage.candle_series import CandleSeries
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.sessions import Sessions
+from cryptwire.storage.trades import Trades
+from cryptwire.storage.users import Users
+
+_log = Log(__name__)
+_LOOK_EVERY = timedelta(seconds=2)
+
+
+async def main(settings: Settings, runtime: Runtime) -> None:
+    """Serve ``/udf`` and ``/stream`` until told to stop."""
+    async with (
+        opened(settings, runtime) as app,
+        serving(app, settings.host, settings.port, ws_per_message_deflate=False, ws_max_size=16_384) as port,
+    ):
+        _log.info("serves", port=port)
+        await runtime.stop.wait()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
+    """The application with full paths, working while the block runs; database and NATS may come later."""
+    async with database.connect(settings.database_url, "datafeed", settings.connections) as db:
+        sessions, people, hoppers = Sessions(db, runtime.clock), Users(db), Hoppers(db)
+        series, book = CandleSeries(db), LiveBook(runtime.meters)
+        udf = Udf(sessions, people, hoppers, Trades(db), series, book, runtime.clock, runtime.meters)
+        hub = Hub(sessions, people, hoppers, series, book, runtime.clock, runtime.meters, settings.span)
+        tasks = [asyncio.create_task(job()) for job in hub.jobs()]
+        tasks.append(asyncio.create_task(_listen(settings, runtime, hub)))
+        tasks.append(asyncio.create_task(_look(db, runtime)))
+        for task in tasks:
+            task.add_done_callback(_noted)
+        try:
+            yield Starlette(routes=[*udf.routes(), WebSocketRoute("/stream", hub.stream)])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
+    runtime.health.mark("nats", is_met=False, word="not connected yet")
+    async with messaging.connect(settings.nats_url, "datafeed") as bus:
+        bus.on_gap(hub.on_gap)
+        await bus.subscribe(LIVE.all_closed, hub.on_closed)
+        await bus.subscribe(LIVE.all_live, hub.on_live)
+        await bus.subscribe(LIVE.all_trades, hub.on_trade)
+        while True:
+            runtime.health.mark("nats", bus.is_connected, "" if bus.is_connected else "away; comes back by itself")
+            await runtime.clock.sleep(_LOOK_EVERY)
+
+
+async def _look(db: database.Database, runtime: Runtime) -> None:
+    """Keep readiness true: is the database there?"""
+    while True:
+        try:
+            await db.value("SELECT 1")
+            runtime.health.mark("database", is_met=True)
+        except CryptwireError as error:
+            runtime.health.mark("database", is_met=False, word=str(error))
+        await runtime.clock.sleep(_LOOK_EVERY)
+
+
+def _noted(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a job of the datafeed ended", exception=error)

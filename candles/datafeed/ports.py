@@ -1,0 +1,86 @@
+"""What the datafeed wants from the world."""
+
+from datetime import datetime
+from typing import Protocol
+
+from cryptwire.domain.bar import Columns
+from cryptwire.domain.hopper import Asset, Hopper, HopperId, UserId
+from cryptwire.domain.trade import Trade
+
+
+class Caller(Protocol):
+    """Who is asking, and under which session."""
+
+    @property
+    def user(self) -> UserId: ...
+    @property
+    def session(self) -> bytes: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class Sessions(Protocol):
+    """Who holds which session."""
+
+    async def who(self, secret: str) -> Caller:
+        """Raises Unauthenticated, Unavailable."""
+        ...
+
+    async def living(self, sessions: list[bytes]) -> set[bytes]:
+        """Those that have not ended; raises Unavailable."""
+        ...
+
+
+class Person(Protocol):
+    """A user, as far as a chart needs him."""
+
+    @property
+    def zone(self) -> str: ...
+
+
+class People(Protocol):
+    """Every user."""
+
+    async def by_id(self, user: UserId) -> Person:
+        """Raises NotFound, Unavailable."""
+        ...
+
+
+class Hoppers(Protocol):
+    """Who has which hopper."""
+
+    async def of(self, user: UserId, hopper: HopperId) -> Hopper:
+        """Raises NotFound, also when it is somebody else's; Unavailable."""
+        ...
+
+    async def of_user(self, user: UserId) -> list[Hopper]:
+        """By name; raises Unavailable."""
+        ...
+
+
+class Trades(Protocol):
+    """A hopper's own trades."""
+
+    async def within(self, hopper: HopperId, since: datetime, until: datetime) -> list[Trade]:
+        """In ``[since, until)``, oldest first; raises Unavailable."""
+        ...
+
+
+class Series(Protocol):
+    """Stored candles and volumes, in seconds and columns; every method raises Unavailable."""
+
+    async def newest(self, hopper: HopperId, since: int, until: int, limit: int) -> Columns:
+        """The last ``limit`` candles opened in ``[since, until)``, oldest first, without volume."""
+        ...
+
+    async def with_volume(self, hopper: HopperId, base: Asset, candles: Columns, until: int) -> Columns:
+        """``candles`` with the volume of the trades before ``until``."""
+        ...
+
+    async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float:
+        """The volume of the trades in ``[since, until)``."""
+        ...
+
+    async def latest(self, hopper: HopperId, before: int) -> int | None:
+        """When the last candle before ``before`` opened."""
+        ...
