@@ -151,6 +151,7 @@ export class ChartComponent {
       this.driver?.begin(resolution, Zone.of(info.timezone), decimalsOfScale(info.pricescale));
       const series = new Series(this.live.datafeed, info, resolution, this.clock, {
         onBars: (bars) => {
+          this.failure.set(null);
           this.driver?.setBars(bars);
           this.tell(bars);
           void this.readMarks(run);
@@ -184,7 +185,6 @@ export class ChartComponent {
   private tell(bars: readonly Bar[]): void {
     this.count.set(bars.length);
     this.last.set(bars.at(-1) ?? null);
-    if (bars.length > 0) this.failure.set(null);
   }
 
   /** Marks are an extra: without them the chart stands, and they are asked for again. */

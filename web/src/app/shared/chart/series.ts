@@ -44,7 +44,6 @@ export class Series {
   /** Follow the last bar and read the newest page. A failure is reported, and it is tried again. */
   async start(): Promise<void> {
     this.cancelAgain();
-    this.waiting ??= [];
     this.subscription ??= this.datafeed.subscribeBars(this.symbol, this.resolution, {
       onBar: (bar) => this.onBar(bar),
       onMissed: () => void this.readAgain('tail'),
