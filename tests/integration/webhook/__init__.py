@@ -1,0 +1,1 @@
+"""The webhook receiver over HTTP, with real PostgreSQL and NATS."""

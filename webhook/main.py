@@ -1,0 +1,77 @@
+"""Wiring of the webhook receiver."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from cryptwire import gateway_client
+from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.trade import Trade
+from cryptwire.gateway_client import GatewayClient, Identity
+from cryptwire.messaging import bus as messaging
+from cryptwire.runtime import Runtime, serving
+from cryptwire.storage import database
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.trades import Trades
+from webhook.handlers import Reads, Receiver
+from webhook.ports import TradeList
+from webhook.settings import Settings
+
+PATH = "/webhooks/cryptohopper"
+_FINISH_SECONDS = 5.0
+
+
+class GatewayTrades:
+    """The trade list as the gateway reads it."""
+
+    def __init__(self, gateway: GatewayClient) -> None:
+        self._gateway = gateway
+
+    async def since(self, user: UserId, hopper: HopperId, since: datetime) -> list[Trade]:
+        return await self._gateway.trades_since(user, hopper, since)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
+    """The application, with its whole path; on the way out what is wanted is read, for some seconds at most."""
+    identity = Identity(settings.certificates, "webhook")
+    async with (
+        gateway_client.connect(settings.gateway_address, identity) as gateway,
+        reading(settings, runtime, GatewayTrades(gateway)) as app,
+    ):
+        yield app
+
+
+@asynccontextmanager
+async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -> AsyncIterator[Starlette]:
+    """``opened``, with a trade list handed in."""
+    async with (
+        database.connect(settings.database_url, "webhook") as rows,
+        messaging.connect(settings.nats_url, "webhook") as bus,
+    ):
+        reads = Reads(
+            trade_list,
+            Hoppers(rows),
+            Trades(rows),
+            bus,
+            runtime.clock,
+            runtime.meters,
+            every=settings.read_every,
+            most=settings.queue_size,
+        )
+        receiver = Receiver(settings.app_secret, settings.verification_code, reads, runtime.clock, runtime.meters)
+        runtime.health.mark("webhook", True, "receives")
+        try:
+            yield Starlette(routes=[Route(PATH, receiver.on_call, methods=["POST"])])
+        finally:
+            await reads.finish(_FINISH_SECONDS)
+            await bus.drain()
+
+
+async def main(settings: Settings, runtime: Runtime) -> None:
+    """Receive until ``stop`` is set."""
+    async with opened(settings, runtime) as app, serving(app, settings.host, settings.port):
+        await runtime.stop.wait()

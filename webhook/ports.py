@@ -1,0 +1,40 @@
+"""What the webhook receiver wants from the world."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.domain.trade import Trade
+
+
+class TradeList(Protocol):
+    """Cryptohopper's own list of trades, which is the truth."""
+
+    async def since(self, user: UserId, hopper: HopperId, since: datetime) -> list[Trade]:
+        """Trades at or after ``since``; raises Unavailable, Exhausted with the time to wait, or Refused."""
+        ...
+
+
+class Hoppers(Protocol):
+    async def by_id(self, hoppers: list[HopperId]) -> dict[HopperId, Hopper]:
+        """Those of ``hoppers`` that are known; raises Unavailable."""
+        ...
+
+
+class Trades(Protocol):
+    """Where trades are kept; raises Unavailable."""
+
+    async def last_at(self, hopper: HopperId) -> datetime | None:
+        """When the newest trade was made."""
+        ...
+
+    async def add(self, trades: Sequence[Trade]) -> list[Trade]:
+        """Keep those that are new, and give just these."""
+        ...
+
+
+class Bus(Protocol):
+    async def publish(self, subject: str, payload: bytes) -> None:
+        """Send; raises Unavailable."""
+        ...
