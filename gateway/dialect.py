@@ -30,6 +30,7 @@ _QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "GBP", "BTC", 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COIN = re.compile(r"[^\s\x00-\x1f/:|]{1,32}")
 _SECRET = re.compile(r"key|secret|passphrase|password|passwd|credential|token|private|^kraken_|^api_", re.IGNORECASE)
+_SECRET_WITHIN = re.compile(_SECRET.pattern.replace("^", ""), re.IGNORECASE)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _RETRY_AFTER = 5.0  # seconds, where upstream names no time
 _LONGEST_RETRY = 300.0
@@ -67,7 +68,7 @@ def grant(status: int, body: bytes) -> Grant:
     if status >= 400 or error:
         if error == "invalid_grant":
             raise LinkAgain("Cryptohopper does not accept this sign-in any more; link the account again")
-        known = error if error in _OAUTH_ERRORS else "an error"
+        known = error if isinstance(error, str) and error in _OAUTH_ERRORS else "an error"
         raise Unavailable(f"Cryptohopper's sign-in answers {status}: {known}")
     access, refresh, scopes = said.get("access_token"), said.get("refresh_token"), said.get("scope")
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
@@ -323,7 +324,7 @@ def _stripped(value: Any) -> Any:
         within = _json(value.encode())
         if isinstance(within, dict | list):
             return _dumps(_stripped(within))
-        return "" if _SECRET.search(value) else value
+        return "" if _SECRET_WITHIN.search(value) else value
     return value
 
 

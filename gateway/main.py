@@ -24,7 +24,7 @@ from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
 _log = log.Log(__name__)
 _CONNECTIONS = 8
 _ASK_EVERY = 5.0  # seconds between looks at the database
-_GRACE = 4.0  # seconds for calls under way, and as long for renewals; together with the pool's end below ten
+_GRACE = 3.0  # seconds for calls under way, then for renewals; with the pool's end still below ten
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second gateway on this address is a mistake
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
@@ -62,7 +62,8 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         finally:
             runtime.health.mark("grpc", False, "stops")
             watch.cancel()
-            await asyncio.gather(server.stop(_GRACE), custody.finish(timedelta(seconds=_GRACE)))
+            await server.stop(_GRACE)
+            await custody.finish(timedelta(seconds=_GRACE))  # after the calls: one of them may have begun a renewal
 
 
 async def _watch(tokens: Tokens, runtime: Runtime) -> None:

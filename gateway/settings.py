@@ -20,7 +20,7 @@ class Settings:
     client_id: str
     client_secret: str = field(repr=False)
     address: str = "127.0.0.1:7400"
-    health_port: int = 7401
+    health_port: int = 0
     upstream_url: str = "https://api.cryptohopper.com/v1"
     oauth_url: str = "https://www.cryptohopper.com/oauth2"
     requests_per_minute: int = 30
