@@ -1,7 +1,9 @@
 """Cryptohopper as a test wants it: small, with queued answers, and a memory of what it was asked."""
 
+import asyncio
 import secrets
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -34,6 +36,8 @@ class FakeUpstream:
     issued: int = 0
     lives: int = 3600
     is_revoked: bool = False
+    token_delay: float = 0
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     queries: list[dict[str, str]] = field(default_factory=list)
@@ -68,12 +72,19 @@ class FakeUpstream:
         if self.is_revoked or not good:
             return JSONResponse({"error": "invalid_grant", "error_description": "no " + str(form)}, 400)
         self.issued += 1
+        return await self._rotate()
+
+    async def _rotate(self) -> Response:
+        """The old refresh token is gone at once, the answer may take a while."""
         self.access = f"access-{self.marked}-{self.issued}"
         self.refresh = f"refresh-{self.marked}-{self.issued}"
+        access, refresh = self.access, self.refresh
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.released.wait(), self.token_delay)
         return JSONResponse(
             {
-                "access_token": self.access,
-                "refresh_token": self.refresh,
+                "access_token": access,
+                "refresh_token": refresh,
                 "expires_in": self.lives,
                 "scope": "read,trade",
                 "token_type": "Bearer",

@@ -1,0 +1,93 @@
+"""Certificates are made once, renewed in time, and never readable by others where they are keys."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cryptwire.errors import Invalid
+from devstack.certificates import issue
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = ("gateway", "tracker")
+
+
+def read(folder: Path, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_service_has_a_certificate_of_the_authority(tmp_path: Path) -> None:
+    issue(tmp_path / "made", NAMES, NOW)
+    for name in NAMES:
+        certificate = read(tmp_path / "made", name)
+        certificate.verify_directly_issued_by(read(tmp_path / "made", "ca"))
+        assert certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == name
+        assert certificate.not_valid_after_utc == NOW + timedelta(days=30)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert names.get_values_for_type(x509.DNSName)[0] == name
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert (ExtendedKeyUsageOID.SERVER_AUTH in purposes) is (name == "gateway")
+        assert ("localhost" in names.get_values_for_type(x509.DNSName)) is (name == "gateway")
+
+
+def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
+    issue(tmp_path, NAMES, NOW)
+    keys = list(tmp_path.glob("*-key.pem"))
+    assert len(keys) == 3
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in keys)
+
+
+def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+    issue(tmp_path, NAMES, NOW)
+    before = contents(tmp_path)
+    issue(tmp_path, NAMES, NOW + timedelta(days=19))
+    assert contents(tmp_path) == before
+
+
+def test_less_than_ten_days_before_the_end_it_is_renewed_by_the_same_authority(tmp_path: Path) -> None:
+    issue(tmp_path, NAMES, NOW)
+    before = contents(tmp_path)
+    issue(tmp_path, NAMES, NOW + timedelta(days=21))
+    after = contents(tmp_path)
+    assert after["ca.pem"] == before["ca.pem"]
+    assert after["tracker.pem"] != before["tracker.pem"]
+    read(tmp_path, "tracker").verify_directly_issued_by(read(tmp_path, "ca"))
+
+
+def test_a_new_service_leaves_the_others(tmp_path: Path) -> None:
+    issue(tmp_path, NAMES, NOW)
+    before = contents(tmp_path)
+    issue(tmp_path, (*NAMES, "api"), NOW)
+    after = contents(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert "api.pem" in after
+
+
+@pytest.mark.parametrize("name", ["tracker.pem", "tracker-key.pem", "ca.pem", "ca-key.pem"])
+@pytest.mark.parametrize("content", [b"", b"rubbish"])
+def test_what_is_broken_is_made_anew(tmp_path: Path, name: str, content: bytes) -> None:
+    issue(tmp_path, NAMES, NOW)
+    (tmp_path / name).write_bytes(content)
+    issue(tmp_path, NAMES, NOW)
+    for service in NAMES:
+        read(tmp_path, service).verify_directly_issued_by(read(tmp_path, "ca"))
+
+
+def test_a_certificate_of_another_service_is_no_good(tmp_path: Path) -> None:
+    issue(tmp_path, NAMES, NOW)
+    for end in (".pem", "-key.pem"):
+        (tmp_path / f"gateway{end}").write_bytes((tmp_path / f"tracker{end}").read_bytes())
+    issue(tmp_path, NAMES, NOW)
+    assert read(tmp_path, "gateway").subject != read(tmp_path, "tracker").subject
+
+
+@pytest.mark.parametrize("name", ["ca", "../x", "", "a/b", "A", "x.y"])
+def test_a_name_that_is_no_services_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Invalid):
+        issue(tmp_path, [name], NOW)
