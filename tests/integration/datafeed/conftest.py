@@ -50,7 +50,8 @@ class TurnedClock:
 
 def candle(hopper: HopperId, opened_at: datetime, *prices: float) -> Candle:
     """A candle; ``prices`` are open, high, low, close."""
-    return Candle(hopper, opened_at, *prices, gap=timedelta(0), quality=Quality.COMPLETE, fence=1)
+    opened, high, low, close = prices
+    return Candle(hopper, opened_at, opened, high, low, close, timedelta(0), Quality.COMPLETE, 1)
 
 
 def live(

@@ -167,14 +167,12 @@ async def test_a_day_east_of_greenwich_is_shown_before_its_stamp(world: World) -
 async def test_a_strangers_hopper_is_not_there(world: World) -> None:
     await world.store(THEIRS, walk(utc(2026, 1, 1), utc(2026, 1, 2)))
     to = int(utc(2026, 1, 2).timestamp())
-    answers = []
-    for symbol in (f"HOPPER:{THEIRS}", "HOPPER:999", "BINANCE:BTCUSDT", "HOPPER:", "'"):
-        for path in ("symbols", "history", "marks"):
-            answers.append(
-                await world.get(
-                    f"/udf/{path}", symbol=symbol, resolution="15", **{"from": to - 900, "to": to, "countback": 2}
-                )
-            )
+    asked = {"resolution": "15", "from": to - 900, "to": to, "countback": 2}
+    answers = [
+        await world.get(f"/udf/{path}", symbol=symbol, **asked)
+        for symbol in (f"HOPPER:{THEIRS}", "HOPPER:999", "BINANCE:BTCUSDT", "HOPPER:", "'")
+        for path in ("symbols", "history", "marks")
+    ]
     assert all(answer == (404, {"s": "error", "errmsg": "unknown_symbol"}) for answer in answers)
     _, found = await world.get("/udf/search", query="bot")
     assert [hit["ticker"] for hit in found] == [f"HOPPER:{MINE}"]

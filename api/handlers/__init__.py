@@ -1,0 +1,1 @@
+"""Fields and routes of the API."""

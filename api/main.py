@@ -1,0 +1,113 @@
+"""Wiring of the API."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from api.adapters import Argon2Passwords
+from api.handlers.graphql import Endpoint
+from api.handlers.live import Portfolios
+from api.handlers.schema import Services
+from api.handlers.web import AppFiles, Guard, config_json
+from api.logic import Attempts
+from api.settings import Settings
+from cryptwire.errors import CryptwireError
+from cryptwire.log import Log
+from cryptwire.messaging import bus as messaging
+from cryptwire.messaging.subjects import LIVE
+from cryptwire.runtime import Runtime, serving
+from cryptwire.storage import database
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.sessions import Sessions
+from cryptwire.storage.users import Users
+
+_log = Log(__name__)
+_LOOK_EVERY = timedelta(seconds=2)
+
+
+async def main(settings: Settings, runtime: Runtime) -> None:
+    """Serve until told to stop."""
+    async with opened(settings, runtime) as app, serving(app, settings.host, settings.port) as port:
+        _log.info("serves", port=port)
+        await runtime.stop.wait()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
+    """The application with full paths, working while the block runs; database and NATS may come later."""
+    async with database.connect(settings.database_url, "api", settings.connections) as db:
+        portfolios = Portfolios(runtime.meters)
+        services = Services(
+            Sessions(db, runtime.clock),
+            Users(db),
+            Hoppers(db),
+            await asyncio.to_thread(Argon2Passwords),
+            portfolios,
+            Attempts(settings.attempts_a_minute),
+            runtime.clock,
+            runtime.meters,
+            settings.session_lifetime,
+            settings.is_development,
+        )
+        tasks = [
+            asyncio.create_task(_listen(settings, runtime, portfolios)),
+            asyncio.create_task(_look(db, runtime)),
+        ]
+        for task in tasks:
+            task.add_done_callback(_noted)
+        try:
+            yield _app(settings, runtime, services)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _app(settings: Settings, runtime: Runtime, services: Services) -> Starlette:
+    demo = None
+    if settings.is_development and settings.demo_email is not None:
+        demo = {"email": settings.demo_email, "password": settings.demo_password or ""}
+
+    async def config(_: Request) -> Response:
+        return config_json(demo)
+
+    return Starlette(
+        routes=[
+            Route("/graphql", Endpoint(services)),
+            Route("/config.json", config),
+            Mount("/", AppFiles(settings.app_folder)),
+        ],
+        middleware=[Middleware(Guard, meters=runtime.meters)],
+    )
+
+
+async def _listen(settings: Settings, runtime: Runtime, portfolios: Portfolios) -> None:
+    runtime.health.mark("nats", is_met=False, word="not connected yet")
+    async with messaging.connect(settings.nats_url, "api") as bus:
+        await bus.subscribe(LIVE.all_live, portfolios.on_live)
+        while True:
+            runtime.health.mark("nats", bus.is_connected, "" if bus.is_connected else "away; comes back by itself")
+            await runtime.clock.sleep(_LOOK_EVERY)
+
+
+async def _look(db: database.Database, runtime: Runtime) -> None:
+    """Keep readiness true: is the database there?"""
+    while True:
+        try:
+            await db.value("SELECT 1")
+            runtime.health.mark("database", is_met=True)
+        except CryptwireError as error:
+            runtime.health.mark("database", is_met=False, word=str(error))
+        await runtime.clock.sleep(_LOOK_EVERY)
+
+
+def _noted(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a job of the API ended", exception=error)

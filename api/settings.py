@@ -1,0 +1,34 @@
+"""What the API is told."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from cryptwire.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """From ``CRYPTWIRE_API_<FIELD>``; spans in seconds.
+
+    ``database_url`` is that of the role ``cryptwire_api``; ``app_folder`` holds the built app's ``index.html``. Only in
+    development are cookies sent without TLS and the demo account told. ``attempts_a_minute``: sign-ins that fail, of
+    one account and from one address.
+    """
+
+    database_url: str = field(repr=False)
+    nats_url: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8081
+    health_port: int = 0
+    connections: int = 4
+    app_folder: Path = Path("web/dist/browser")
+    is_development: bool = False
+    session_lifetime: timedelta = timedelta(days=30)
+    attempts_a_minute: int = 10
+    demo_email: str | None = None
+    demo_password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.demo_email is not None and not self.is_development:
+            raise Invalid("CRYPTWIRE_API_DEMO_EMAIL is for development only")
