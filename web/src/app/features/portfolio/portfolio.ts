@@ -44,6 +44,7 @@ const EVERY = 5_000;
 export class PortfolioPage {
   private readonly graph = inject(Graph);
   private readonly live = inject(Live);
+  private readonly clock = inject(CLOCK);
   private readonly title = inject(Title);
   protected readonly preferences = inject(Preferences);
   protected readonly id = inject(ActivatedRoute).snapshot.paramMap.get('id') ?? '';
@@ -52,7 +53,7 @@ export class PortfolioPage {
   protected readonly poll = new Poll<PortfolioQuery>(
     () => this.graph.query(PortfolioDocument, { id: this.id }),
     EVERY,
-    inject(CLOCK),
+    this.clock,
   );
   protected readonly isShown = signal(false);
   protected readonly hopper = computed(() => this.poll.value()?.hopper ?? null);
@@ -60,16 +61,16 @@ export class PortfolioPage {
   protected readonly isMissing = computed(() => this.poll.failure()?.code === 'NOT_FOUND');
   protected readonly receivedAt = computed(() => new Date(this.poll.receivedAt()).toISOString());
 
-  /** The candle and the day in progress, as long as they come live. */
+  /** The candle and the day in progress, as they came live. */
   private readonly candle = signal<Bar | null>(null);
+  private readonly candleAt = signal(0);
   private readonly day = signal<Bar | null>(null);
-  private readonly isLive = computed(() => this.live.connection().kind === 'live');
-  protected readonly value = computed(
-    () => (this.isLive() ? this.candle()?.close : undefined) ?? this.portfolio()?.value ?? null,
+  /** The live candle, unless the connection is gone and a question was answered since. */
+  private readonly latest = computed(() =>
+    this.live.connection().kind === 'live' || this.candleAt() >= this.poll.receivedAt() ? this.candle() : null,
   );
-  protected readonly open = computed(
-    () => (this.isLive() ? this.candle()?.open : undefined) ?? this.portfolio()?.open ?? null,
-  );
+  protected readonly value = computed(() => this.latest()?.close ?? this.portfolio()?.value ?? null);
+  protected readonly open = computed(() => this.latest()?.open ?? this.portfolio()?.open ?? null);
   protected readonly dayOpen = computed(() => this.day()?.open ?? null);
 
   protected readonly holdings = computed(() => byValue(this.portfolio()?.holdings ?? []));
@@ -98,7 +99,10 @@ export class PortfolioPage {
   ionViewWillEnter(): void {
     this.isShown.set(true);
     this.poll.start();
-    this.follow('15', (bar) => this.candle.set(bar));
+    this.follow('15', (bar) => {
+      this.candle.set(bar);
+      this.candleAt.set(this.clock.now());
+    });
     this.follow('1D', (bar) => this.day.set(bar));
   }
 
