@@ -64,12 +64,26 @@ class Process:
     stop_signal: signal.Signals = signal.SIGTERM
     popen: subprocess.Popen[bytes] | None = None
 
-    def start(self, command: list[str], *, user: str | None = None, cwd: str | None = None) -> None:
+    def start(
+        self,
+        command: list[str],
+        *,
+        user: str | None = None,
+        cwd: str | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         """Start in a session of its own: a Ctrl-C in the terminal reaches only who started it."""
         as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(  # noqa: S603 - our own servers
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=cwd, **as_user
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=cwd,
+                env=environment,
+                **as_user,
             )  # type: ignore[call-overload]
 
     @property

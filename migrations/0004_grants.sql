@@ -13,7 +13,7 @@ GRANT SELECT, INSERT, UPDATE ON candles, flow_candidates TO cryptwire_writer;
 GRANT SELECT ON hoppers TO cryptwire_webhook;
 GRANT SELECT, INSERT ON trades TO cryptwire_webhook;
 
-GRANT SELECT ON hoppers, assignments TO cryptwire_processor;
+GRANT SELECT ON hoppers, assignments, pods TO cryptwire_processor;
 GRANT SELECT, INSERT ON trades TO cryptwire_processor;
 GRANT SELECT ON candles TO cryptwire_processor;
 

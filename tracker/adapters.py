@@ -1,11 +1,10 @@
 """The tracker's ports onto the gateway."""
 
-from cryptwire.gateway_client import GatewayClient
-
 from cryptwire.clock import Clock
 from cryptwire.domain.account import Account
 from cryptwire.domain.hopper import Hopper
 from cryptwire.errors import Unavailable
+from cryptwire.gateway_client import GatewayClient
 
 _TRIES = 3
 

@@ -134,6 +134,7 @@ class Tracker:
         clock: Clock,
         meters: Meters,
         live_every: timedelta = timedelta(seconds=2),
+        on_live: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._pod = pod
         self._shard = shard
@@ -159,7 +160,7 @@ class Tracker:
         self._failures: dict[HopperId, int] = {}
         self._polling: dict[HopperId, asyncio.Task[None]] = {}
         self._polls = asyncio.Semaphore(32)
-        self.is_live = asyncio.Event()
+        self._on_live = on_live
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -435,7 +436,7 @@ class Tracker:
             if count % 250 == 0:
                 await asyncio.sleep(0)
         if count:
-            self.is_live.set()
+            self._on_live(count)
         self._meters.set("tracker_live_hoppers", "Hoppers told in the last round.", count)
         self._meters.observe(
             "tracker_round_seconds", "Time of a live round.", (self._clock.now() - began).total_seconds()

@@ -214,6 +214,8 @@ class Book:
             return
         column.price = price
         holders = column.holders
+        if not len(holders):
+            return
         values = self.values[holders]
         values += column.held * change
         self.values[holders] = values
@@ -236,8 +238,9 @@ class Book:
                     self._first_price(column, price)
                 continue
             column.price = price
-            self.values[column.holders] += column.held * change
-            moved.append(column.holders)
+            if len(column.holders):
+                self.values[column.holders] += column.held * change
+                moved.append(column.holders)
         for holders in moved:
             self._stretch(holders)
 

@@ -101,10 +101,13 @@ class Shard:
 
     def on_ticker(self, ticker: Ticker) -> list[Candle]:
         """Value a tick; before it, the candles of every boundary that it is stamped at or after."""
-        at = to_us(ticker.received_at)
+        return self.on_price(to_us(ticker.received_at), ticker.pair, ticker.last)
+
+    def on_price(self, at: int, pair: Pair, price: float) -> list[Candle]:
+        """The same for a pair's price that was received at ``at`` microseconds."""
         closed = self.advance(at)
-        self._pulse(ticker.pair.exchange, at).heard(at)
-        self.book.on_price(ticker.pair, ticker.last)
+        self._pulse(pair.exchange, at).heard(at)
+        self.book.on_price(pair, price)
         if at > self.seen_to:
             self.seen_to = at
         return closed
@@ -135,6 +138,8 @@ class Shard:
         if self.opened_at is None:
             self.begin(to)
         assert self.opened_at is not None
+        if to < self.opened_at + self.span:
+            return []
         closed: list[Candle] = []
         while to >= self.opened_at + self.span:
             closed += self._close(self.opened_at + self.span)

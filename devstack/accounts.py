@@ -1,0 +1,93 @@
+"""The demo accounts: users of Cryptwire, linked to the simulated Cryptohopper as the app would link them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import argon2
+
+from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.errors import Unavailable
+from cryptwire.gateway_client import GatewayClient, LinkState
+from cryptwire.storage.assignments import Assignments
+from cryptwire.storage.database import Database
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.users import Users
+
+POD = "shard-1"
+PASSWORD = "cryptwire-demo"  # noqa: S105 - development only, and printed
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A user of Cryptwire and the account of the simulated Cryptohopper that is his."""
+
+    email: str
+    zone: str
+    currency: str
+    username: str
+    password: str
+
+
+DEMOS = (
+    Demo("demo@cryptwire.test", "Europe/Berlin", "EUR", "alice", "alice-demo"),
+    Demo("bob@cryptwire.test", "America/New_York", "USD", "bob", "bob-demo"),
+    Demo("carol@cryptwire.test", "Asia/Kolkata", "USD", "carol", "carol-demo"),
+)
+
+
+async def set_up(
+    database: Database,
+    gateway: GatewayClient,
+    oauth_url: str,
+    redirect_uri: str,
+    client_id: str,
+    say: Callable[[str], None],
+) -> list[HopperId]:
+    """Make the demo users that are missing, link them, write down their hoppers and assign these; gives the hoppers."""
+    users, hoppers = Users(database), Hoppers(database)
+    everyone: list[HopperId] = []
+    for demo in DEMOS:
+        user = await _user(users, demo)
+        if (await gateway.link_state(user)).state is not LinkState.LINKED:
+            say(f"linking {demo.email} to the simulated Cryptohopper")
+            code = await authorize(oauth_url, client_id, redirect_uri, demo.username, demo.password)
+            await gateway.link(user, code, redirect_uri)
+        for linked in await gateway.hoppers(user, timedelta(minutes=1)):
+            await hoppers.put(linked.hopper)
+            everyone.append(linked.hopper.id)
+    assignments = Assignments(database)
+    await assignments.confirm(POD)
+    await assignments.assign(everyone, POD)
+    return everyone
+
+
+async def _user(users: Users, demo: Demo) -> UserId:
+    known = await users.by_email(demo.email)
+    if known is not None:
+        return known.id
+    return await users.add(demo.email, argon2.PasswordHasher().hash(PASSWORD), demo.zone, demo.currency, "pro")
+
+
+async def authorize(oauth_url: str, client_id: str, redirect_uri: str, username: str, password: str) -> str:
+    """The code that a user's consent gives, as if he had filled the consent page; raises Unavailable."""
+    form = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "scope": "read,notifications,manage,trade",
+        "state": "development",
+        "username": username,
+        "password": password,
+        "decision": "allow",
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{oauth_url}/authorize", data=form, allow_redirects=False) as answer,
+    ):
+        query = parse_qs(urlsplit(answer.headers.get("location", "")).query)
+        if answer.status != 302 or "code" not in query:
+            raise Unavailable(f"the simulated Cryptohopper gave no code for {username}: status {answer.status}")
+        return query["code"][0]

@@ -1,0 +1,39 @@
+"""The edge's wiring: the path decides which app answers."""
+
+import api.main
+import api.settings
+import webhook.main
+import webhook.settings
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import candles.datafeed.main
+import candles.datafeed.settings
+from cryptwire import config
+from cryptwire.runtime import Runtime, serving
+from devstack.edge.settings import Settings
+
+
+def by_path(prefixes: dict[str, ASGIApp], rest: ASGIApp) -> ASGIApp:
+    """An app that hands a request to the app of the first prefix its path lies under, or to ``rest``."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        for prefix, chosen in prefixes.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return await chosen(scope, receive, send)
+        return await rest(scope, receive, send)
+
+    return app
+
+
+async def main(settings: Settings, runtime: Runtime) -> None:
+    """Serve all three under one address until told to stop."""
+    async with (
+        api.main.opened(config.load(api.settings.Settings, "api"), runtime) as graphql,
+        candles.datafeed.main.opened(config.load(candles.datafeed.settings.Settings, "datafeed"), runtime) as datafeed,
+        webhook.main.opened(config.load(webhook.settings.Settings, "webhook"), runtime) as webhooks,
+    ):
+        app = by_path({"/udf": datafeed, "/stream": datafeed, "/webhooks": webhooks}, graphql)
+        async with serving(app, settings.host, settings.port):
+            runtime.health.mark("edge", True, f"http://{settings.host}:{settings.port}")
+            await runtime.stop.wait()

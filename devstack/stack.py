@@ -1,0 +1,353 @@
+"""The processes of a development stack: which there are, how each is told what, started, watched and ended."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from cryptwire import config, gateway_client
+from cryptwire.clock import SystemClock
+from cryptwire.errors import CryptwireError
+from cryptwire.gateway_client import Identity
+from cryptwire.storage import database
+from cryptwire.storage.assignments import Assignments
+from cryptwire.storage.database import url_of
+from cryptwire.storage.migrate import migrate
+from devstack import accounts, certificates
+from devstack.place import Running, started_at
+from devstack.servers import Process, ServerFailed, Servers, free_port
+
+Say = Callable[[str], None]
+_CLIENT_ID = "cryptwire-dev"
+_READY_SECONDS = 60.0
+_CALLERS = ("tracker", "webhook", "api", "processor", "devstack")
+
+
+class StepFailed(Exception):
+    """A step of the start failed; the text says what, and what to do."""
+
+
+@dataclass(slots=True)
+class Service:
+    """A process of the stack: how it is started, and where it tells whether it is ready."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    ready_url: str
+    process: Process
+    ends_by_itself: bool = False
+
+    def start(self, root: Path) -> None:
+        inherited = {key: value for key, value in config.environment().items() if not key.startswith("CRYPTWIRE_")}
+        self.process.start(self.command, cwd=str(root), environment={**inherited, **self.environment})
+
+
+@dataclass(slots=True)
+class Stack:
+    """Servers and services below one data folder, reached under one port."""
+
+    root: Path
+    folder: Path
+    port: int
+    servers: Servers
+    say: Say
+    services: dict[str, Service] = field(default_factory=dict)
+    gateway_address: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    """What is said beyond the defaults: CRYPTWIRE_<SERVICE>_<FIELD>, passed on to the service."""
+    _confirming: asyncio.Task[None] | None = None
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    async def start_servers(self) -> None:
+        """PostgreSQL, Redis, NATS, and the schema."""
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        servers = self.servers
+        await asyncio.gather(servers.postgres.start(), servers.redis.start(), servers.nats.start())
+        self.write_down()
+        self.say(f"PostgreSQL, Redis and NATS run ({time.monotonic() - began:.1f} s)")
+        applied = await migrate(servers.postgres.url, lambda name: self.say(f"migration {name}"))
+        self.say(f"schema is up to date ({len(applied)} migrations applied)")
+
+    async def start_chain(self) -> None:
+        """Simulator, gateway, streamer, tracker and writer, with the demo accounts linked and assigned."""
+        certificates.issue(self.folder / "certificates", ("gateway", *_CALLERS), SystemClock().now())
+        simulated = self._add_simulator()
+        self._add_gateway(simulated)
+        self._add_streamer(simulated)
+        self._add_writer()
+        self._add_tracker()
+        for name in ("simulator", "gateway", "streamer", "writer"):
+            self.services[name].start(self.root)
+        self.write_down()
+        await self.ready("simulator", "gateway")
+        identity = Identity(self.folder / "certificates", "devstack")
+        async with (
+            database.connect(self.servers.postgres.url, "devstack", 2) as rows,
+            gateway_client.connect(self.gateway_address, identity) as gateway,
+        ):
+            hoppers = await accounts.set_up(rows, gateway, f"{simulated}/oauth2", self._redirect, _CLIENT_ID, self.say)
+        self.say(f"{len(hoppers)} hoppers of {len(accounts.DEMOS)} demo users are assigned to pod {accounts.POD}")
+        self._confirming = asyncio.create_task(self._confirm())
+        self.services["tracker"].start(self.root)
+        self.write_down()
+
+    async def start_edge(self, app: Path) -> None:
+        """API with the built ``app``, datafeed and webhook under the stack's port."""
+        owner, nats = self.servers.postgres.url, self.servers.nats
+        self._add(
+            "edge",
+            {
+                "CRYPTWIRE_EDGE_PORT": str(self.port),
+                "CRYPTWIRE_API_DATABASE_URL": url_of("api", owner),
+                "CRYPTWIRE_API_NATS_URL": nats.url("api"),
+                "CRYPTWIRE_API_APP_FOLDER": str(app),
+                "CRYPTWIRE_API_IS_DEVELOPMENT": "true",
+                "CRYPTWIRE_API_DEMO_EMAIL": accounts.DEMOS[0].email,
+                "CRYPTWIRE_API_DEMO_PASSWORD": accounts.PASSWORD,
+                "CRYPTWIRE_DATAFEED_DATABASE_URL": url_of("datafeed", owner),
+                "CRYPTWIRE_DATAFEED_NATS_URL": nats.url("datafeed"),
+                "CRYPTWIRE_WEBHOOK_DATABASE_URL": url_of("webhook", owner),
+                "CRYPTWIRE_WEBHOOK_NATS_URL": nats.url("webhook"),
+                "CRYPTWIRE_WEBHOOK_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_WEBHOOK_CERTIFICATES": str(self.folder / "certificates"),
+                "CRYPTWIRE_WEBHOOK_APP_SECRET": self._secret("client-secret"),
+                "CRYPTWIRE_WEBHOOK_VERIFICATION_CODE": self._secret("webhook-verification"),
+                **self._passed_on("CRYPTWIRE_API_", "CRYPTWIRE_DATAFEED_", "CRYPTWIRE_WEBHOOK_"),
+            },
+        ).start(self.root)
+        self.write_down()
+        await self.ready("edge")
+
+    def start_history(self) -> None:
+        """The process that fills what the live chain has not seen; nobody waits for it."""
+        service = self._add(
+            "history",
+            {
+                "CRYPTWIRE_HISTORY_DATABASE_URL": url_of("processor", self.servers.postgres.url),
+                "CRYPTWIRE_HISTORY_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_HISTORY_NATS_URL": self.servers.nats.url("replay"),
+                "CRYPTWIRE_HISTORY_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_HISTORY_CERTIFICATES": str(self.folder / "certificates"),
+                "CRYPTWIRE_HISTORY_POD": accounts.POD,
+                **self._passed_on("CRYPTWIRE_HISTORY_"),
+            },
+            ends_by_itself=True,
+        )
+        service.process.log.write_text("")
+        service.start(self.root)
+        self.write_down()
+
+    async def ready(self, *names: str) -> None:
+        """Return when all of these are ready; raises StepFailed for the first that ends or takes too long."""
+        for name in names:
+            service = self.services[name]
+            began = time.monotonic()
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+                while not await _answers(session, service.ready_url):
+                    log, words = os.path.relpath(service.process.log), service.process.last_words()
+                    if not service.process.is_running:
+                        raise StepFailed(f"{name} ended at its start; {log} says:\n{words}")
+                    if time.monotonic() - began > _READY_SECONDS:
+                        raise StepFailed(f"{name} was not ready within a minute; {log} says:\n{words}")
+                    await asyncio.sleep(0.05)
+            self.say(f"{name} is ready")
+
+    # -- while it runs ---------------------------------------------------------------------------------------------
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Start again what ends unasked, and show how the history comes along, until ``stop``."""
+        shown = 0
+        while not stop.is_set():
+            shown = self._show_history(shown)
+            for server in (self.servers.postgres, self.servers.redis, self.servers.nats):
+                if not server.process.is_running:
+                    self.say(f"{server.process.name} ended; starting it again")
+                    try:
+                        await server.start()
+                    except ServerFailed as failure:
+                        self.say(f"not yet: {failure}")
+                    self.write_down()
+            for service in self.services.values():
+                if not service.process.is_running and not service.ends_by_itself:
+                    self.say(f"{service.name} ended; starting it again ({service.process.log.name} tells why)")
+                    service.start(self.root)
+                    self.write_down()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1)
+
+    def write_down(self) -> None:
+        """For `down`, `status`, `replay`, and the next `up` should this one be killed."""
+        processes = {p.name: p.pid for p in self.servers.processes if p.is_running}
+        processes |= {s.name: s.process.pid for s in self.services.values() if s.process.is_running}
+        addresses = {
+            "postgres": self.servers.postgres.url,
+            "redis": self.servers.redis.url,
+            "nats_replay": self.servers.nats.url("replay"),
+            "nats_admin": self.servers.nats.admin_url,
+        }
+        address, pid = f"http://127.0.0.1:{self.port}", os.getpid()
+        Running(pid, started_at(pid) or 0.0, address, addresses, processes).write(self.folder)
+
+    async def _confirm(self) -> None:
+        """Say each 3 s that the pod lives, as the cluster manager will."""
+        async with database.connect(self.servers.postgres.url, "devstack", 1) as rows:
+            while True:
+                with contextlib.suppress(CryptwireError):
+                    await Assignments(rows).confirm(accounts.POD)
+                await asyncio.sleep(3)
+
+    def _show_history(self, shown: int) -> int:
+        """Say what the history process has told of its progress since ``shown`` characters of its log."""
+        history = self.services.get("history")
+        if history is None:
+            return shown
+        text = history.process.log.read_text(errors="replace")
+        whole = text.rfind("\n") + 1
+        for line in text[shown:whole].splitlines():
+            if line.startswith("progress: "):
+                self.say(f"history: {line.removeprefix('progress: ')}")
+        return max(shown, whole)
+
+    async def end(self) -> None:
+        """Stop everything: first what feeds others, the servers last."""
+        if self._confirming is not None:
+            self._confirming.cancel()
+        order = (("history", "edge", "streamer"), ("tracker",), ("writer",), ("gateway", "simulator"))
+        for names in order:
+            known = [self.services[name].process for name in names if name in self.services]
+            await asyncio.gather(*(process.stop(15) for process in known))
+        await asyncio.gather(*(process.stop(15) for process in self.servers.processes))
+        (self.folder / "running.json").unlink(missing_ok=True)
+
+    # -- what each service is told ---------------------------------------------------------------------------------
+
+    @property
+    def _redirect(self) -> str:
+        return f"http://127.0.0.1:{self.port}/link/callback"
+
+    def _secret(self, name: str) -> str:
+        """32 random bytes in hexadecimal, made once, readable by the owner alone."""
+        path = self.folder / name
+        if not path.exists():
+            fresh = path.with_name(f"{name}.new")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32))
+            fresh.rename(path)
+        return path.read_text().strip()
+
+    def _passed_on(self, *prefixes: str) -> dict[str, str]:
+        return {key: value for key, value in self.settings.items() if key.startswith(prefixes)}
+
+    def _add(self, name: str, told: dict[str, str], *, ends_by_itself: bool = False) -> Service:
+        """A service of `cryptwire run`, not started yet."""
+        health = free_port()
+        return self._add_command(
+            name,
+            [sys.executable, "-m", "cryptwire", "run", name],
+            {f"CRYPTWIRE_{name.upper()}_HEALTH_PORT": str(health), **told},
+            f"http://127.0.0.1:{health}/readyz",
+            ends_by_itself,
+        )
+
+    def _add_command(
+        self, name: str, command: list[str], told: dict[str, str], ready_url: str, ends_by_itself: bool
+    ) -> Service:
+        process = Process(name, self.folder / "logs" / f"{name}.log")
+        service = self.services[name] = Service(name, command, told, ready_url, process, ends_by_itself)
+        return service
+
+    def _add_simulator(self) -> str:
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        told = {
+            "CRYPTWIRE_SIMULATOR_PORT": str(port),
+            "CRYPTWIRE_SIMULATOR_FOLDER": str(self.folder / "simulator"),
+            "CRYPTWIRE_SIMULATOR_CLIENT_ID": _CLIENT_ID,
+            "CRYPTWIRE_SIMULATOR_CLIENT_SECRET": self._secret("client-secret"),
+            "CRYPTWIRE_SIMULATOR_REDIRECT_URIS": self._redirect,
+            "CRYPTWIRE_SIMULATOR_WEBHOOK_URL": f"http://127.0.0.1:{self.port}/webhooks/cryptohopper",
+            "CRYPTWIRE_SIMULATOR_WEBHOOK_VERIFICATION": self._secret("webhook-verification"),
+            **self._passed_on("CRYPTWIRE_SIMULATOR_"),
+        }
+        self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz", False)
+        return address
+
+    def _add_gateway(self, simulated: str) -> None:
+        self._secret("master-key")
+        self.gateway_address = f"127.0.0.1:{free_port()}"
+        self._add(
+            "gateway",
+            {
+                "CRYPTWIRE_GATEWAY_DATABASE_URL": url_of("gateway", self.servers.postgres.url),
+                "CRYPTWIRE_GATEWAY_CERTIFICATES": str(self.folder / "certificates"),
+                "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": str(self.folder / "master-key"),
+                "CRYPTWIRE_GATEWAY_CLIENT_ID": _CLIENT_ID,
+                "CRYPTWIRE_GATEWAY_CLIENT_SECRET": self._secret("client-secret"),
+                "CRYPTWIRE_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_GATEWAY_UPSTREAM_URL": f"{simulated}/v1",
+                "CRYPTWIRE_GATEWAY_OAUTH_URL": f"{simulated}/oauth2",
+                **self._passed_on("CRYPTWIRE_GATEWAY_"),
+            },
+        )
+
+    def _add_streamer(self, simulated: str) -> None:
+        sockets = simulated.replace("http://", "ws://")
+        plain = {"options": {"fetchMarkets": {"types": ["spot"]}}, "has": {"fetchCurrencies": False}}
+        binance = {"public": f"{simulated}/binance/api/v3", "ws": {"spot": f"{sockets}/binance/ws"}}
+        endpoints = {
+            "binance": {"urls": {"api": binance}, **plain},
+            "kucoin": {"urls": {"api": {"public": f"{simulated}/kucoin"}}, **plain},
+        }
+        self._add(
+            "streamer",
+            {
+                "CRYPTWIRE_STREAMER_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_STREAMER_NATS_URL": self.servers.nats.url("streamer"),
+                "CRYPTWIRE_STREAMER_EXCHANGES": json.dumps(sorted(endpoints)),
+                "CRYPTWIRE_STREAMER_ENDPOINTS": json.dumps(endpoints),
+                **self._passed_on("CRYPTWIRE_STREAMER_"),
+            },
+        )
+
+    def _add_writer(self) -> None:
+        self._add(
+            "writer",
+            {
+                "CRYPTWIRE_WRITER_DATABASE_URL": url_of("writer", self.servers.postgres.url),
+                "CRYPTWIRE_WRITER_REDIS_URL": self.servers.redis.url,
+                **self._passed_on("CRYPTWIRE_WRITER_"),
+            },
+        )
+
+    def _add_tracker(self) -> None:
+        self._add(
+            "tracker",
+            {
+                "CRYPTWIRE_TRACKER_POD": accounts.POD,
+                "CRYPTWIRE_TRACKER_DATABASE_URL": url_of("tracker", self.servers.postgres.url),
+                "CRYPTWIRE_TRACKER_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_TRACKER_NATS_URL": self.servers.nats.url("tracker"),
+                "CRYPTWIRE_TRACKER_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_TRACKER_CERTIFICATES": str(self.folder / "certificates"),
+                **self._passed_on("CRYPTWIRE_TRACKER_"),
+            },
+        )
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
