@@ -80,7 +80,7 @@ class CcxtSource:
         self._rest = self._instance()
         self._live: Any = None
         self._symbols: dict[Pair, str] = {}
-        self._quiet: frozenset[str] = frozenset()
+        self._traded: dict[str, Pair] = {}
 
     def _instance(self) -> Any:
         options: dict[str, Any] = {"defaultType": "spot"}
@@ -98,13 +98,14 @@ class CcxtSource:
         with _our_errors(self.exchange):
             await self._rest.load_markets(True)
             symbols: dict[Pair, str] = {}
-            quiet = set()
+            traded: dict[str, Pair] = {}
             for symbol, market in self._rest.markets.items():
                 if market["spot"] and market["base"] and market["quote"]:
-                    symbols[Pair(self.exchange, Asset(market["base"].upper()), Asset(market["quote"].upper()))] = symbol
-                    if market["active"] is False:
-                        quiet.add(symbol)
-            self._symbols, self._quiet = symbols, frozenset(quiet)
+                    pair = Pair(self.exchange, Asset(market["base"].upper()), Asset(market["quote"].upper()))
+                    symbols[pair] = symbol
+                    if market["active"] is not False:
+                        traded[symbol] = pair
+            self._symbols, self._traded = symbols, traded
             if self._live is not None:
                 self._live.set_markets_from_exchange(self._rest)
 
@@ -116,7 +117,7 @@ class CcxtSource:
             ex.open()
         self._live = ex
         if ex.has["watchTickers"] is True:
-            symbols = None if self.exchange in _PUSHES_ALL else self._traded()
+            symbols = None if self.exchange in _PUSHES_ALL else list(self._traded)
             connection: CcxtConnection = PushedConnection(self, ex, self._clock, symbols)
         else:
             connection = PolledConnection(self, ex, self._clock, self._poll_every)
@@ -126,15 +127,9 @@ class CcxtSource:
             self._live = None
             await connection.close()
 
-    def _traded(self) -> list[str]:
-        return [symbol for symbol in self._symbols.values() if symbol not in self._quiet]
-
     def pair(self, symbol: str) -> Pair | None:
         """The pair of a symbol, if it is a spot pair that is traded."""
-        market = self._rest.markets.get(symbol)
-        if market is None or not market["spot"] or symbol in self._quiet:
-            return None
-        return Pair(self.exchange, Asset(market["base"].upper()), Asset(market["quote"].upper()))
+        return self._traded.get(symbol)
 
     async def candles(self, pair: Pair, request: CandlesRequest) -> list[Ohlcv]:
         symbol = self._symbols.get(pair)
