@@ -54,9 +54,13 @@ _STATUSES: tuple[tuple[type[CryptwireError], grpc.StatusCode], ...] = (
 
 
 def caller_of(context: Context) -> str:
-    """The service that calls: the common name of its certificate, which TLS has verified; empty when there is none."""
-    names = context.auth_context().get("x509_common_name", ())
-    return next((name.decode("utf-8", "replace") for name in names), "")
+    """The service that calls, by its certificate, which TLS has verified: its common name, else its first other name.
+
+    Empty when it has neither.
+    """
+    said = context.auth_context()
+    names = (*said.get("x509_common_name", ()), *said.get("x509_subject_alternative_name", ()))
+    return next((name.decode("utf-8", "replace") for name in names if name), "")
 
 
 async def refuse(context: Context, error: CryptwireError) -> NoReturn:
