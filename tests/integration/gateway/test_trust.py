@@ -182,12 +182,12 @@ async def test_a_renewal_outlives_its_caller(gateway: Stage) -> None:
     """Upstream has rotated the refresh token: that the caller went away must not lose the new one."""
     user = await gateway.linked_user()
     gateway.upstream.data[ASSETS] = {"BTC": "1"}
-    gateway.upstream.token_delay = 0.5
-    await gateway.sql("UPDATE custody.tokens SET expires_at = now() - interval '1 second'")
     async with gateway.client("tracker") as tracker:
+        await tracker.assets(user, HOPPER)
+        gateway.upstream.token_delay = 1.0
+        await gateway.sql("UPDATE custody.tokens SET expires_at = now() - interval '1 second'")
         with pytest.raises(Unavailable):
-            await tracker.assets(user, HOPPER, within=timedelta(seconds=0.2))
-        await asyncio.sleep(0.8)
+            await tracker.assets(user, HOPPER, within=timedelta(seconds=0.5))
         assert gateway.upstream.issued == 2
         await tracker.assets(user, HOPPER)
     assert gateway.upstream.issued == 2
@@ -197,11 +197,12 @@ async def test_the_end_waits_for_a_renewal(stage: Stage) -> None:
     stage.upstream.data[ASSETS] = {"BTC": "1"}
     async with stage.running():
         user = await stage.linked_user()
-        stage.upstream.token_delay = 1.0
-        await stage.sql("UPDATE custody.tokens SET expires_at = now() - interval '1 second'")
         async with stage.client("tracker") as tracker:
+            await tracker.assets(user, HOPPER)
+            stage.upstream.token_delay = 1.5
+            await stage.sql("UPDATE custody.tokens SET expires_at = now() - interval '1 second'")
             with pytest.raises(Unavailable):
-                await tracker.assets(user, HOPPER, within=timedelta(seconds=0.2))
+                await tracker.assets(user, HOPPER, within=timedelta(seconds=0.5))
     async with stage.running(), stage.client("tracker") as tracker:
         await tracker.assets(user, HOPPER)
     assert stage.upstream.issued == 2

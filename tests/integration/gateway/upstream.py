@@ -37,6 +37,7 @@ class FakeUpstream:
     lives: int = 3600
     is_revoked: bool = False
     token_delay: float = 0
+    read_delay: float = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -100,6 +101,7 @@ class FakeUpstream:
             return JSONResponse(
                 {"status": 401, "error": 1, "message": f"no such token {request.headers.get('access-token')}"}, 401
             )
+        await asyncio.sleep(self.read_delay)
         queue = self.queued.get(path)
         if queue:
             return queue.popleft()

@@ -1,0 +1,70 @@
+"""Who calls is told by the certificate, and what went wrong by the status."""
+
+from typing import Any, cast
+
+import grpc
+import pytest
+
+from cryptwire.errors import (
+    Corrupt,
+    CryptwireError,
+    Exhausted,
+    Forbidden,
+    Invalid,
+    LinkAgain,
+    NotFound,
+    Unavailable,
+)
+from gateway.handlers import Context, caller_of, refuse
+from gateway.ports import Late, TokenRefused
+
+
+class FakeContext:
+    """A call whose certificate says ``said``; what it is aborted with is kept."""
+
+    def __init__(self, **said: list[bytes]) -> None:
+        self.said = said
+        self.aborted: tuple[Any, ...] = ()
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return self.said
+
+    async def abort(self, *aborted: Any) -> None:
+        self.aborted = aborted
+        raise RuntimeError("aborted")
+
+
+@pytest.mark.parametrize(
+    ("said", "caller"),
+    [
+        ({"x509_common_name": [b"tracker"], "x509_subject_alternative_name": [b"api"]}, "tracker"),
+        ({"x509_subject_alternative_name": [b"api", b"localhost"]}, "api"),
+        ({"x509_common_name": [b""]}, ""),
+        ({"x509_common_name": [b"\xff"]}, "�"),
+        ({}, ""),
+    ],
+)
+def test_the_certificate_names_the_caller(said: dict[str, list[bytes]], caller: str) -> None:
+    assert caller_of(cast("Context", FakeContext(**said))) == caller
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NotFound("x"), grpc.StatusCode.NOT_FOUND),
+        (Forbidden("x"), grpc.StatusCode.PERMISSION_DENIED),
+        (Exhausted("x", 1.5), grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (LinkAgain("x"), grpc.StatusCode.FAILED_PRECONDITION),
+        (Invalid("x"), grpc.StatusCode.INVALID_ARGUMENT),
+        (Late("x"), grpc.StatusCode.DEADLINE_EXCEEDED),
+        (TokenRefused("x"), grpc.StatusCode.UNAVAILABLE),
+        (Unavailable("x"), grpc.StatusCode.UNAVAILABLE),
+        (Corrupt("x"), grpc.StatusCode.DATA_LOSS),
+    ],
+)
+async def test_an_error_is_a_status(error: CryptwireError, status: grpc.StatusCode) -> None:
+    context = FakeContext()
+    with pytest.raises(RuntimeError, match="aborted"):
+        await refuse(cast("Context", context), error)
+    trailing = (("retry-after-seconds", "1.500"),) if isinstance(error, Exhausted) else ()
+    assert context.aborted == (status, "x", trailing)
