@@ -1,6 +1,70 @@
+# What people, CI and pre-commit run. `make up` needs Python 3.11 with venv, and make; nothing else.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+.PHONY: install
+install: ## .venv with what running needs
+	@devstack/install.sh run
+
+.PHONY: install-dev
+install-dev: ## .venv with what development needs
+	@devstack/install.sh dev
+
+.PHONY: up
+up: install ## start everything (DETACH=1 returns when it is ready; CRYPTWIRE_PORT=8080)
+	@exec $(PYTHON) -m cryptwire up $(if $(DETACH),--detach)
+
+.PHONY: down
+down: ## stop what `make up DETACH=1` started
+	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m cryptwire down; fi
+
+.PHONY: status
+status: ## what runs
+	@$(PYTHON) -m cryptwire status
+
+.PHONY: test
+test: install-dev ## every test, on real servers
+	@$(PYTHON) -m devstack.app --test
+	@$(PYTHON) -m pytest
+
+.PHONY: test-full
+test-full: install-dev ## the same with full counts: ten million ticks
+	@CRYPTWIRE_FULL=1 $(PYTHON) -m pytest --timeout 1800
+
+.PHONY: soak
+soak: install-dev ## thirty minutes of the whole stack, its candles checked
+	@$(PYTHON) -m bench.soak
+
+.PHONY: check
+check: install-dev ## linters, types, import contracts, generated code
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@.venv/bin/lint-imports --no-cache
+	@$(PYTHON) -m mypy cryptwire api gateway webhook streamer tracker candles replay devstack simulator tests bench
+	@$(MAKE) --no-print-directory protos-check
+
+.PHONY: bench
+bench: install-dev ## measure against the budgets of docs/architecture.md
+	@$(PYTHON) -m bench
+
 .PHONY: protos
-protos: ## generated/ from protos/
-	.venv/bin/python -m grpc_tools.protoc -I protos --python_out=generated --mypy_out=generated protos/wire/v1/*.proto
-	.venv/bin/python -m grpc_tools.protoc -I protos --grpc_python_out=generated --mypy_grpc_out=generated protos/wire/v1/gateway.proto
-	sed -i -e 's/^from wire\.v1/from generated.wire.v1/' -e 's/^import wire\.v1\./import generated.wire.v1./' generated/wire/v1/*.py generated/wire/v1/*.pyi
-	touch generated/__init__.py generated/wire/__init__.py generated/wire/v1/__init__.py
+protos: install-dev ## generated/ from protos/
+	@$(PYTHON) -m devstack.protos
+
+.PHONY: protos-check
+protos-check:
+	@$(PYTHON) -m devstack.protos --check
+
+.PHONY: lock
+lock: install-dev ## lock the newest versions that requirements/*.in allow
+	@for name in dev run; do .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header requirements/$$name.in \
+		$$([ $$name = run ] && echo --constraints requirements/dev.txt) -o requirements/$$name.txt; done
+
+.PHONY: clean
+clean: down ## remove what was made here, the data too
+	@rm -rf .venv .cryptwire web/node_modules web/dist

@@ -11,14 +11,13 @@ from cryptwire.codec.ticker import feed_from_wire, ticker_from_wire
 from cryptwire.codec.trade import trade_from_wire
 from cryptwire.domain.account import Account
 from cryptwire.domain.candle import Candle
-from cryptwire.domain.hopper import Exchange, HopperId
+from cryptwire.domain.hopper import Assignment, Exchange, HopperId
 from cryptwire.domain.ticker import Feed, Ticker
 from cryptwire.errors import CryptwireError, Exhausted, Invalid, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Bus, Message
 from cryptwire.messaging.subjects import World
 from cryptwire.metrics import Meters
-from cryptwire.storage.assignments import Assignment
 from tracker.logic.schedule import offset, rhythm
 from tracker.logic.shard import Shard
 from tracker.ports import Balances, ClosedCandles, Duties, KeptAccounts, LastPrices

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from cryptwire.domain.account import Account
-from cryptwire.domain.hopper import Exchange, Hopper, HopperId
+from cryptwire.domain.hopper import Assignment, Exchange, Hopper, HopperId
 from cryptwire.domain.ticker import Ticker
-from cryptwire.storage.assignments import Assignment
 
 
 class Duties(Protocol):

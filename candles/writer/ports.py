@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cryptwire.domain.candle import Candle
-from cryptwire.storage.candles import Written
+from cryptwire.domain.candle import Candle, Written
 
 
 class Queue(Protocol):

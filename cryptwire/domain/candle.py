@@ -57,3 +57,11 @@ class Candle:
             raise Invalid(f"{self.hopper} {self.opened_at}: not on a boundary in UTC")
         if not self.hopper:
             raise Invalid(f"{self.opened_at}: a candle of no hopper")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch: rows inserted or replaced, and the candles refused for an older fence."""
+
+    changed: int
+    refused: list[Candle]

@@ -25,3 +25,11 @@ class Hopper:
     base: Asset
     is_paper: bool
     refresh_every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A hopper that a pod holds, and the fence under which it does: it grows whenever the pod changes."""
+
+    hopper: Hopper
+    fence: int

@@ -1,9 +1,8 @@
 """Tables ``assignments`` and ``pods``: which pod tracks which hopper. The only module that knows their columns."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from cryptwire.domain.hopper import Hopper, HopperId
+from cryptwire.domain.hopper import Assignment, HopperId
 from cryptwire.storage.database import Database
 from cryptwire.storage.hoppers import hopper_of
 
@@ -21,14 +20,6 @@ _ASSIGN = """
      WHERE assignments.pod <> excluded.pod
 """
 _FENCES = "SELECT hopper_id, fence FROM assignments WHERE hopper_id = ANY($1::text[])"
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A hopper that a pod holds, and the fence under which it does."""
-
-    hopper: Hopper
-    fence: int
 
 
 class Assignments:

@@ -1,12 +1,11 @@
 """Table ``candles``, whole candles. Only this module and candle_series.py know its columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
-from cryptwire.domain.candle import Candle, Quality
+from cryptwire.domain.candle import Candle, Quality, Written
 from cryptwire.domain.hopper import HopperId
 from cryptwire.storage.database import Database
 
@@ -39,14 +38,6 @@ _WITHIN = f"""
      WHERE hopper_id = $1 AND opened_at >= $2 AND opened_at < $3
      ORDER BY opened_at
 """  # noqa: S608 - columns of ours
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of a batch: rows inserted or replaced, and the candles refused for an older fence."""
-
-    changed: int
-    refused: list[Candle]
 
 
 class Candles:

@@ -18,7 +18,7 @@ from cryptwire.codec.ohlcv import MOST, CandlesRequest, Ohlcv, reply_from_wire, 
 from cryptwire.codec.portfolio import portfolio_from_wire
 from cryptwire.domain.account import Account
 from cryptwire.domain.candle import SPAN, Candle, Quality, opening
-from cryptwire.domain.hopper import Asset, Exchange, HopperId
+from cryptwire.domain.hopper import Asset, Assignment, Exchange, HopperId
 from cryptwire.domain.ticker import Pair, Ticker
 from cryptwire.domain.trade import Trade
 from cryptwire.errors import Invalid, Unavailable
@@ -29,7 +29,7 @@ from cryptwire.messaging.bus import Message, NatsBus
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.runtime import Runtime, until_there
 from cryptwire.storage import database, redis
-from cryptwire.storage.assignments import Assignment, Assignments
+from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.last_prices import LastPrices
