@@ -1,6 +1,7 @@
 """``/stream``: whole bars over a WebSocket, computed once for all who read the same series."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,14 +32,14 @@ from cryptwire.metrics import Meters
 
 MOST_SUBSCRIPTIONS = 50
 MOST_MESSAGE = 10_000  # bytes
-ALIVE_EVERY = timedelta(seconds=5)
+_SECOND = timedelta(seconds=1)
+_ALIVE_EVERY = 5  # seconds
 _PATIENCE = timedelta(seconds=30)  # with a client that takes nothing
 _CLOSE_COMES_WITHIN = timedelta(seconds=2)
 _SESSIONS_EVERY = timedelta(seconds=3)
 _AGAIN = timedelta(seconds=1)
 _LOADERS = 3
 _MOST_NOTICES = 200
-_FAR = 4_102_444_800
 _ALIVE = '{"type":"alive"}'
 _log = Log(__name__)
 
@@ -358,9 +359,8 @@ class Hub:
     # What the clock brings
 
     async def _every_second(self) -> None:
-        last_alive = self._clock.now()
-        while True:
-            await self._clock.sleep(timedelta(seconds=1))
+        for tick in itertools.count(1):
+            await self._clock.sleep(_SECOND)
             now = self._clock.now()
             for chart in list(self._charts.values()):
                 if chart.held_since is not None and now - chart.held_since >= _CLOSE_COMES_WITHIN:
@@ -371,9 +371,7 @@ class Hub:
                     state = chart.formation.state()
                     if portfolio is not None and state is not None and not is_live(portfolio, now):
                         self._tell(chart, state)
-            is_alive_due = now - last_alive >= ALIVE_EVERY
-            if is_alive_due:
-                last_alive = now
+            is_alive_due = tick % _ALIVE_EVERY == 0
             for client in self._clients:
                 if client.caller.expires_at <= now:
                     client.end(SIGN_IN_FIRST, "sign in first")
