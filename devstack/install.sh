@@ -33,7 +33,7 @@ echo "  installing what $lock names"
     echo "failed: the packages of $lock could not be installed; is the package index reachable?" >&2
     exit 1
 }
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . >/dev/null 2>&1
 echo "$stamp" >"$mark"
 # what development needs includes what running needs
 [ "$what" = run ] || cat requirements/run.txt pyproject.toml | sha256sum >.venv/installed-run

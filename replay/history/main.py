@@ -113,9 +113,10 @@ class History:
             return 0
         total = sum((end - begin) // SPAN for _, runs in lacking for begin, end in runs)
         self._tell(f"{total} candles of {len(lacking)} hoppers are missing; reading trades and balances")
-        pasts = await asyncio.gather(*(self._past(assignment, runs) for assignment, runs in lacking))
-        ticks = await self._ticks(pasts)
-        return await self._replay(pasts, ticks, total)
+        first, last = min(runs[0][0] for _, runs in lacking) - SPAN, max(runs[-1][1] for _, runs in lacking)
+        prices = _Prices(lambda pair: self._bars(pair, first, last), self._tell)
+        pasts = await asyncio.gather(*(self._past(assignment, runs, prices) for assignment, runs in lacking))
+        return await self._replay(pasts, await prices.columns(), total)
 
     async def _held(self) -> list[Assignment]:
         held = await self._assignments.of_pod(self._settings.pod)
@@ -123,9 +124,13 @@ class History:
             raise Unavailable(f"pod {self._settings.pod} is not confirmed or holds nothing")
         return held
 
-    async def _past(self, assignment: Assignment, runs: list[Run]) -> Past:
-        """Trades and balances that agree: balances may be a refresh older than the trade list, so wait if need be."""
+    async def _past(self, assignment: Assignment, runs: list[Run], prices: "_Prices") -> Past:
+        """Trades and balances that agree: balances may be a refresh older than the trade list, so wait if need be.
+
+        The prices that the hopper's value depends on are wanted as soon as its assets are known.
+        """
         hopper = assignment.hopper
+        markets = frozenset(ticker.pair for ticker in await self._patiently(partial(self._known, hopper.exchange)))
         deadline = self._clock.now() + _SETTLES_WITHIN
         while True:
             quantities, read_at = await self._patiently(
@@ -135,43 +140,14 @@ class History:
             if is_settled(trades, read_at, hopper.refresh_every) or self._clock.now() > deadline:
                 break
             await self._clock.sleep(hopper.refresh_every / 4)
+        assets = {*quantities, *(asset for trade in trades for asset in trade.changes())}
+        prices.want(pairs_needed(hopper.exchange, hopper, assets, markets))
         await self._trades.add(trades)
         return Past(assignment, runs, quantities, trades)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer, asked for until what is asked is there."""
         return await until_there(ask, self._runtime.stop, what="history")
-
-    async def _ticks(self, pasts: list[Past]) -> Columns:
-        """Per pair that some past depends on: moments and prices, four ticks for each of the exchange's candles."""
-        first = min(past.runs[0][0] for past in pasts) - SPAN
-        last = max(past.runs[-1][1] for past in pasts)
-        needed: set[Pair] = set()
-        for exchange in {past.assignment.hopper.exchange for past in pasts}:
-            markets = frozenset(ticker.pair for ticker in await self._patiently(partial(self._known, exchange)))
-            for past in pasts:
-                hopper = past.assignment.hopper
-                if hopper.exchange == exchange:
-                    assets = {*past.held_now, *(asset for trade in past.trades for asset in trade.changes())}
-                    needed |= pairs_needed(exchange, hopper, assets, markets)
-        columns: Columns = []
-        done = 0
-        asked = sorted(needed)
-        gate = asyncio.Semaphore(4)
-
-        async def of(pair: Pair) -> None:
-            nonlocal done
-            async with gate:
-                bars = await self._bars(pair, first, last)
-            done += 1
-            self._tell(f"prices of {done} of {len(asked)} pairs", only_each=4 if done < len(asked) else 1, number=done)
-            if bars:
-                at = np.array([to_us(bar.opened_at) for bar in bars])
-                prices = np.array([(bar.open, bar.high, bar.low, bar.close) for bar in bars])
-                columns.append((pair, *four_ticks(at, SPAN // _US, prices)))
-
-        await asyncio.gather(*map(of, asked))
-        return columns
 
     async def _known(self, exchange: Exchange) -> list[Ticker]:
         tickers = await self._prices.all_of(exchange)
@@ -285,6 +261,41 @@ class History:
         """Show progress: the development stack passes these lines on."""
         if number % only_each == 0:
             print(f"progress: {line}", flush=True)
+
+
+class _Prices:
+    """The exchanges' candles of the pairs that are wanted, each asked for once, a few at the same time."""
+
+    def __init__(self, bars: Callable[[Pair], Awaitable[list[Ohlcv]]], tell: Callable[[str], None]) -> None:
+        self._bars = bars
+        self._tell = tell
+        self._gate = asyncio.Semaphore(4)
+        self._asked: dict[Pair, asyncio.Task[list[Ohlcv]]] = {}
+        self._done = 0
+
+    def want(self, pairs: Iterable[Pair]) -> None:
+        for pair in sorted(pairs):
+            if pair not in self._asked:
+                self._asked[pair] = asyncio.create_task(self._ask(pair))
+
+    async def _ask(self, pair: Pair) -> list[Ohlcv]:
+        async with self._gate:
+            bars = await self._bars(pair)
+        self._done += 1
+        if self._done % 4 == 0 or self._done == len(self._asked):
+            self._tell(f"prices of {self._done} of {len(self._asked)} pairs")
+        return bars
+
+    async def columns(self) -> Columns:
+        """Per pair: moments and prices, four ticks for each candle."""
+        columns: Columns = []
+        for pair, asked in sorted(self._asked.items()):
+            bars = await asked
+            if bars:
+                at = np.array([to_us(bar.opened_at) for bar in bars])
+                prices = np.array([(bar.open, bar.high, bar.low, bar.close) for bar in bars])
+                columns.append((pair, *four_ticks(at, SPAN // _US, prices)))
+        return columns
 
 
 def _keep(found: dict[HopperId, list[Candle]], candles: Iterable[Candle]) -> None:

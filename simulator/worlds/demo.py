@@ -60,16 +60,16 @@ HOPPERS = (
     Hopper(
         "1042001", "5001", "Blue Chips", "binance", "USDT", ("BTC", "ETH", "BNB", "SOL", "XRP", "LINK"), "dips",
         start=Decimal("12000"), share=Decimal("0.12"), most_positions=7, take_profit=0.022, stop_loss=0.05,
-        arm=0.014, trail=0.006, patience=700, sells_half=True, reserved=(("BNB", Decimal("1.5")),),
+        arm=0.014, trail=0.006, patience=700, dip=0.024, sells_half=True, reserved=(("BNB", Decimal("1.5")),),
     ),
     Hopper(
         "1042002", "5001", "Bitcoin Stacker", "binance", "BTC", ("ETH", "BNB", "SOL", "LTC"), "cross",
-        start=Decimal("0.5"), share=Decimal("0.15"), most_positions=5, take_profit=0.02, stop_loss=0.03,
+        start=Decimal("0.5"), share=Decimal("0.18"), most_positions=4, take_profit=0.02, stop_loss=0.03,
         arm=0.012, trail=0.006, patience=400, lag_seconds=15,
     ),
     Hopper(
         "1042003", "5001", "KuCoin Swing", "kucoin", "USDT", ("BTC", "ETH", "KCS", "SOL", "ADA", "DOT"), "cross",
-        start=Decimal("6000"), share=Decimal("0.1"), most_positions=6, take_profit=0.03, stop_loss=0.04,
+        start=Decimal("6000"), share=Decimal("0.14"), most_positions=4, take_profit=0.03, stop_loss=0.04,
         arm=0.02, trail=0.008, patience=500, sells_half=True, lag_seconds=30,
     ),
     Hopper(

@@ -83,14 +83,21 @@ class Book:
     # -- hoppers ---------------------------------------------------------------------------------------------------
 
     def add(self, hopper: HopperId, exchange: Exchange, base: Asset, quantities: Mapping[Asset, float]) -> int:
-        """Take a hopper in; gives its row. It waits until every asset that has a route is priced."""
+        """Take a hopper in; gives its row. It waits until every asset that has a route is priced.
+
+        Raises Invalid, changing nothing, for quantities that ``hold`` refuses.
+        """
         if hopper in self.rows:
             raise Invalid(f"hopper {hopper} is in the book already")
         row = self._vacant.pop() if self._vacant else self._new_row()
         self.rows[hopper] = row
         self._markets[row] = (exchange, base)
         self.phases[row] = Phase.WAITING
-        self.hold(hopper, quantities)
+        try:
+            self.hold(hopper, quantities)
+        except Invalid:
+            self.remove(hopper)  # half in, it would be a row of the next boundaries that nobody knows
+            raise
         return row
 
     def remove(self, hopper: HopperId) -> None:
@@ -108,7 +115,7 @@ class Book:
     def hold(self, hopper: HopperId, quantities: Mapping[Asset, float]) -> None:
         """Replace what a hopper holds, all at one instant. The value that follows is taken like a tick.
 
-        Raises Invalid, changing nothing, for a quantity that is negative or not finite.
+        Raises Invalid, changing nothing, for a quantity or a value that is negative or not finite.
         """
         row = self.rows[hopper]
         market = self._markets[row]
@@ -117,6 +124,13 @@ class Book:
             if not (math.isfinite(quantity) and quantity >= 0):
                 raise Invalid(f"hopper {hopper} cannot hold {quantity!r} {asset}")
         new = {self._column(*market, asset): quantity for asset, quantity in quantities.items() if quantity > 0}
+        columns = [(self._columns[column], quantity) for column, quantity in new.items()]
+        try:
+            value = math.fsum(quantity * c.price for c, quantity in columns if not math.isnan(c.price))
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            raise Invalid(f"hopper {hopper} cannot be worth so much")
         old = self._held_by_row[row]
         for column in old.keys() - new.keys():
             self._set_held(column, row, 0.0)
@@ -124,9 +138,8 @@ class Book:
             if old.get(column) != quantity:
                 self._set_held(column, row, quantity)
         self._held_by_row[row] = new
-        columns = [(self._columns[column], quantity) for column, quantity in new.items()]
         self._missing[row] = sum(1 for c, _ in columns if c.legs is not None and math.isnan(c.price))
-        self.values[row] = math.fsum(quantity * c.price for c, quantity in columns if not math.isnan(c.price))
+        self.values[row] = value
         if self.phases[row] == Phase.WAITING:
             if self._missing[row] == 0:
                 self._begin(np.array([row]))
@@ -344,7 +357,8 @@ class Book:
 
     def _link(self, column: _Column, legs: tuple[tuple[int, bool], ...] | None) -> None:
         column.legs = legs
-        column.price = math.nan if legs is None else self._price_of(column)
+        price = math.nan if legs is None else self._price_of(column)
+        column.price = price if 0.0 < price < math.inf else math.nan
         for index, _ in legs or ():
             self._columns_of[index] += (column,)
 

@@ -14,5 +14,8 @@ def rhythm(plan: timedelta, hoppers_of_user: int) -> timedelta:
 
 
 def offset(position: int, hoppers_of_user: int, every: timedelta) -> timedelta:
-    """When the first regular poll of a user's ``position``-th hopper comes: polls are spread over his hoppers."""
-    return every * (position + 1) / hoppers_of_user
+    """When the poll after the first of a user's ``position``-th hopper comes: polls are spread over his hoppers.
+
+    Never sooner than ``every``: the first ones came all at once and used that much of the budget.
+    """
+    return every * (1 + position / hoppers_of_user)
