@@ -3,19 +3,52 @@
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from cryptwire.codec.candle import candle_from_wire
-from cryptwire.codec.portfolio import portfolio_from_wire
+from google.protobuf.message import DecodeError
+
+from cryptwire.clock import from_us
+from cryptwire.codec.candle import candle_from_message, candle_from_wire
 from cryptwire.domain.candle import Candle
 from cryptwire.domain.hopper import HopperId
-from cryptwire.domain.portfolio import Portfolio
 from cryptwire.errors import Invalid
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
+from generated.wire.v1 import portfolio_pb2 as pb
 
 KEPT = timedelta(hours=1)
 LIVE_FOR = timedelta(seconds=30)
 _MOST_CLOSED = 1_000  # of one hopper; in production an hour has four
+
+
+class Live(NamedTuple):
+    """What a chart needs of a live portfolio."""
+
+    at: datetime
+    candle: Candle
+    volume: float
+    is_fresh: bool
+    prices_at: datetime | None
+    assets_at: datetime
+
+
+def live_from_wire(payload: bytes) -> Live:
+    """The part of a live portfolio that a chart needs, 7 µs instead of 39 with holdings and positions.
+
+    Raises Invalid.
+    """
+    try:
+        message = pb.Portfolio.FromString(payload)
+        return Live(
+            from_us(message.at_us),
+            candle_from_message(message.candle),
+            message.volume,
+            message.is_fresh,
+            from_us(message.prices_at_us) if message.prices_at_us else None,
+            from_us(message.assets_at_us),
+        )
+    except (DecodeError, OverflowError):
+        raise Invalid("not a Portfolio message") from None
 
 
 @dataclass(slots=True)
@@ -23,7 +56,7 @@ class _Known:
     """What came of one hopper; bytes until asked."""
 
     live: bytes = b""
-    parsed: Portfolio | None = None
+    parsed: Live | None = None
     closed: deque[tuple[datetime, bytes]] = field(default_factory=lambda: deque(maxlen=_MOST_CLOSED))
     candles: dict[bytes, Candle] = field(default_factory=dict)
 
@@ -53,15 +86,15 @@ class LiveBook:
             known.candles.pop(known.closed.popleft()[1], None)
         return key
 
-    def live(self, hopper: HopperId) -> Portfolio | None:
-        """The last live state, however old; None when there is none that can be read."""
-        known = self._known.get(key_of(hopper))
+    def live(self, hopper: HopperId, key: str | None = None) -> Live | None:
+        """The last live state, however old; None when there is none that can be read. ``key``: that of the hopper."""
+        known = self._known.get(key or key_of(hopper))
         if known is None or not known.live:
             return None
         if known.parsed is None:
             try:
-                known.parsed = portfolio_from_wire(known.live)
-                if known.parsed.hopper != hopper:
+                known.parsed = live_from_wire(known.live)
+                if known.parsed.candle.hopper != hopper:
                     raise Invalid("a live state under the subject of another hopper")
             except Invalid:
                 self._meters.count("datafeed_unreadable", "Messages that could not be read", kind="live")
@@ -93,9 +126,9 @@ class LiveBook:
         return list(candles.values())
 
 
-def is_live(portfolio: Portfolio, now: datetime) -> bool:
+def is_live(state: Live, now: datetime) -> bool:
     """True for a state at most half a minute old."""
-    return now - portfolio.at <= LIVE_FOR
+    return now - state.at <= LIVE_FOR
 
 
 def key_of(hopper: HopperId) -> str:

@@ -15,16 +15,15 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from candles.datafeed import logic
-from candles.datafeed.handlers.live import LiveBook, is_live, key_of
+from candles.datafeed.handlers.live import LIVE_FOR, Live, LiveBook, is_live, key_of
 from candles.datafeed.handlers.udf import COOKIE, zone_of
 from candles.datafeed.logic import Formation, Part, Update
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions
-from cryptwire.clock import Clock
+from cryptwire.clock import EPOCH, Clock
 from cryptwire.codec.candle import candle_from_wire
 from cryptwire.domain.bar import Resolution, bar_at, columns_of, joined
 from cryptwire.domain.candle import Candle
 from cryptwire.domain.hopper import Hopper, HopperId
-from cryptwire.domain.portfolio import Portfolio
 from cryptwire.errors import Invalid, NotFound, Unauthenticated, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
@@ -139,6 +138,7 @@ class Chart:
     """One series as read by any number of clients: a hopper, a resolution as the client spells it, a zone."""
 
     hopper: Hopper
+    key: str  # of the hopper, in subjects
     label: str
     zone: ZoneInfo
     formation: Formation
@@ -146,6 +146,7 @@ class Chart:
     payload: str | None = None  # the bar as it was last told
     sequence: int = 0
     was_fresh: bool = False
+    fresh_until: datetime = EPOCH
     held_since: datetime | None = None
     is_loading: bool = False
 
@@ -186,17 +187,19 @@ class Hub:
         self._loads: asyncio.Queue[Chart] = asyncio.Queue()
         self._volumes: asyncio.Queue[Chart] = asyncio.Queue()
         self._volume_due: set[Chart] = set()
+        self._bars_told = 0
 
     # What NATS brings
 
     async def on_live(self, message: Message) -> None:
         """``portfolio.*.live``."""
-        charts = self._of_hopper.get(self._book.on_live(message.subject, message.payload))
+        key = self._book.on_live(message.subject, message.payload)
+        charts = self._of_hopper.get(key)
         if charts:
-            portfolio = self._book.live(charts[0].hopper.id)
-            if portfolio is not None:
+            live = self._book.live(charts[0].hopper.id, key)
+            if live is not None:
                 for chart in charts:
-                    self._live(chart, portfolio)
+                    self._live(chart, live)
 
     async def on_closed(self, message: Message) -> None:
         """``portfolio.*.closed``."""
@@ -216,8 +219,8 @@ class Hub:
 
     def on_gap(self) -> None:
         """Messages may have been missed: begin anew and let clients read history again."""
-        for chart in self._charts.values():
-            self.history_changed(chart.hopper.id)
+        for charts in self._of_hopper.values():
+            self.history_changed(charts[0].hopper.id)
 
     def history_changed(self, hopper: HopperId) -> None:
         """Bars that clients have seen are no longer true: tell them to read history again."""
@@ -230,8 +233,8 @@ class Hub:
             client.reset(chart)
         self._load(chart)
 
-    def _live(self, chart: Chart, portfolio: Portfolio) -> None:
-        self._apply(chart, chart.formation.on_live(*_of(portfolio.candle, portfolio.volume)))
+    def _live(self, chart: Chart, live: Live) -> None:
+        self._apply(chart, chart.formation.on_live(*_of(live.candle, live.volume)))
         if chart.formation.holds:
             chart.held_since = chart.held_since or self._clock.now()
         else:
@@ -249,11 +252,12 @@ class Hub:
                 self._load(chart)
 
     def _tell(self, chart: Chart, update: Update) -> None:
-        portfolio = self._book.live(chart.hopper.id)
-        if portfolio is None:
+        live = self._book.live(chart.hopper.id, chart.key)
+        if live is None:
             return
         chart.sequence += 1
-        chart.was_fresh = portfolio.is_fresh and is_live(portfolio, self._clock.now())
+        chart.was_fresh = live.is_fresh and is_live(live, self._clock.now())
+        chart.fresh_until = live.at + LIVE_FOR
         values = update.values
         chart.payload = _json(
             {
@@ -270,14 +274,14 @@ class Hub:
                 },
                 "final": update.is_final,
                 "seq": chart.sequence,
-                "prices_at": portfolio.prices_at,
-                "assets_at": portfolio.assets_at,
+                "prices_at": live.prices_at,
+                "assets_at": live.assets_at,
                 "is_fresh": chart.was_fresh,
             }
         )
         for client in chart.clients:
             client.tell(chart, chart.payload, is_final=update.is_final)
-        self._meters.count("datafeed_bars_sent", "Bars handed to sockets", len(chart.clients))
+        self._bars_told += len(chart.clients)
 
     # What the database brings
 
@@ -366,13 +370,14 @@ class Hub:
                 if chart.held_since is not None and now - chart.held_since >= _CLOSE_COMES_WITHIN:
                     chart.held_since = None
                     self._apply(chart, chart.formation.force())
-                elif chart.was_fresh:
-                    portfolio = self._book.live(chart.hopper.id)
+                elif chart.was_fresh and now > chart.fresh_until:
                     state = chart.formation.state()
-                    if portfolio is not None and state is not None and not is_live(portfolio, now):
+                    if state is not None:
                         self._tell(chart, state)
             is_alive_due = tick % _ALIVE_EVERY == 0
             for client in self._clients:
+                if client.ended is not None:
+                    continue
                 if client.caller.expires_at <= now:
                     client.end(SIGN_IN_FIRST, "sign in first")
                 elif client.sends_since is not None and now - client.sends_since >= _PATIENCE:
@@ -380,6 +385,8 @@ class Hub:
                     client.end(TOO_SLOW, "nothing was taken for too long")
                 elif is_alive_due:
                     client.alive()
+            self._meters.count("datafeed_bars_told", "Bars handed to sockets", self._bars_told)
+            self._bars_told = 0
             self._meters.set("datafeed_sockets", "Open sockets", len(self._clients))
             self._meters.set("datafeed_charts", "Series computed live", len(self._charts))
 
@@ -500,9 +507,9 @@ class Hub:
         key = (hopper.id, label, zone.key)
         chart = self._charts.get(key)
         if chart is None:
-            chart = Chart(hopper, label, zone, Formation(resolution, zone, self._span))
+            chart = Chart(hopper, key_of(hopper.id), label, zone, Formation(resolution, zone, self._span))
             self._charts[key] = chart
-            self._of_hopper.setdefault(key_of(hopper.id), []).append(chart)
+            self._of_hopper.setdefault(chart.key, []).append(chart)
         chart.clients.add(client)
         client.series[symbol, label] = chart
         if chart.formation.bar is None:
@@ -518,10 +525,10 @@ class Hub:
         chart.clients.discard(client)
         if not chart.clients:
             self._charts.pop((chart.hopper.id, chart.label, chart.zone.key), None)
-            charts = self._of_hopper[key_of(chart.hopper.id)]
+            charts = self._of_hopper[chart.key]
             charts.remove(chart)
             if not charts:
-                del self._of_hopper[key_of(chart.hopper.id)]
+                del self._of_hopper[chart.key]
 
 
 def _of(candle: Candle, volume: float) -> tuple[int, Part]:
