@@ -1,16 +1,18 @@
 """A shard: many hoppers' books, candles and ages, driven by ticks and by the clock that is handed in."""
 
+import math
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from cryptwire.clock import from_us, to_us
 from cryptwire.codec.portfolio import settled_part
 from cryptwire.domain.account import Account
 from cryptwire.domain.candle import SPAN, Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
-from cryptwire.domain.ticker import Feed, Pair, Ticker
+from cryptwire.domain.ticker import Feed, Pair, Ticker, positive
 from cryptwire.domain.trade import Trade
 from cryptwire.errors import Invalid
 from generated.wire.v1 import candle_pb2, portfolio_pb2
@@ -18,6 +20,7 @@ from tracker.logic.book import Book, Phase
 from tracker.logic.pulse import FRESH_US, Pulse
 
 _US = timedelta(microseconds=1)
+_LAST_US = to_us(datetime(9000, 1, 1, tzinfo=UTC))  # no state is from then
 
 
 class Shard:
@@ -65,9 +68,9 @@ class Shard:
         row = self.book.add(hopper.id, hopper.exchange, hopper.base, _floats(account))
         self._by_row[row] = hopper.id
         self._hoppers[hopper.id] = (hopper, fence)
-        self._begun_late[hopper.id] = min(self.span, max(0, at - self.opened_at))
+        silent = self._pulse(hopper.exchange, at).count(at)  # counts for it too, and is not to count twice
+        self._begun_late[hopper.id] = min(self.span, max(0, at - self.opened_at - silent))
         self._volumes[hopper.id] = 0.0
-        self._pulse(hopper.exchange, at)
         self._settle(account)
 
     def let_go(self, hopper: HopperId) -> None:
@@ -184,7 +187,8 @@ class Shard:
         """The live message of every priced hopper, serialised."""
         assert self.opened_at is not None
         at = to_us(now)
-        ages = {name: (pulse.count(at), pulse.is_fresh(at), pulse.last_heard) for name, pulse in self._pulses.items()}
+        upto = min(at, self.opened_at + self.span)  # what is beyond counts to the next candle
+        ages = {name: (pulse.count(upto), pulse.is_fresh(at), pulse.last_heard) for name, pulse in self._pulses.items()}
         book, opened_at = self.book, self.opened_at
         columns = (book.opens, book.highs, book.lows, book.values, book.phases)
         opens, highs, lows, values, phases = (array.tolist() for array in columns)
@@ -220,7 +224,7 @@ class Shard:
         """What must not be forgotten, serialised."""
         at = to_us(now)
         for pulse in self._pulses.values():
-            pulse.count(at)
+            pulse.count(at if self.opened_at is None else min(at, self.opened_at + self.span))
         self.seen_to = max(self.seen_to, at)
         book = self.book
         names = [name for name in book.rows if name in self._hoppers]
@@ -252,34 +256,57 @@ class Shard:
         """Go on where ``state`` was written, with those of ``hoppers`` that were in it; gives these.
 
         Time since then counts as gap, and boundaries that passed are closed by the next ``advance``: flat and partial.
-        Raises Invalid when ``state`` is damaged.
+        A hopper whose own part is damaged is left out and named in ``faults``. Raises Invalid, changing nothing, when
+        the rest is.
         """
-        try:
-            kept = portfolio_pb2.ShardState.FromString(state)
-        except Exception as error:
-            raise Invalid("the shard's state cannot be read") from error
-        columns = (kept.opens, kept.highs, kept.lows, kept.gaps, kept.volumes)
-        sizes = {len(kept.hopper_ids), len(kept.phases), *(len(column) for column in columns)}
-        if len(sizes) != 1 or not kept.opened_at_us or kept.opened_at_us % self.span:
-            raise Invalid("the shard's state contradicts itself")
+        kept = _read(state, self.span)
         self.opened_at, self.seen_to = kept.opened_at_us, kept.seen_to_us
         for price in kept.prices:
-            self.book.on_price(Pair(Exchange(price.exchange), price.base, price.quote), price.last)  # type: ignore[arg-type]
+            self.book.on_price(Pair(Exchange(price.exchange), Asset(price.base), Asset(price.quote)), price.last)
         index = {name: number for number, name in enumerate(kept.hopper_ids)}
         restored = []
         for hopper, fence in hoppers:
             number, account = index.get(hopper.id), accounts.get(hopper.id)
             if number is None or account is None:
                 continue
-            self.take_in(hopper, fence, account, from_us(self.seen_to))
-            if kept.phases[number] >= Phase.OPENING:
-                phase = Phase(kept.phases[number])
-                self.book.restore(hopper.id, phase, kept.opens[number], kept.highs[number], kept.lows[number])
-            self._begun_late[hopper.id] = round(kept.gaps[number] * 1e6)
-            self._volumes[hopper.id] = kept.volumes[number]
+            open_, high, low = kept.opens[number], kept.highs[number], kept.lows[number]
+            gap, volume, phase = kept.gaps[number] * 1e6, kept.volumes[number], kept.phases[number]
+            is_begun = phase >= Phase.OPENING
+            if (
+                phase not in (Phase.WAITING, Phase.OPENING, Phase.TRACKED)
+                or not all(map(math.isfinite, (open_, high, low, volume)))
+                or (is_begun and not low <= open_ <= high)
+                or not 0 <= gap <= self.span
+            ):
+                self.faults.append(f"{hopper.id}: its kept candle cannot be")
+                continue
+            try:
+                self.take_in(hopper, fence, account, from_us(self.seen_to))
+            except Invalid as fault:
+                self.faults.append(str(fault))
+                continue
+            if is_begun:
+                self.book.restore(hopper.id, Phase(phase), open_, high, low)
+            self._begun_late[hopper.id] = round(gap)
+            self._volumes[hopper.id] = volume
             restored.append(hopper.id)
         self._counted = set(kept.counted_trades)
         return restored
+
+
+def _read(state: bytes, span: int) -> portfolio_pb2.ShardState:
+    """The state, whose columns have one length and whose moments and prices can be; raises Invalid."""
+    try:
+        kept = portfolio_pb2.ShardState.FromString(state)
+    except DecodeError as error:
+        raise Invalid("the shard's state cannot be read") from error
+    columns = (kept.opens, kept.highs, kept.lows, kept.gaps, kept.volumes)
+    sizes = {len(kept.hopper_ids), len(kept.phases), *(len(column) for column in columns)}
+    if len(sizes) != 1 or kept.opened_at_us % span or not 0 < kept.opened_at_us <= kept.seen_to_us <= _LAST_US:
+        raise Invalid("the shard's state contradicts itself")
+    for price in kept.prices:
+        positive(price.last)
+    return kept
 
 
 def _floats(account: Account) -> dict[Asset, float]:
