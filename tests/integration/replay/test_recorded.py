@@ -1,5 +1,6 @@
 """Recorded candles through the real chain equal an independent computation, in every resolution."""
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,7 +50,7 @@ async def test_every_candle_equals_the_oracle(bars_folder: Path, addresses: Addr
     expected = oracle.candles_of(bars, {asset: float(amount) for asset, amount in ASSETS.items()}, "BTC")
     assert len(expected) > 400
     assert_equal(candles, expected)
-    for before, after in zip(candles, candles[1:], strict=False):
+    for before, after in itertools.pairwise(candles):
         assert after.open == before.close
         assert after.opened_at - before.opened_at == timedelta(minutes=15)
 
