@@ -291,6 +291,7 @@ class Book:
         priced = self.phases >= Phase.OPENING
         np.maximum(self.highs, self.values, out=self.highs, where=priced)
         np.minimum(self.lows, self.values, out=self.lows, where=priced)
+        np.maximum(self.lows, 0.0, out=self.lows)  # after a mad price, what adding up rounds away may be more than all
         rows = np.flatnonzero(self.phases == Phase.TRACKED)
         closed = Closed(rows, self.opens[rows], self.highs[rows], self.lows[rows], self.values[rows])
         for array in (self.opens, self.highs, self.lows):

@@ -190,7 +190,8 @@ class Shard:
         upto = min(at, self.opened_at + self.span)  # what is beyond counts to the next candle
         ages = {name: (pulse.count(upto), pulse.is_fresh(at), pulse.last_heard) for name, pulse in self._pulses.items()}
         book, opened_at = self.book, self.opened_at
-        columns = (book.opens, book.highs, book.lows, book.values, book.phases)
+        not_negative = np.maximum(book.lows, 0.0), np.maximum(book.values, 0.0)  # see Book.close
+        columns = (book.opens, book.highs, *not_negative, book.phases)
         opens, highs, lows, values, phases = (array.tolist() for array in columns)
         for name, row in list(book.rows.items()):
             if phases[row] < Phase.OPENING or name not in self._hoppers:
@@ -236,7 +237,7 @@ class Shard:
             hopper_ids=names,
             opens=book.opens[rows].tolist(),
             highs=book.highs[rows].tolist(),
-            lows=book.lows[rows].tolist(),
+            lows=np.maximum(book.lows[rows], 0.0).tolist(),
             gaps=[
                 min(self.span, gap_of.get(self._hoppers[name][0].exchange, 0) + self._begun_late.get(name, 0)) / 1e6
                 for name in names
@@ -275,7 +276,7 @@ class Shard:
             if (
                 phase not in (Phase.WAITING, Phase.OPENING, Phase.TRACKED)
                 or not all(map(math.isfinite, (open_, high, low, volume)))
-                or (is_begun and not low <= open_ <= high)
+                or (is_begun and not 0 <= low <= open_ <= high)
                 or not 0 <= gap <= self.span
             ):
                 self.faults.append(f"{hopper.id}: its kept candle cannot be")
