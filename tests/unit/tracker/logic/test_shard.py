@@ -402,6 +402,20 @@ def test_a_candle_that_cannot_be_is_told_and_the_others_are_closed() -> None:
     assert shard.faults[0].startswith("2 ")
 
 
+def test_after_a_mad_price_no_value_is_less_than_nothing() -> None:
+    """Floats near 1e17 are 16 apart: what is added and taken away again leaves an error of that size."""
+    shard = shard_with(1.0, BTC=1.0, USDT=1.0)
+    for number in range(1, 40):
+        shard.on_ticker(tick(1e17 / number, T + number * S))
+        shard.on_ticker(tick(1.0 / number, T + number * S))
+        assert told(shard, T + number * S)[ONE].candle.low >= 0.0
+        again = Shard()
+        assert again.restore(shard.state(T + number * S), [(hopper(), 1)], {ONE: account(BTC=1, USDT=1)}) == [ONE]
+    (closed,) = shard.advance(to_us(T + SPAN))
+    assert closed.close == 1.0 + 1.0 / 39
+    assert shard.faults == []
+
+
 # -- through a kill ----------------------------------------------------------------------------------------------------
 
 Change = Callable[[ShardState], object]
@@ -552,6 +566,7 @@ def test_a_damaged_state_is_invalid_and_changes_nothing(change: Change) -> None:
         lambda s: s.highs.__setitem__(0, math.inf),
         lambda s: s.highs.__setitem__(0, 9.0),
         lambda s: s.lows.__setitem__(0, 11.0),
+        lambda s: s.lows.__setitem__(0, -1.0),
         lambda s: s.gaps.__setitem__(0, math.nan),
         lambda s: s.gaps.__setitem__(0, math.inf),
         lambda s: s.gaps.__setitem__(0, -1.0),
