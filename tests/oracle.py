@@ -75,7 +75,7 @@ def candles_of(
 def bars_in_zone(
     candles: Iterable[OracleCandle], resolution: str, zone: str
 ) -> list[tuple[int, float, float, float, float]]:
-    """Coarser bars by the wall clock of ``zone``, by walking the candles: (stamp in seconds, open, high, low, close)."""
+    """Coarser bars by the wall clock of ``zone``, by walking: (stamp in seconds, open, high, low, close)."""
     bars: dict[object, list[OracleCandle]] = {}
     for candle in candles:
         local = candle[0].astimezone(ZoneInfo(zone))

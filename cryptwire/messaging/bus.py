@@ -124,13 +124,19 @@ async def connect(url: str, service: str) -> AsyncIterator[NatsBus]:
         for handler in gap_handlers:
             handler()
 
+    told: list[str] = []
+
     async def on_error(error: Exception) -> None:
-        _log.warning("NATS", error=f"{type(error).__name__}: {error}")
+        text = f"{type(error).__name__}: {error}"
+        if text not in told[-4:]:  # every try to reconnect says the same
+            _log.warning("NATS", error=text)
+            told.append(text)
         if isinstance(error, nats.errors.SlowConsumerError):
             gap()
 
     async def on_reconnected() -> None:
         _log.info("NATS is back")
+        told.clear()
         gap()
 
     async def on_disconnected() -> None:

@@ -6,7 +6,11 @@ from typing import cast
 from cryptwire.codec.portfolio import account_from_wire, account_to_wire
 from cryptwire.domain.account import Account
 from cryptwire.domain.hopper import HopperId
+from cryptwire.errors import Invalid
+from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
+
+_log = Log(__name__)
 
 
 class Accounts:
@@ -21,11 +25,17 @@ class Accounts:
             await self._redis.hset(self._key, account.hopper, account_to_wire(account))
 
     async def all(self) -> dict[HopperId, Account]:
-        """Every account that was kept."""
+        """Every account that was kept; one that cannot be read is left out and logged: it is polled again."""
         with our_errors():
             kept = cast(dict[bytes, bytes], await self._redis.hgetall(self._key))
-        accounts = map(account_from_wire, kept.values())
-        return {account.hopper: account for account in accounts}
+        accounts: dict[HopperId, Account] = {}
+        for field, value in kept.items():
+            try:
+                account = account_from_wire(value)
+                accounts[account.hopper] = account
+            except Invalid as fault:
+                _log.error("a kept account cannot be read", hopper=field, reason=fault)
+        return accounts
 
     async def drop(self, hoppers: Iterable[HopperId]) -> None:
         """Forget hoppers that the shard no longer holds."""
