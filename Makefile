@@ -24,7 +24,7 @@ down: ## stop what `make up DETACH=1` started
 
 .PHONY: status
 status: ## what runs
-	@$(PYTHON) -m cryptwire status
+	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m cryptwire status; else echo "Cryptwire does not run"; exit 1; fi
 
 .PHONY: test
 test: install-dev ## every test, on real servers

@@ -33,7 +33,11 @@ echo "  installing what $lock names"
     echo "failed: the packages of $lock could not be installed; is the package index reachable?" >&2
     exit 1
 }
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . >/dev/null 2>&1
+if ! said=$(.venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>&1); then
+    echo "$said" | tail -n 20 >&2
+    echo "failed: cryptwire itself could not be installed into .venv; remove .venv and start again" >&2
+    exit 1
+fi
 echo "$stamp" >"$mark"
 # what development needs includes what running needs
 [ "$what" = run ] || cat requirements/run.txt pyproject.toml | sha256sum >.venv/installed-run
