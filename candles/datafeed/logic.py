@@ -110,7 +110,7 @@ def window(asked: Question, zone: ZoneInfo, now: int) -> Window:
     if going_on.start < asked.until < going_on.time and asked.until >= now - _POLL_LATE:
         end = going_on.end
     if asked.countback is not None:
-        return Window(0, end, (asked.countback + 1) * asked.resolution.most_candles)
+        return Window(0, end, (asked.countback + 1) * asked.resolution.usual_candles)
     return Window(_start_from(asked, zone), end, (MOST_BARS + 1) * asked.resolution.most_candles)
 
 
@@ -126,13 +126,21 @@ def _after(resolution: Resolution, zone: ZoneInfo, second: int) -> int:
     return bar_at(resolution, zone, second + _SLACK).end
 
 
-def bars_of(asked: Question, zone: ZoneInfo, candles: Columns, limit: int) -> Columns:
-    """The bars of an answer; raises Invalid when they would be too many."""
+def wider(asked: Question, window: Window) -> Window:
+    """``window`` for when the clock was turned so often that the usual number of candles does not fill the bars."""
+    return window._replace(limit=((asked.countback or MOST_BARS) + 1) * asked.resolution.most_candles)
+
+
+def bars_of(asked: Question, zone: ZoneInfo, candles: Columns, *, are_cut: bool) -> Columns:
+    """The bars of an answer; raises Invalid when they would be too many.
+
+    ``are_cut``: there are candles before the first one, so that its bar may lack some.
+    """
     if not len(candles):
         return candles
     bars = folded(candles, edges(asked.resolution, zone, int(candles.at[0]), int(candles.at[-1]) + 1))
     if asked.countback is not None:
-        if len(candles) >= limit:  # there are more: the first bar may lack some of its candles
+        if are_cut:
             bars = bars.between(1, len(bars))
         return bars.between(max(0, len(bars) - asked.countback), len(bars))
     if len(bars) > MOST_BARS:

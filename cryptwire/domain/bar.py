@@ -61,11 +61,24 @@ class Resolution(Enum):
         return self in (Resolution.MINUTES_15, Resolution.HOUR, Resolution.HOURS_4)
 
     @property
+    def usual_candles(self) -> int:
+        """As many candles fit into a bar while nobody turns the clock."""
+        return _USUAL_CANDLES[self]
+
+    @property
     def most_candles(self) -> int:
         """As many candles fit into the longest bar, with two hours for a clock that is put back."""
         return _MOST_CANDLES[self]
 
 
+_USUAL_CANDLES = {
+    Resolution.MINUTES_15: 1,
+    Resolution.HOUR: 4,
+    Resolution.HOURS_4: 16,
+    Resolution.DAY: 96,
+    Resolution.WEEK: 672,
+    Resolution.MONTH: 2976,
+}
 _MOST_CANDLES = {
     Resolution.MINUTES_15: 1,
     Resolution.HOUR: 8,

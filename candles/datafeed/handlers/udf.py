@@ -137,9 +137,9 @@ class Udf:
         asked = logic.question(request.query_params)
         hopper, zone = await self._of(caller, asked.symbol)
         window = logic.window(asked, zone, self._now())
-        stored = await self._series.newest(hopper.id, *window)
-        candles = await self._with_fresh(hopper, stored, window)
-        bars = logic.bars_of(asked, zone, candles, window.limit)
+        bars, are_cut = await self._bars(asked, zone, hopper, window)
+        if are_cut and asked.countback is not None and len(bars) < asked.countback:
+            bars, _ = await self._bars(asked, zone, hopper, logic.wider(asked, window))
         if len(bars):
             return answer(
                 {"s": "ok", "t": bars.at, "o": bars.open, "h": bars.high, "l": bars.low, "c": bars.close}
@@ -149,6 +149,15 @@ class Udf:
         if earlier is None:
             return answer({"s": "no_data"})
         return answer({"s": "no_data", "nextTime": bar_at(asked.resolution, zone, earlier).time})
+
+    async def _bars(
+        self, asked: logic.Question, zone: ZoneInfo, hopper: Hopper, window: logic.Window
+    ) -> tuple[Columns, bool]:
+        """The bars of an answer, and whether there are more candles than the window took."""
+        stored = await self._series.newest(hopper.id, *window)
+        are_cut = len(stored) >= window.limit
+        candles = await self._with_fresh(hopper, stored, window)
+        return logic.bars_of(asked, zone, candles, are_cut=are_cut), are_cut
 
     async def _with_fresh(self, hopper: Hopper, stored: Columns, window: logic.Window) -> Columns:
         """``stored`` with what is not in the database yet, and with volumes."""
