@@ -1,8 +1,11 @@
 """The tracker's ports onto the gateway."""
 
+from datetime import datetime
+
 from cryptwire.clock import Clock
 from cryptwire.domain.account import Account
 from cryptwire.domain.hopper import Hopper
+from cryptwire.domain.trade import Trade
 from cryptwire.errors import Unavailable
 from cryptwire.gateway_client import GatewayClient
 
@@ -26,3 +29,7 @@ class GatewayBalances:
                 return Account(hopper.id, self._clock.now(), after, positions)
             before = after
         raise Unavailable(f"the balances of hopper {hopper.id} change faster than they can be read")
+
+    async def trades_since(self, hopper: Hopper, since: datetime) -> list[Trade]:
+        """The trade list from ``since`` on, oldest first."""
+        return await self._gateway.trades_since(hopper.user, hopper.id, since)

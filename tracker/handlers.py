@@ -4,23 +4,27 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from cryptwire.clock import Clock, to_us
 from cryptwire.codec.candle import candle_to_wire
+from cryptwire.codec.portfolio import flow_to_wire
 from cryptwire.codec.ticker import feed_from_wire, ticker_from_wire
 from cryptwire.codec.trade import trade_from_wire
 from cryptwire.domain.account import Account
 from cryptwire.domain.candle import Candle
-from cryptwire.domain.hopper import Assignment, Exchange, HopperId
+from cryptwire.domain.hopper import Asset, Assignment, Exchange, Hopper, HopperId
+from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.domain.ticker import Feed, Ticker
 from cryptwire.errors import CryptwireError, Exhausted, Invalid, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Bus, Message
 from cryptwire.messaging.subjects import World
 from cryptwire.metrics import Meters
+from tracker.logic.flows import asked_since, explain
 from tracker.logic.schedule import offset, rhythm
 from tracker.logic.shard import Shard
-from tracker.ports import Balances, ClosedCandles, Duties, KeptAccounts, LastPrices
+from tracker.ports import Balances, ClosedCandles, Duties, Flows, KeptAccounts, LastPrices
 
 _log = Log(__name__)
 CLOSES_AFTER = timedelta(milliseconds=300)
@@ -75,9 +79,10 @@ class Intake:
         if session != ticker.session or ticker.sequence != sequence + 1:
             self.missed.add(exchange)
         self._received[exchange] = (ticker.session, ticker.sequence)
-        closed = self._shard.on_ticker(ticker)
+        closed = self._shard.advance(to_us(ticker.received_at))
         if closed:
-            self._on_closed(closed)
+            self._on_closed(closed)  # before the price: a refused one must not take them along
+        self._shard.on_ticker(ticker)
         for awaited in self._awaited.get(exchange, ()):
             if ticker.sequence >= awaited[0] and not awaited[1].done():
                 awaited[1].set_result(None)
@@ -128,6 +133,7 @@ class Tracker:
         accounts: KeptAccounts,
         prices: LastPrices,
         candles: ClosedCandles,
+        flows: Flows,
         bus: Bus,
         world: World,
         clock: Clock,
@@ -142,6 +148,8 @@ class Tracker:
         self._accounts = accounts
         self._prices = prices
         self._candles = candles
+        self._flows = flows
+        self._flows_out: list[FlowCandidate] = []
         self._bus = bus
         self._world = world
         self._clock = clock
@@ -157,6 +165,7 @@ class Tracker:
         self._due: dict[HopperId, datetime] = {}
         self._polled_at: dict[HopperId, datetime] = {}
         self._failures: dict[HopperId, int] = {}
+        self._read: set[HopperId] = set()  # polled with success: from then on polls are spread
         self._polling: dict[HopperId, asyncio.Task[None]] = {}
         self._polls = asyncio.Semaphore(32)
         self._on_live = on_live
@@ -168,6 +177,7 @@ class Tracker:
         await self._resume(stop)
         if stop.is_set():
             return
+        self._shard.begin(to_us(self._clock.now()))  # not with the stamp of whatever message comes first
         self._bus.on_gap(self._intake.missed_something)
         ends = [
             await self._bus.subscribe(self._world.all_tickers, self._intake.on_ticker),
@@ -262,14 +272,17 @@ class Tracker:
     async def _read_duties(self) -> None:
         held = await self._duties.of_pod(self._pod)
         if held is not None:
-            self._learn(held)
+            await self._accounts.drop(self._learn(held))
+        else:
+            self._confirmed_at = None  # the database has waited for ten seconds already
 
-    def _learn(self, held: list[Assignment]) -> None:
-        """What the pod holds now, as it was just confirmed."""
+    def _learn(self, held: list[Assignment]) -> list[HopperId]:
+        """What the pod holds now, as it was just confirmed; gives the hoppers that it holds no longer."""
         now = self._clock.now()
         self._confirmed_at = now
         new = {assignment.hopper.id: assignment for assignment in held}
-        for hopper in self._held.keys() - new.keys():
+        gone = [hopper for hopper in self._held if hopper not in new]
+        for hopper in gone:
             self._let_go(hopper)
         siblings: dict[str, list[HopperId]] = {}
         for assignment in held:
@@ -282,10 +295,12 @@ class Tracker:
                 self._due.setdefault(assignment.hopper.id, now)
         self._held = new
         self._meters.set("tracker_hoppers", "Hoppers this pod holds.", len(new))
+        return gone
 
     def _let_go(self, hopper: HopperId) -> None:
         for known in (self._held, self._due, self._polled_at, self._failures):
             known.pop(hopper, None)
+        self._read.discard(hopper)
         if task := self._polling.pop(hopper, None):
             task.cancel()
         if self._shard.holds(hopper):
@@ -296,7 +311,12 @@ class Tracker:
         """Read the last prices of exchanges that were not read yet, or whose messages have a hole."""
         wanted = {assignment.hopper.exchange for assignment in self._held.values()}
         for exchange in (wanted - self._primed) | (self._intake.missed & wanted):
-            tickers = await self._prices.all_of(exchange)
+            try:
+                tickers = await self._prices.all_of(exchange)
+            except Invalid as fault:
+                self._meters.count("tracker_refused_messages", "Messages that could not be used.", subject="prices")
+                _log.error("last prices cannot be read", exchange=exchange, reason=fault)
+                continue
             if not tickers:
                 continue
             self._intake.missed.discard(exchange)
@@ -321,19 +341,21 @@ class Tracker:
         hopper = assignment.hopper
         siblings = [other for other, a in self._held.items() if a.hopper.user == hopper.user]
         every = rhythm(hopper.refresh_every, len(siblings))
-        is_first = hopper.id not in self._polled_at
+        is_first = hopper.id not in self._read
         wait = every
         try:
             async with self._polls:
                 account = await self._balances.read(hopper)
-            await self._apply(assignment, account)
+                unexplained = await self._unexplained(hopper, account)
+            await self._apply(assignment, account, unexplained)
             self._failures.pop(hopper.id, None)
+            self._read.add(hopper.id)
             self._meters.count("tracker_polls", "Polls of balances.", outcome="ok")
             if is_first:
                 wait = offset(siblings.index(hopper.id), len(siblings), every)
         except CryptwireError as error:
             failures = self._failures[hopper.id] = self._failures.get(hopper.id, 0) + 1
-            wait = min(every * (5 if isinstance(error, Refused) else 1), timedelta(seconds=2**failures))
+            wait = min(every * (5 if isinstance(error, Refused) else 1), timedelta(seconds=2 ** min(failures, 20)))
             if isinstance(error, Exhausted):
                 wait = max(wait, timedelta(seconds=error.retry_after))
             self._meters.count("tracker_polls", "Polls of balances.", outcome=type(error).__name__)
@@ -344,14 +366,28 @@ class Tracker:
                 self._polled_at[hopper.id] = self._clock.now()
                 self._due[hopper.id] = self._clock.now() + wait
 
-    async def _apply(self, assignment: Assignment, account: Account) -> None:
+    async def _unexplained(self, hopper: Hopper, account: Account) -> dict[Asset, Decimal]:
+        """What of the change since the last poll no trade explains; the trade list is read only for a change."""
+        if not self._shard.holds(hopper.id):
+            return {}
+        before = self._shard.account(hopper.id)
+        if dict(before.quantities) == dict(account.quantities):
+            return {}
+        listed = await self._balances.trades_since(hopper, asked_since(before.at, hopper.refresh_every))
+        return explain(before.quantities, account.quantities, listed).unexplained
+
+    async def _apply(self, assignment: Assignment, account: Account, unexplained: dict[Asset, Decimal]) -> None:
         """New balances take effect at this instant, all of a hopper's at once."""
         hopper = assignment.hopper
         if hopper.id not in self._held:
             return
         now = self._clock.now()
         if self._shard.holds(hopper.id):
-            self._shard.renew(account)
+            flows = self._shard.renew(account, now, unexplained)
+            if flows:
+                _log.info("money came or went without a trade", hopper=hopper.id, assets=[flow.asset for flow in flows])
+                self._meters.count("tracker_flow_candidates", "Flow candidates found.", len(flows))
+                self._flows_out += flows
         else:
             self._shard.take_in(hopper, self._held[hopper.id].fence, account, now)
         await self._accounts.keep(account)
@@ -410,6 +446,7 @@ class Tracker:
                 self._meters.count("tracker_unavailable", "Beats that found something away.", what="flush")
                 _log.warning("cannot push yet", candles=len(candles), reason=reason)
                 return
+            await self._push_flows()
             pushed = set(map(id, candles))
             self._outbox = [candle for candle in self._outbox if id(candle) not in pushed]
             self._meters.count("tracker_candles", "Closed candles pushed.", len(candles))
@@ -418,6 +455,16 @@ class Tracker:
                 await self._bus.publish(self._world.closed(candle.hopper), candle_to_wire(candle))
             if number % 500 == 499:
                 await asyncio.sleep(0)
+
+    async def _push_flows(self) -> None:
+        flows = self._flows_out.copy()
+        if flows:
+            try:
+                await self._flows.push([flow_to_wire(flow) for flow in flows])
+            except Unavailable as reason:
+                _log.warning("cannot push flow candidates yet", flows=len(flows), reason=reason)
+                return
+            del self._flows_out[: len(flows)]
 
     async def _round(self) -> None:
         """Keep the state, then tell every hopper's live portfolio."""

@@ -33,6 +33,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             accounts=Accounts(values, settings.pod),
             prices=LastPrices(values),
             candles=CandleQueue(values),
+            flows=CandleQueue(values, what="flows"),
             bus=bus,
             world=LIVE,
             clock=runtime.clock,

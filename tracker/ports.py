@@ -1,11 +1,13 @@
 """What the tracker wants from the world, in its own words. Each raises Unavailable when the world is away."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from cryptwire.domain.account import Account
 from cryptwire.domain.hopper import Assignment, Exchange, Hopper, HopperId
 from cryptwire.domain.ticker import Ticker
+from cryptwire.domain.trade import Trade
 
 
 class Duties(Protocol):
@@ -22,6 +24,16 @@ class Balances(Protocol):
     async def read(self, hopper: Hopper) -> Account:
         """Balances and positions of one instant."""
         ...
+
+    async def trades_since(self, hopper: Hopper, since: datetime) -> list[Trade]:
+        """The trade list from ``since`` on, oldest first."""
+        ...
+
+
+class Flows(Protocol):
+    """Where flow candidates go."""
+
+    async def push(self, values: Sequence[bytes]) -> None: ...
 
 
 class KeptAccounts(Protocol):

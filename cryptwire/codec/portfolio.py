@@ -72,9 +72,10 @@ def account_from_wire(payload: bytes) -> Account:
     )
 
 
-def settled_part(account: Account, base: Asset, assets: Sequence[Asset]) -> bytes:
+def settled_part(account: Account, base: Asset, assets: Sequence[Asset], flow: FlowCandidate | None = None) -> bytes:
     """The part of a live portfolio that changes only with a poll; holdings in the order of ``assets``."""
     return pb.Portfolio(
+        flow=None if flow is None else flow_to_message(flow),
         hopper_id=account.hopper,
         base_currency=base,
         assets_at_us=to_us(account.at),
@@ -123,6 +124,20 @@ def flow_to_message(flow: FlowCandidate) -> pb.FlowCandidate:
         value_before=flow.value_before,
         fence=flow.fence,
     )
+
+
+def flow_to_wire(flow: FlowCandidate) -> bytes:
+    return flow_to_message(flow).SerializeToString()
+
+
+def flow_from_wire(payload: bytes) -> FlowCandidate:
+    """The flow candidate; raises Invalid."""
+    try:
+        return flow_from_message(pb.FlowCandidate.FromString(payload))
+    except DecodeError:
+        raise Invalid("not a FlowCandidate message") from None
+    except OverflowError:
+        raise Invalid("a flow of no possible time") from None
 
 
 def flow_from_message(message: pb.FlowCandidate) -> FlowCandidate:

@@ -42,11 +42,11 @@ ALIVE = timedelta(seconds=10)
 class CandleQueue:
     """Closed candles on their way to the database. Every method raises Unavailable while Redis is away."""
 
-    def __init__(self, redis: Redis, keys: str = LIVE_KEYS) -> None:
+    def __init__(self, redis: Redis, keys: str = LIVE_KEYS, what: str = "candles") -> None:
         self._redis = redis
-        self._list = f"{keys}candles"
-        self._aside = f"{keys}candles:aside"
-        self._writers = f"{keys}candles:writers"
+        self._list = f"{keys}{what}"
+        self._aside = f"{keys}{what}:aside"
+        self._writers = f"{keys}{what}:writers"
         self._state_key = f"{keys}tracker"
 
     def _taken(self, writer: str) -> str:

@@ -207,7 +207,7 @@ class History:
                 while trade is not None and changes_at <= moment:
                     _keep(found, shard.advance(changes_at))
                     held[trade.hopper] = after(held[trade.hopper], trade)
-                    shard.renew(Account(trade.hopper, trade.at, held[trade.hopper], ()))
+                    shard.renew(Account(trade.hopper, trade.at, held[trade.hopper], ()), trade.at)
                     trade = next(upcoming, None)
                     changes_at = to_us(trade.at) if trade else 0
                 if closed := shard.on_price(moment, pairs[index], value):

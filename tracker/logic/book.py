@@ -151,6 +151,12 @@ class Book:
         columns = self._columns
         return [(columns[c].asset, columns[c].price) for c in self._held_by_row[self.rows[hopper]]]
 
+    def price(self, exchange: Exchange, base: Asset, asset: Asset) -> float | None:
+        """The price of an asset in a base currency, None when it cannot be priced."""
+        number = self._column_of.get((exchange, base, asset))
+        price = math.nan if number is None else self._columns[number].price
+        return None if math.isnan(price) else price
+
     def unroutable(self, hopper: HopperId) -> list[Asset]:
         """What it holds that no known pair leads from to its base currency: it counts nothing."""
         columns = self._columns

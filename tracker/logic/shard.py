@@ -1,8 +1,9 @@
 """A shard: many hoppers' books, candles and ages, driven by ticks and by the clock that is handed in."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -12,11 +13,13 @@ from cryptwire.codec.portfolio import settled_part
 from cryptwire.domain.account import Account
 from cryptwire.domain.candle import SPAN, Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
+from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.domain.ticker import Feed, Pair, Ticker, positive
 from cryptwire.domain.trade import Trade
 from cryptwire.errors import Invalid
 from generated.wire.v1 import candle_pb2, portfolio_pb2
 from tracker.logic.book import Book, Phase
+from tracker.logic.flows import is_flow
 from tracker.logic.pulse import FRESH_US, Pulse
 
 _US = timedelta(microseconds=1)
@@ -80,19 +83,35 @@ class Shard:
         for known in (self._hoppers, self._accounts, self._settled, self._begun_late, self._volumes):
             known.pop(hopper, None)
 
-    def renew(self, account: Account) -> None:
-        """New balances and positions of a hopper, all at this instant."""
+    def renew(
+        self, account: Account, now: datetime, unexplained: Mapping[Asset, Decimal] | None = None
+    ) -> list[FlowCandidate]:
+        """New balances and positions of a hopper, all at this instant, which is ``now``.
+
+        Of what no trade explains the candidates for flows come back, largest first, at this instant's prices and with
+        the value right before; the live messages show the first until the next poll.
+        """
+        hopper, fence = self._hoppers[account.hopper]
+        row = self.book.rows[account.hopper]
+        before = float(self.book.values[row])
         self.book.hold(account.hopper, _floats(account))
-        self._settle(account)
+        flows = []
+        for asset, quantity in (unexplained or {}).items():
+            price = self.book.price(hopper.exchange, hopper.base, asset)
+            if price is not None and is_flow(quantity, price, max(before, float(self.book.values[row]))):
+                flows.append(FlowCandidate(hopper.id, now, asset, quantity, price, before, fence))
+        flows.sort(key=lambda flow: -abs(float(flow.quantity)) * flow.price)
+        self._settle(account, flows[0] if flows else None)
+        return flows
 
     def set_fence(self, hopper: HopperId, fence: int) -> None:
         self._hoppers[hopper] = (self._hoppers[hopper][0], fence)
 
-    def _settle(self, account: Account) -> None:
+    def _settle(self, account: Account, flow: FlowCandidate | None = None) -> None:
         hopper = self._hoppers[account.hopper][0]
         self._accounts[account.hopper] = account
         assets = [asset for asset, _ in self.book.holdings(account.hopper)]
-        self._settled[account.hopper] = settled_part(account, hopper.base, assets)
+        self._settled[account.hopper] = settled_part(account, hopper.base, assets, flow)
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
