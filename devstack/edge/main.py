@@ -34,6 +34,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         webhook.main.opened(config.load(webhook.settings.Settings, "webhook"), runtime) as webhooks,
     ):
         app = by_path({"/udf": datafeed, "/stream": datafeed, "/webhooks": webhooks}, graphql)
-        async with serving(app, settings.host, settings.port):
+        # as the datafeed alone: compression of small frames costs more than it saves, and nobody sends large ones
+        async with serving(app, settings.host, settings.port, ws_per_message_deflate=False, ws_max_size=16_384):
             runtime.health.mark("edge", True, f"http://{settings.host}:{settings.port}")
             await runtime.stop.wait()
