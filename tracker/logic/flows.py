@@ -28,26 +28,32 @@ def explain(before: Mapping[Asset, Decimal], after: Mapping[Asset, Decimal], lis
     """The change from ``before`` to ``after`` by ``listed``, trades that may be in it, oldest first.
 
     Balances are snapshots and may be older than the trade list, so the first of the trades may be in ``before`` already
-    and the last not yet in ``after``: the run of trades is taken that leaves the fewest assets over, of these the
-    longest. Amounts are exact, so a true run leaves nothing.
+    and the last not yet in ``after``: the run of trades is taken that leaves the fewest assets over, then the least of
+    them (as shares of their balances), then the longest. Amounts are exact, so a true run leaves nothing.
     """
     nothing = Decimal(0)
     change = {asset: after.get(asset, nothing) - before.get(asset, nothing) for asset in before.keys() | after.keys()}
     left = {asset: amount for asset, amount in change.items() if amount}
-    best = Explained((), left)
     if not left:
-        return best
+        return Explained((), left)
+    balances = {asset: max(before.get(asset, nothing), after.get(asset, nothing)) for asset in change}
     listed = listed[-_MOST_PENDING:]
+    best, least = Explained((), left), (len(left), _share(left, balances), 0)
     for first in range(len(listed)):
         rest = dict(change)
         for last in range(first, len(listed)):
             for asset, amount in listed[last].changes().items():
-                rest[asset] = rest.get(asset, Decimal(0)) - amount
+                rest[asset] = rest.get(asset, nothing) - amount
             over = {asset: amount for asset, amount in rest.items() if amount}
-            run = last - first + 1
-            if (len(over), -run) < (len(best.unexplained), -len(best.trades)):
-                best = Explained(tuple(listed[first : last + 1]), over)
+            measure = (len(over), _share(over, balances), first - last - 1)
+            if measure < least:
+                best, least = Explained(tuple(listed[first : last + 1]), over), measure
     return best
+
+
+def _share(amounts: Mapping[Asset, Decimal], balances: Mapping[Asset, Decimal]) -> float:
+    """How much is left over, as shares of the balances."""
+    return sum(float(abs(amount) / (balances.get(asset) or abs(amount))) for asset, amount in amounts.items())
 
 
 def is_flow(quantity: Decimal, price: float, value: float) -> bool:
