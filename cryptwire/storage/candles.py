@@ -9,6 +9,7 @@ from cryptwire.domain.candle import Candle, Quality, Written
 from cryptwire.domain.hopper import HopperId
 from cryptwire.storage.database import Database
 
+_SECOND = timedelta(seconds=1)
 _STAGE = """
     CREATE TEMP TABLE IF NOT EXISTS staged_candles (
         hopper_id text, opened_at timestamptz, open float8, high float8, low float8, close float8, gap float4,
@@ -52,22 +53,19 @@ class Candles:
         On conflict the higher fence wins, then complete over backfilled over partial; equal: the first stays. Raises
         Unavailable (nothing is written), or Invalid when the database refuses some value of the batch.
         """
-        best: dict[tuple[str, object], Candle] = {}
-        for candle in candles:
-            key = (candle.hopper, candle.opened_at)
-            known = best.get(key)
-            if known is None or (candle.fence, candle.quality) > (known.fence, known.quality):
-                best[key] = candle
+        best = _best(candles)
         rows = [
-            (c.hopper, c.opened_at, c.open, c.high, c.low, c.close, c.gap.total_seconds(), int(c.quality), c.fence)
+            (c.hopper, c.opened_at, c.open, c.high, c.low, c.close, c.gap / _SECOND, c.quality, c.fence)
             for c in best.values()
         ]
+        refused: list[asyncpg.Record] = []
         async with self._database.transaction() as connection:
             await connection.execute(_STAGE)
             await connection.copy_records_to_table("staged_candles", records=rows, columns=_COLUMNS)
-            refused: list[asyncpg.Record] = await connection.fetch(_REFUSED)
-            status = await connection.execute(_UPSERT)
-        return Written(int(status.rpartition(" ")[2]), [best[row["hopper_id"], row["opened_at"]] for row in refused])
+            changed = int((await connection.execute(_UPSERT)).rpartition(" ")[2])
+            if changed < len(rows):  # some are no better than what was there, or are refused
+                refused = await connection.fetch(_REFUSED)
+        return Written(changed, [best[row["hopper_id"], row["opened_at"]] for row in refused])
 
     async def within(self, hopper: HopperId, since: datetime, until: datetime) -> list[Candle]:
         """Candles opened in ``[since, until)``, oldest first; gaps stay gaps."""
@@ -90,3 +88,17 @@ class Candles:
         """Delete every candle of a hopper (a replay's earlier rows); how many."""
         status = await self._database.execute("DELETE FROM candles WHERE hopper_id = $1", hopper)
         return int(status.rpartition(" ")[2])
+
+
+def _best(candles: Sequence[Candle]) -> dict[tuple[str, datetime], Candle]:
+    """By key, the one of each that counts; the first of equal ones. Seldom is there more than one."""
+    best: dict[tuple[str, datetime], Candle] = {
+        (candle.hopper, candle.opened_at): candle for candle in reversed(candles)
+    }
+    if len(best) < len(candles):
+        for candle in candles:
+            key = (candle.hopper, candle.opened_at)
+            known = best[key]
+            if (candle.fence, candle.quality) > (known.fence, known.quality):
+                best[key] = candle
+    return best
