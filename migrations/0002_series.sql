@@ -45,16 +45,19 @@ CREATE TABLE flow_candidates (
 );
 
 -- Where TimescaleDB is loaded, candles are a hypertable, compressed after a month and kept for ten years. The tables and
--- the answers are the same without it.
+-- the answers are the same without it. Whether it is loaded shows in a setting that it alone brings and that every owner
+-- may read (shared_preload_libraries takes a superuser). Its Apache edition neither compresses nor drops: plain tables.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-       AND current_setting('shared_preload_libraries') LIKE '%timescaledb%' THEN
+       AND current_setting('timescaledb.max_background_workers', true) IS NOT NULL THEN
         CREATE EXTENSION IF NOT EXISTS timescaledb;
-        PERFORM create_hypertable('candles', by_range('opened_at', INTERVAL '7 days'));
-        ALTER TABLE candles SET (timescaledb.compress, timescaledb.compress_segmentby = 'hopper_id',
-                                 timescaledb.compress_orderby = 'opened_at');
-        PERFORM add_compression_policy('candles', INTERVAL '30 days');
-        PERFORM add_retention_policy('candles', INTERVAL '10 years');
+        IF current_setting('timescaledb.license') = 'timescale' THEN
+            PERFORM create_hypertable('candles', by_range('opened_at', INTERVAL '7 days'));
+            ALTER TABLE candles SET (timescaledb.compress, timescaledb.compress_segmentby = 'hopper_id',
+                                     timescaledb.compress_orderby = 'opened_at');
+            PERFORM add_compression_policy('candles', INTERVAL '30 days');
+            PERFORM add_retention_policy('candles', INTERVAL '10 years');
+        END IF;
     END IF;
 END $$;
