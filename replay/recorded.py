@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from cryptwire.errors import Invalid
 EXCHANGE = Exchange("recorded")
 _NAME = re.compile(r"([A-Z0-9]+)-([A-Z0-9]+)\.(\d+)([mhd])\.csv(\.gz)?")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_LONGEST = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ def read_folder(folder: Path) -> Recording:
     named.sort(key=lambda entry: f"{entry[0][0]}-{entry[0][1]}")
     pairs, columns, spans = [], [], []
     for number, ((base, quote), match, path) in enumerate(named):
+        if len(match[3]) > 6 or not timedelta(0) < int(match[3]) * _UNITS[match[4]] <= _LONGEST:
+            raise Invalid(f"{path.name}: bars span a minute to {_LONGEST.days} days")
         span = int(match[3]) * _UNITS[match[4]]
-        if not span:
-            raise Invalid(f"{path.name}: bars that span nothing")
         pair = Pair(EXCHANGE, Asset(base), Asset(quote))
         if pair in pairs:
             raise Invalid(f"{path.name}: {base}-{quote} is there twice")
@@ -101,14 +103,18 @@ def _ticks_of(path: Path, span: timedelta) -> tuple[npt.NDArray[np.int64], npt.N
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise Invalid(f"{path.name} cannot be read: {error}") from None
     reader = csv.DictReader(io.StringIO(text))
     wanted = ("opened_at", "open", "high", "low", "close")
     if reader.fieldnames is None or not set(wanted) <= set(reader.fieldnames):
         raise Invalid(f"{path.name} has no header with {', '.join(wanted)}")
-    for row in reader:
-        where = f"{path.name}, line {reader.line_num}"
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise Invalid(f"{path.name}, line {reader.line_num}: {error}") from None
+    for line, row in rows:
+        where = f"{path.name}, line {line}"
         try:
             at = datetime.fromisoformat(row["opened_at"])
             bar = [positive(float(row[name])) for name in wanted[1:]]
@@ -136,6 +142,8 @@ def read_portfolio(path: Path) -> tuple[str, dict[Asset, Decimal]]:
         if not isinstance(hopper, str) or not hopper or not isinstance(assets, dict) or not assets:
             raise TypeError("hopper is text and assets a map")
         quantities = {Asset(asset.upper()): Decimal(amount) for asset, amount in assets.items()}
+        if len(quantities) != len(assets):
+            raise TypeError("an asset is there twice")
     except (OSError, ValueError, KeyError, TypeError, InvalidOperation) as error:
         expected = '{"hopper": "1", "assets": {"BTC": "1.5"}}'
         raise Invalid(f"{path} should be like {expected} ({type(error).__name__}: {error})") from None
