@@ -42,7 +42,7 @@ def position_from_message(message: pb.OpenPosition) -> Position:
         decimal(message.quantity),
         decimal(message.rate),
         decimal(message.cost),
-        from_us(message.opened_at_us) if message.opened_at_us else None,
+        _moment(message.opened_at_us),
     )
 
 
@@ -66,7 +66,7 @@ def account_from_wire(payload: bytes) -> Account:
         raise Invalid("an account whose columns differ in length")
     return Account(
         HopperId(message.hopper_id),
-        from_us(message.at_us),
+        _must(message.at_us),
         {Asset(asset): decimal(quantity) for asset, quantity in zip(message.assets, message.quantities, strict=True)},
         tuple(map(position_from_message, message.positions)),
     )
@@ -93,25 +93,22 @@ def portfolio_from_wire(payload: bytes) -> Portfolio:
         raise Invalid("not a Portfolio message") from None
     if not len(message.assets) == len(message.quantities) == len(message.prices):
         raise Invalid("a portfolio whose columns differ in length")
-    try:
-        return Portfolio(
-            HopperId(message.hopper_id),
-            from_us(message.at_us),
-            Asset(message.base_currency),
-            candle_from_message(message.candle),
-            message.volume,
-            message.is_fresh,
-            _moment(message.prices_at_us),
-            from_us(message.assets_at_us),
-            tuple(
-                Holding(Asset(asset), decimal(quantity), None if math.isnan(price) else price)
-                for asset, quantity, price in zip(message.assets, message.quantities, message.prices, strict=True)
-            ),
-            tuple(map(position_from_message, message.positions)),
-            flow_from_message(message.flow) if message.HasField("flow") else None,
-        )
-    except OverflowError:
-        raise Invalid("a portfolio of no possible time") from None
+    return Portfolio(
+        HopperId(message.hopper_id),
+        _must(message.at_us),
+        Asset(message.base_currency),
+        candle_from_message(message.candle),
+        message.volume,
+        message.is_fresh,
+        _moment(message.prices_at_us),
+        _must(message.assets_at_us),
+        tuple(
+            Holding(Asset(asset), decimal(quantity), None if math.isnan(price) else price)
+            for asset, quantity, price in zip(message.assets, message.quantities, message.prices, strict=True)
+        ),
+        tuple(map(position_from_message, message.positions)),
+        flow_from_message(message.flow) if message.HasField("flow") else None,
+    )
 
 
 def flow_to_message(flow: FlowCandidate) -> pb.FlowCandidate:
@@ -144,7 +141,7 @@ def flow_from_message(message: pb.FlowCandidate) -> FlowCandidate:
     """The flow candidate; raises Invalid."""
     return FlowCandidate(
         HopperId(message.hopper_id),
-        from_us(message.at_us),
+        _must(message.at_us),
         Asset(message.asset),
         decimal(message.quantity),
         message.price,
@@ -153,5 +150,13 @@ def flow_from_message(message: pb.FlowCandidate) -> FlowCandidate:
     )
 
 
+def _must(microseconds: int) -> datetime:
+    """The moment; raises Invalid."""
+    try:
+        return from_us(microseconds)
+    except OverflowError:
+        raise Invalid("a message of no possible time") from None
+
+
 def _moment(microseconds: int) -> datetime | None:
-    return from_us(microseconds) if microseconds else None
+    return _must(microseconds) if microseconds else None
