@@ -59,7 +59,10 @@ class Trades:
             for t in trades
         ]
         added = {row["trade_id"] for row in await self._database.fetch(_ADD, *map(list, zip(*rows, strict=True)))}
-        return [trade for trade in trades if trade.id in added]
+        first: dict[TradeId, Trade] = {}
+        for trade in trades:
+            first.setdefault(trade.id, trade)
+        return [trade for trade in first.values() if trade.id in added]
 
     async def within(self, hopper: HopperId, since: datetime, until: datetime) -> list[Trade]:
         """Trades in ``[since, until)``, oldest first."""
