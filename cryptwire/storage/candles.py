@@ -10,7 +10,10 @@ from cryptwire.domain.hopper import HopperId
 from cryptwire.storage.database import Database
 
 _SECOND = timedelta(seconds=1)
+# Without its limit TimescaleDB would refuse, for ever, a batch that meets old candles of more than some 150 hopper-weeks
+# in compressed chunks. Elsewhere the setting means nothing.
 _STAGE = """
+    SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
     CREATE TEMP TABLE IF NOT EXISTS staged_candles (
         hopper_id text, opened_at timestamptz, open float8, high float8, low float8, close float8, gap float4,
         quality int2, fence int8
