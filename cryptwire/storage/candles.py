@@ -10,8 +10,8 @@ from cryptwire.domain.hopper import HopperId
 from cryptwire.storage.database import Database
 
 _SECOND = timedelta(seconds=1)
-# Without its limit TimescaleDB would refuse, for ever, a batch that meets old candles of more than some 150 hopper-weeks
-# in compressed chunks. Elsewhere the setting means nothing.
+# With its limit TimescaleDB would refuse, for ever, a batch that meets candles of more than some 150 hopper-weeks in
+# compressed chunks. Elsewhere the setting means nothing.
 _STAGE = """
     SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
     CREATE TEMP TABLE IF NOT EXISTS staged_candles (
