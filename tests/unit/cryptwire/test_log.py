@@ -1,0 +1,41 @@
+"""What is named like a secret does not reach the log."""
+
+import pytest
+
+from cryptwire.log import redacted
+
+SECRET = "s3cr3t-Value_0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "access_token=s3cr3t-Value_0",
+        "access-token: s3cr3t-Value_0",
+        '{"access_token": "s3cr3t-Value_0", "x": 1}',
+        "{'refresh_token': 's3cr3t-Value_0'}",
+        "https://x.test/cb?client_secret=s3cr3t-Value_0&state=1",
+        "PASSWORD = s3cr3t-Value_0",
+        "api_key=s3cr3t-Value_0, and more",
+        "x-api-key: s3cr3t-Value_0",
+        "Cookie: s3cr3t-Value_0",
+        "postgresql://cryptwire:s3cr3t-Value_0@127.0.0.1:5432/db",
+        "redis://:s3cr3t-Value_0@127.0.0.1/0",
+        "two: nats://a:s3cr3t-Value_0@h and password=s3cr3t-Value_0",
+    ],
+)
+def test_a_secret_is_cut_out(text: str) -> None:
+    assert SECRET not in redacted(text)
+    assert "***" in redacted(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hopper=101 reason=the password is wrong",
+        "http://127.0.0.1:8080/udf/time",
+        "polled at 12:00:01, token of user 3",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redacted(text) == text
