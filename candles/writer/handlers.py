@@ -50,7 +50,7 @@ class Writer:
     async def once(self) -> int:
         """Write one batch, if there is any; how many values it had. Raises Unavailable: nothing is lost, try again."""
         now = self._clock.now()
-        if now - self._registered_at >= _REGISTERS_EVERY:
+        if not timedelta(0) <= now - self._registered_at < _REGISTERS_EVERY:  # a clock may be set back
             await self._queue.register(self._name)
             adopted = await self._queue.adopt(self._name)
             self._registered_at = now

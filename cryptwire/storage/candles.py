@@ -7,6 +7,7 @@ import asyncpg
 
 from cryptwire.domain.candle import Candle, Quality, Written
 from cryptwire.domain.hopper import HopperId
+from cryptwire.errors import Corrupt, Invalid
 from cryptwire.storage.database import Database
 
 _SECOND = timedelta(seconds=1)
@@ -61,6 +62,14 @@ class Candles:
             (c.hopper, c.opened_at, c.open, c.high, c.low, c.close, c.gap / _SECOND, c.quality, c.fence)
             for c in best.values()
         ]
+        try:
+            return await self._write(best, rows)
+        except Corrupt as error:
+            if isinstance(error.__cause__, asyncpg.ProgramLimitExceededError):  # a key too long for its index
+                raise Invalid(f"the database refuses these values: {error.__cause__}") from error
+            raise
+
+    async def _write(self, best: dict[tuple[str, datetime], Candle], rows: Sequence[tuple[object, ...]]) -> Written:
         refused: list[asyncpg.Record] = []
         async with self._database.transaction() as connection:
             await connection.execute(_STAGE)
