@@ -65,6 +65,7 @@ async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
         bus.on_gap(hub.on_gap)
         await bus.subscribe(LIVE.all_closed, hub.on_closed)
         await bus.subscribe(LIVE.all_live, hub.on_live)
+        await bus.subscribe(LIVE.all_rewritten, hub.on_rewritten)
         await bus.subscribe(LIVE.all_trades, hub.on_trade)
         while True:
             runtime.health.mark("nats", bus.is_connected, "" if bus.is_connected else "away; comes back by itself")

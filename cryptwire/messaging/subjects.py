@@ -62,6 +62,14 @@ class World:
     def all_closed(self) -> str:
         return f"{self.prefix}portfolio.*.closed"
 
+    def rewritten(self, hopper: HopperId) -> str:
+        """Stored candles of a hopper have changed: who shows them reads them again. No payload."""
+        return f"{self.prefix}portfolio.{_token(hopper)}.rewritten"
+
+    @property
+    def all_rewritten(self) -> str:
+        return f"{self.prefix}portfolio.*.rewritten"
+
     def candles(self, pair: Pair) -> str:
         """Request-reply with the streamer: an exchange's candles."""
         return f"{self.prefix}candles.{_token(pair.exchange)}.{_token(pair.quote)}.{_token(pair.base)}"
@@ -83,9 +91,9 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     "streamer": (["ticker.>", "feed.*"], ["candles.>"]),
     "tracker": (["portfolio.*.live", "portfolio.*.closed"], ["ticker.>", "feed.*", "trade.>"]),
     "webhook": (["trade.>"], []),
-    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "trade.>"]),
+    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>"]),
     "api": ([], ["portfolio.*.live"]),
-    "replay": (["replay.>", "candles.>"], ["replay.>", "portfolio.*.live"]),
+    "replay": (["replay.>", "candles.>", "portfolio.*.rewritten"], ["replay.>", "portfolio.*.live"]),
 }
 
 

@@ -227,6 +227,8 @@ class History:
                 if candle.opened_at in wanted
             ]
             pushed += await self._push(past, candles)
+            await self._settle()
+            await self._bus.publish(LIVE.rewritten(past.assignment.hopper.id), b"")
             self._tell(f"{100 * pushed // max(1, total)} % of the missing candles written")
         return pushed
 
@@ -243,6 +245,12 @@ class History:
             values = [candle_to_wire(candle) for candle in ready[start : start + 5_000]]
             await self._patiently(partial(self._queue.push, values))
         return len(ready)
+
+    async def _settle(self) -> None:
+        """Return when the writers have taken what was pushed, and had a moment to commit it."""
+        while await self._patiently(self._queue.waiting):
+            await self._clock.sleep(timedelta(milliseconds=50))
+        await self._clock.sleep(timedelta(milliseconds=500))
 
     async def _neighbours(self, hopper: HopperId, first: datetime, end: datetime) -> Neighbours:
         before = await self._candles.within(hopper, first - SPAN, first)

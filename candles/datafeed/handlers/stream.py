@@ -217,6 +217,12 @@ class Hub:
         for chart in self._of_hopper.get(message.subject.split(".", 3)[2], ()):
             self._count_volume(chart)
 
+    async def on_rewritten(self, message: Message) -> None:
+        """``portfolio.*.rewritten``: stored candles of a hopper have changed."""
+        charts = self._of_hopper.get(message.subject.split(".", 2)[1])
+        if charts:
+            self.history_changed(charts[0].hopper.id)
+
     def on_gap(self) -> None:
         """Messages may have been missed: begin anew and let clients read history again."""
         for charts in self._of_hopper.values():

@@ -246,6 +246,19 @@ async def test_history_that_changed_is_told(world: World) -> None:
         assert told["bar"]["time"] == int((now + 8 * QUARTER).timestamp())
 
 
+async def test_candles_that_were_rewritten_are_told_to_their_readers_only(world: World) -> None:
+    now = utc(2026, 3, 4, 10, 20)
+    world.clock.set(now)
+    await world.say_live(candle(MINE, utc(2026, 3, 4, 10, 15), 1, 1, 1, 1), now)
+    async with world.stream() as socket:
+        await subscribe(socket, "1D")
+        await heard(socket, "bar")
+        await world.bus.publish(LIVE.rewritten(THEIRS), b"")
+        await world.bus.publish(LIVE.rewritten(MINE), b"")
+        told = await heard(socket, "reset")
+        assert (told["symbol"], told["resolution"]) == (f"HOPPER:{MINE}", "1D")
+
+
 async def test_it_starts_while_database_and_nats_are_away(world: World, database_url: str) -> None:
     host, _, _ = database_url.rpartition("/")
     async with running(f"{host}/nowhere", "nats://127.0.0.1:9", world.clock) as (base, runtime):
