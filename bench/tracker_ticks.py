@@ -165,12 +165,8 @@ async def _deployed() -> list[Row]:
         ),
         told("tracker: hoppers that would fill one core at that rate", most, "hoppers"),
         at_most("tracker: tick to live message, p99", percentile(took, 0.99), 2.1, "s", note),
-        at_most(
-            "tracker: memory of a hopper", grown / HOPPERS / 1000, 30, "KB", f" (process without any: {before / 1e6:.0f} MB)"
-        ),
-        told(
-            "tracker: a live round of all", seconds / rounds, "s", f" (from assignment until all were live {until_live:.0f} s)"
-        ),
+        at_most("tracker: memory of a hopper", grown / HOPPERS / 1000, 30, "KB", f" ({before / 1e6:.0f} MB without)"),
+        told("tracker: a live round of all", seconds / rounds, "s", f" (assigned until all live: {until_live:.0f} s)"),
         told("tracker: NATS and Redis meanwhile", others * 100, "% of a core", f"; warnings in its log: {faults}"),
     ]  # fmt: skip
 
