@@ -28,6 +28,7 @@ class Running:
     address: str
     addresses: dict[str, str] = field(default_factory=dict)
     processes: dict[str, int] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)  # when each of these started, by the same count
 
     def write(self, folder: Path) -> None:
         fresh = folder / "running.json.new"
@@ -56,6 +57,12 @@ def read_running(folder: Path) -> Running | None:
 def is_alive(running: Running) -> bool:
     """Whether that very process still runs."""
     return running.pid == os.getpid() or started_at(running.pid) == running.started
+
+
+def still_runs(running: Running, name: str) -> bool:
+    """Whether that very process of the stack still runs: its number may be somebody else's by now."""
+    began = running.began.get(name)
+    return began is not None and started_at(running.processes[name]) == began
 
 
 def running_servers() -> Addresses | None:

@@ -197,7 +197,8 @@ class Stack:
             "nats_admin": self.servers.nats.admin_url,
         }
         address, pid = f"http://127.0.0.1:{self.port}", os.getpid()
-        Running(pid, started_at(pid) or 0.0, address, addresses, processes).write(self.folder)
+        began = {name: moment for name, number in processes.items() if (moment := started_at(number)) is not None}
+        Running(pid, started_at(pid) or 0.0, address, addresses, processes, began).write(self.folder)
 
     async def _confirm(self) -> None:
         """Say each 3 s that the pod lives, as the cluster manager will."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptwire import config
 from cryptwire.errors import CryptwireError, Invalid
 from devstack import accounts, app, place
-from devstack.place import is_alive, read_running, started_at
+from devstack.place import is_alive, read_running, started_at, still_runs
 from devstack.servers import ServerFailed, listens, prepared
 from devstack.stack import Stack, StepFailed
 
@@ -59,12 +59,12 @@ async def _up(folder: Path) -> int:
         loop.add_signal_handler(number, stop.set)
     began = time.monotonic()
     port = _port()
+    folder.mkdir(parents=True, exist_ok=True)
+    await _end_leftovers(folder)  # first: what was left behind holds the port
     if listens(port):
         raise StepFailed(
             f"port {port} is taken by another program; end it, or choose another: CRYPTWIRE_PORT=8081 make up"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    await _end_leftovers(folder)
     stack = Stack(place.root(), folder, port, prepared(folder), _step, settings=config.environment())
     starting = asyncio.create_task(_start(stack, began))
     stopping = asyncio.create_task(stop.wait())
@@ -110,21 +110,11 @@ async def _end_leftovers(folder: Path) -> None:
     running = read_running(folder)
     if running is None:
         return
-    for name, pid in running.processes.items():
-        if _is_ours(pid, folder):
+    for name, pid in reversed(running.processes.items()):  # the servers last: the others have something to finish
+        if still_runs(running, name):
             _step(f"ending {name}, left over from a start that was killed")
             _end_pid(pid, signal.SIGINT if name == "PostgreSQL" else signal.SIGTERM)
     (folder / "running.json").unlink(missing_ok=True)
-
-
-def _is_ours(pid: int, folder: Path) -> bool:
-    """Whether a process was started from this checkout: its number may be somebody else's by now."""
-    with contextlib.suppress(OSError):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        pointer = folder / "postgres.elsewhere"
-        elsewhere = pointer.read_text().strip() if pointer.exists() else str(folder)
-        return any(path in command for path in (str(folder), elsewhere, sys.executable))
-    return False
 
 
 def _end_pid(pid: int, number: signal.Signals, patience: float = 10.0) -> None:
@@ -194,7 +184,7 @@ def status() -> int:
     _say(f"Cryptwire runs at {running.address}")
     all_run = True
     for name, pid in running.processes.items():
-        runs = started_at(pid) is not None
+        runs = still_runs(running, name)
         all_run &= runs
         _say(f"  {name:12} {'runs' if runs else 'has ended'} (process {pid})")
     return 0 if all_run else 1
