@@ -47,7 +47,7 @@ def up(*, detach: bool) -> int:
 
 def _port() -> int:
     text = config.environment().get("CRYPTWIRE_PORT") or str(PORT)
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
         raise Invalid(f"CRYPTWIRE_PORT should be the number of a port, not {text!r}")
     return int(text)
 
