@@ -3,24 +3,30 @@
 import logging
 import re
 import sys
+import time
 from typing import Any
 
-_SECRET = re.compile(
-    r"(?i)((?:access[-_]?token|refresh[-_]?token|client[-_]?secret|password|api[-_]?secret|api[-_]?key|authorization|cookie)"
-    r"[\"']?\s*[=:]\s*[\"']?)([^\s\"',&;}]+)"
-)
+_NAMES = r"(?:access[-_]?token|refresh[-_]?token|client[-_]?secret|password|api[-_]?secret|api[-_]?key)"
+_HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s*[=:]\s*)([^\n]+)")
+_QUOTED = re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*)([\"'])(.*?)(?<!\\)\2")
+_PLAIN = re.compile(rf"(?i)({_NAMES}\s*[=:]\s*)([^\s\"',&;}}]+)")
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@/\s]+)(@)")
 
 
 def redacted(text: str) -> str:
-    """``text`` without the values of what is named like a secret, and without passwords in addresses."""
-    return _URL_PASSWORD.sub(r"\1***\3", _SECRET.sub(r"\1***", text))
+    """``text`` without the values of what is named like a secret, and without passwords in addresses.
+
+    Of the headers Authorization and Cookie nothing to the end of the line is left.
+    """
+    text = _HEADER.sub(r"\1***", text)
+    text = _QUOTED.sub(r"\1\2***\2", text)
+    return _URL_PASSWORD.sub(r"\1***\3", _PLAIN.sub(r"\1***", text))
 
 
 class _Lines(logging.Formatter):
     def __init__(self, service: str) -> None:
         super().__init__(f"%(asctime)s.%(msecs)03dZ {service} %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-        self.converter = __import__("time").gmtime
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         return redacted(super().format(record))
@@ -54,4 +60,5 @@ class Log:
 
 
 def _line(event: str, fields: dict[str, Any]) -> str:
-    return " ".join([event, *(f"{key}={value!s}" for key, value in fields.items())])
+    line = " ".join([event, *(f"{key}={value!s}" for key, value in fields.items())])
+    return line.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")

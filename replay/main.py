@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from candles.writer.handlers import Writer
+from candles.writer.logic import CANDLES
 from cryptwire.clock import SystemClock, from_us
 from cryptwire.codec.candle import candle_to_wire
 from cryptwire.codec.ticker import feed_to_wire, ticker_to_wire
@@ -102,18 +103,18 @@ async def _through_the_chain(
     ]
     await nats.flush()
     stop = asyncio.Event()
-    names = [secrets.token_hex(6) for _ in range(2)]
-    writers = [asyncio.create_task(Writer(name, queue, table, clock, meters, 5_000).run(stop)) for name in names]
+    writers = [Writer(secrets.token_hex(6), CANDLES, queue, table, clock, meters, 5_000) for _ in range(2)]
+    writing = [asyncio.create_task(writer.run(stop)) for writer in writers]
     pushing = asyncio.create_task(pusher.run(stop))
     try:
         await _feed(recording, world, nats, is_quiet)
         for end in ends:
             await end()
-        await _or_failure(pusher.empty(), pushing, *writers)
-        await _or_failure(_drained(queue, meters, pusher), pushing, *writers)
+        await _or_failure(pusher.empty(), pushing, *writing)
+        await _or_failure(_drained(queue), pushing, *writing)
     finally:
         stop.set()
-        await asyncio.gather(pushing, *writers, return_exceptions=True)
+        await asyncio.gather(pushing, *writing, return_exceptions=True)
 
 
 def _shard(recording: Recording, hopper: Hopper, quantities: dict[Asset, Decimal]) -> Shard:
@@ -154,7 +155,6 @@ class Pusher:
         self._came = asyncio.Event()
         self._is_empty = asyncio.Event()
         self._is_empty.set()
-        self.pushed = 0
 
     def add(self, candles: list[Candle]) -> None:
         self._waiting += candles
@@ -178,12 +178,11 @@ class Pusher:
                 continue
             candles, self._waiting = self._waiting, []
             await self._queue.push([candle_to_wire(candle) for candle in candles])
-            self.pushed += len(candles)
 
 
-async def _drained(queue: CandleQueue, meters: Meters, pusher: Pusher) -> None:
+async def _drained(queue: CandleQueue) -> None:
     """Return when the writers have dealt with everything that was pushed."""
-    while meters.value("writer_candles") + meters.value("writer_aside") < pusher.pushed:  # noqa: ASYNC110 - counts
+    while await queue.unfinished():  # noqa: ASYNC110 - Redis has no event for it
         await asyncio.sleep(0.02)
 
 

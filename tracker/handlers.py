@@ -305,7 +305,6 @@ class Tracker:
             task.cancel()
         if self._shard.holds(hopper):
             self._shard.let_go(hopper)
-        self._outbox = [candle for candle in self._outbox if candle.hopper != hopper]
 
     async def _ask_for_missed(self) -> None:
         """Read the last prices of exchanges that were not read yet, or whose messages have a hole."""

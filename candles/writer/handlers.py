@@ -3,25 +3,28 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Generic, TypeVar
 
-from candles.writer.logic import note, sorted_out
+from candles.writer.logic import Kind, note
 from candles.writer.ports import Queue, Table
 from cryptwire.clock import Clock
-from cryptwire.codec.candle import candle_to_wire
-from cryptwire.domain.candle import Candle
 from cryptwire.errors import Invalid, Unavailable
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
 
 _log = Log(__name__)
+T = TypeVar("T")
 _REGISTERS_EVERY = timedelta(seconds=2)
 
 
-class Writer:
-    """One task that writes, under a name of its own."""
+class Writer(Generic[T]):
+    """One task that writes one kind of values, under a name of its own."""
 
-    def __init__(self, name: str, queue: Queue, table: Table, clock: Clock, meters: Meters, batch: int) -> None:
+    def __init__(
+        self, name: str, kind: Kind[T], queue: Queue, table: Table[T], clock: Clock, meters: Meters, batch: int
+    ) -> None:
         self._name = name
+        self._kind = kind
         self._queue = queue
         self._table = table
         self._clock = clock
@@ -55,12 +58,12 @@ class Writer:
             adopted = await self._queue.adopt(self._name)
             self._registered_at = now
             if adopted:
-                _log.info("adopted what a writer that is gone had taken", writer=self._name, candles=adopted)
+                _log.info("adopted what a writer that is gone had taken", writer=self._name, values=adopted)
         values = await self._queue.take(self._name, self._batch)
         if not values:
             return 0
-        candles, aside = sorted_out(values, now)
-        aside += await self._write(candles)
+        batch, aside = self._kind.sorted_out(values, now)
+        aside += await self._write(batch)
         if aside:
             self._meters.count("writer_aside", "Values that could not be written and were set aside.", len(aside))
             _log.error("set aside", writer=self._name, values=len(aside))
@@ -68,20 +71,19 @@ class Writer:
         await self._queue.done(self._name)
         return len(values)
 
-    async def _write(self, candles: Sequence[Candle]) -> list[bytes]:
+    async def _write(self, batch: Sequence[T]) -> list[bytes]:
         """Write what can be written, halving a batch that the database refuses; notes on the rest."""
-        if not candles:
+        if not batch:
             return []
         try:
-            written = await self._table.write(candles)
+            written = await self._table.write(batch)
         except Invalid as fault:
-            if len(candles) == 1:
-                return [note(candle_to_wire(candles[0]), str(fault), self._clock.now())]
-            half = len(candles) // 2
-            return await self._write(candles[:half]) + await self._write(candles[half:])
-        self._meters.count(
-            "writer_candles", "Candles in the database, new or better than what was there.", written.changed
-        )
+            if len(batch) == 1:
+                return [note(self._kind.to_wire(batch[0]), str(fault), self._clock.now())]
+            half = len(batch) // 2
+            return await self._write(batch[:half]) + await self._write(batch[half:])
+        name = self._kind.name
+        self._meters.count(f"writer_{name}", f"{name} written, new or better than what was there.", written.changed)
         self._meters.count("writer_batches", "Batches committed.")
         reason = "the hopper belongs to another pod by now: an older fence"
-        return [note(candle_to_wire(candle), reason, self._clock.now()) for candle in written.refused]
+        return [note(self._kind.to_wire(refused), reason, self._clock.now()) for refused in written.refused]

@@ -1,14 +1,17 @@
-"""Which values of a batch are candles, and what is told of those that are not."""
+"""Which values of a batch are candles or flows, and what is told of those that are not."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from google.protobuf.message import DecodeError
 
 from cryptwire.clock import from_us, to_us
-from cryptwire.codec.candle import candle_from_wire
+from cryptwire.codec.candle import candle_from_wire, candle_to_wire
+from cryptwire.codec.portfolio import flow_from_wire, flow_to_wire
 from cryptwire.domain.candle import Candle, Quality
+from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.errors import Invalid
 from generated.wire.v1 import candle_pb2
 
@@ -49,6 +52,18 @@ def sorted_out(values: Sequence[bytes], now: datetime) -> tuple[list[Candle], li
     return candles, aside
 
 
+def flows_sorted_out(values: Sequence[bytes], now: datetime) -> tuple[list[FlowCandidate], list[bytes]]:
+    """The flow candidates among ``values``, and a note for a person on each of the others."""
+    flows: list[FlowCandidate] = []
+    aside: list[bytes] = []
+    for value in values:
+        try:
+            flows.append(flow_from_wire(value))
+        except Invalid as fault:
+            aside.append(note(value, str(fault), now))
+    return flows, aside
+
+
 class _Made(dict[int, V]):
     """What ``make`` makes of a number, made once."""
 
@@ -68,6 +83,19 @@ def _gap(microseconds: int) -> timedelta:
 _QUALITIES = {int(quality): quality for quality in Quality}
 
 
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[V]):
+    """What a writer writes: its name in meters, how a batch is read, and the wire form of one."""
+
+    name: str
+    sorted_out: Callable[[Sequence[bytes], datetime], tuple[list[V], list[bytes]]]
+    to_wire: Callable[[V], bytes]
+
+
 def note(value: bytes, reason: str, now: datetime) -> bytes:
     """A value that cannot be written, with the reason."""
     return candle_pb2.CandleAside(payload=value, reason=reason, at_us=to_us(now)).SerializeToString()
+
+
+CANDLES = Kind("candles", sorted_out, candle_to_wire)
+FLOWS = Kind("flows", flows_sorted_out, flow_to_wire)

@@ -3,13 +3,16 @@
 import asyncio
 import gc
 import secrets
+from datetime import timedelta
 
 from candles.writer.handlers import Writer
+from candles.writer.logic import CANDLES, FLOWS
 from candles.writer.settings import Settings
 from cryptwire.runtime import Runtime
 from cryptwire.storage import database, redis
 from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
+from cryptwire.storage.flow_candidates import FlowCandidates
 
 _SELDOM = 50_000  # new objects between two looks for cycles
 
@@ -23,9 +26,12 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         redis.connect(settings.redis_url) as values,
     ):
         queue, table = CandleQueue(values), Candles(rows)
-        names = [secrets.token_hex(6) for _ in range(settings.connections)]
+        flow_queue, flows = CandleQueue(values, what="flows"), FlowCandidates(rows)
+        clock, meters, stop = runtime.clock, runtime.meters, runtime.stop
         runtime.health.mark("writer", True, "writes")
         async with asyncio.TaskGroup() as group:
-            for name in names:
-                writer = Writer(name, queue, table, runtime.clock, runtime.meters, settings.batch)
-                group.create_task(writer.run(runtime.stop))
+            for _ in range(settings.connections):
+                writer = Writer(secrets.token_hex(6), CANDLES, queue, table, clock, meters, settings.batch)
+                group.create_task(writer.run(stop))
+            seldom = Writer(secrets.token_hex(6), FLOWS, flow_queue, flows, clock, meters, settings.batch)
+            group.create_task(seldom.run(stop, idle=timedelta(seconds=1)))

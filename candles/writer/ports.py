@@ -1,13 +1,15 @@
 """What the writer wants from the world. Each raises Unavailable when the world is away."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from cryptwire.domain.candle import Candle, Written
+from cryptwire.domain.candle import Written
+
+T = TypeVar("T")
 
 
 class Queue(Protocol):
-    """Where closed candles wait; see cryptwire/storage/candle_queue.py."""
+    """Where values wait; see cryptwire/storage/candle_queue.py."""
 
     async def register(self, writer: str) -> None: ...
 
@@ -22,9 +24,9 @@ class Queue(Protocol):
     async def set_aside(self, values: Sequence[bytes]) -> None: ...
 
 
-class Table(Protocol):
+class Table(Protocol[T]):
     """Where they go."""
 
-    async def write(self, candles: Sequence[Candle]) -> Written:
+    async def write(self, batch: Sequence[T], /) -> Written[T]:
         """Raises Invalid when some value of the batch cannot be stored."""
         ...

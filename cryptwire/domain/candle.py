@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import Generic, TypeVar
 
 from cryptwire.domain.hopper import HopperId
 from cryptwire.errors import Invalid
 
 SPAN = timedelta(minutes=15)
+T = TypeVar("T")
 
 
 class Quality(IntEnum):
@@ -60,8 +62,8 @@ class Candle:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What became of a batch: rows inserted or replaced, and the candles refused for an older fence."""
+class Written(Generic[T]):
+    """What became of a batch: rows inserted or replaced, and what was refused for an older fence."""
 
     changed: int
-    refused: list[Candle]
+    refused: list[T]

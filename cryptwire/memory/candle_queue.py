@@ -48,8 +48,9 @@ class MemoryCandleQueue:
     async def take(self, writer: str, count: int) -> list[bytes]:
         self._begin("take")
         taken = self._taken.setdefault(writer, [])
-        taken += self._waiting[:count]
-        del self._waiting[:count]
+        if not taken:
+            taken += self._waiting[:count]
+            del self._waiting[:count]
         self._end()
         return list(taken)
 

@@ -26,7 +26,7 @@ class MemoryCandles:
         """The hopper is assigned under ``fence`` since ``at``."""
         self._granted[hopper] = (fence, at)
 
-    async def write(self, candles: Sequence[Candle]) -> Written:
+    async def write(self, candles: Sequence[Candle]) -> Written[Candle]:
         self._must_be_there()
         if any("\x00" in candle.hopper for candle in candles):
             raise Invalid("the table refuses these values: a zero byte in a text")

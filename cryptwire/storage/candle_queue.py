@@ -15,7 +15,7 @@ from typing import cast
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
 
 _TAKE = """
-local values = redis.call('LPOP', KEYS[1], ARGV[1])
+local values = redis.call('EXISTS', KEYS[2]) == 0 and redis.call('LPOP', KEYS[1], ARGV[1])
 if values then
   for i = 1, #values, 5000 do
     redis.call('RPUSH', KEYS[2], unpack(values, i, math.min(i + 4999, #values)))
@@ -79,9 +79,9 @@ class CandleQueue:
                 await pipe.execute()
 
     async def take(self, writer: str, count: int) -> list[bytes]:
-        """Everything that ``writer`` has taken and not finished, after moving up to ``count`` more to it.
+        """Up to ``count`` values, moved to ``writer``; or, when it has not finished what it took, just that again.
 
-        Called again without ``done`` it gives the same values and more; nothing is gone when the answer was lost.
+        Nothing is gone when the answer was lost.
         """
         with our_errors():
             await self._redis.eval(_TAKE, 2, self._list, self._taken(writer), str(count))
@@ -128,6 +128,15 @@ class CandleQueue:
         """How many candles nobody has taken yet."""
         with our_errors():
             return int(await self._redis.llen(self._list))
+
+    async def unfinished(self) -> bool:
+        """Whether anything waits, or is taken and not done."""
+        with our_errors():
+            if await self._redis.exists(self._list):
+                return True
+            names = cast(set[bytes], await self._redis.smembers(self._writers))
+            taken = [self._taken(name.decode()) for name in names]
+            return bool(taken and await self._redis.exists(*taken))
 
     async def forget(self) -> None:
         """Delete all of it: the end of a replay's world."""

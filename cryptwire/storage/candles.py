@@ -51,7 +51,7 @@ class Candles:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def write(self, candles: Sequence[Candle]) -> Written:
+    async def write(self, candles: Sequence[Candle]) -> Written[Candle]:
         """Write a batch in one transaction; keys may repeat.
 
         On conflict the higher fence wins, then complete over backfilled over partial; equal: the first stays. Raises
@@ -69,7 +69,9 @@ class Candles:
                 raise Invalid(f"the database refuses these values: {error.__cause__}") from error
             raise
 
-    async def _write(self, best: dict[tuple[str, datetime], Candle], rows: Sequence[tuple[object, ...]]) -> Written:
+    async def _write(
+        self, best: dict[tuple[str, datetime], Candle], rows: Sequence[tuple[object, ...]]
+    ) -> Written[Candle]:
         refused: list[asyncpg.Record] = []
         async with self._database.transaction() as connection:
             await connection.execute(_STAGE)

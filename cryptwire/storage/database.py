@@ -48,7 +48,7 @@ def our_errors() -> Iterator[None]:
         yield
     except _AWAY as error:
         raise Unavailable(f"the database is away ({type(error).__name__})") from error
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError) as error:
         raise Invalid(f"the database refuses these values: {error}") from error
     except asyncpg.PostgresError as error:
         raise Corrupt(f"the database answers {error.sqlstate}: {error}") from error

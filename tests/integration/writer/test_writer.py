@@ -7,21 +7,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from candles.writer.handlers import Writer
+from candles.writer.logic import CANDLES, FLOWS
 from cryptwire.clock import SystemClock
 from cryptwire.codec.candle import candle_to_wire
+from cryptwire.codec.portfolio import flow_to_wire
 from cryptwire.domain.candle import Candle, Quality
-from cryptwire.domain.hopper import HopperId
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.errors import Unavailable
 from cryptwire.metrics import Meters
 from cryptwire.storage import database, redis
 from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
+from cryptwire.storage.database import url_of
+from cryptwire.storage.flow_candidates import FlowCandidates
 from cryptwire.storage.migrate import migrate
 from devstack import servers as embedded
 from generated.wire.v1.candle_pb2 import CandleAside
@@ -46,8 +52,8 @@ class Place:
         self.table = Candles(rows)
         self.meters = Meters()
 
-    def writer(self, name: str, batch: int = 200) -> Writer:
-        return Writer(name, self.queue, self.table, SystemClock(), self.meters, batch)
+    def writer(self, name: str, batch: int = 200) -> Writer[Candle]:
+        return Writer(name, CANDLES, self.queue, self.table, SystemClock(), self.meters, batch)
 
     async def push(self, *candles: Candle) -> None:
         await self.queue.push([candle_to_wire(one) for one in candles])
@@ -103,7 +109,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 30) -> No
 
 
 @asynccontextmanager
-async def running(*writers: Writer) -> AsyncIterator[None]:
+async def running(*writers: Writer[Candle]) -> AsyncIterator[None]:
     """Writers at work until the block ends."""
     stop = asyncio.Event()
     tasks = [asyncio.create_task(writer.run(stop, timedelta(milliseconds=10))) for writer in writers]
@@ -260,3 +266,17 @@ async def test_servers_killed_in_mid_batch_lose_nothing_and_double_nothing(own: 
         for number in range(4):
             assert await place.queue.taken(f"w{number}") == []
         assert place.meters.value("writer_unavailable") >= 1
+
+
+async def test_flow_candidates_are_written_once_and_nonsense_is_set_aside(place: Place, redis_url: str) -> None:
+    flow = FlowCandidate(HopperId("101"), T, Asset("BTC"), Decimal("-0.123456789012345678"), 10.0, 99.5, 3)
+    async with (
+        redis.connect(redis_url) as values,
+        database.connect(url_of("writer", place.owner_url), "writer", 1) as rows,
+    ):
+        queue = CandleQueue(values, what="flows")
+        await queue.push([flow_to_wire(flow), b"\xff", flow_to_wire(flow)])
+        assert await Writer("f", FLOWS, queue, FlowCandidates(rows), SystemClock(), place.meters, 10).once() == 3
+        assert len(await queue.aside()) == 1
+    assert await place.sql("SELECT count(*) FROM flow_candidates") == 1
+    assert await place.sql("SELECT quantity FROM flow_candidates") == flow.quantity

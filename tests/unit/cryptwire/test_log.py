@@ -2,7 +2,7 @@
 
 import pytest
 
-from cryptwire.log import redacted
+from cryptwire.log import _line, redacted
 
 SECRET = "s3cr3t-Value_0"
 
@@ -19,6 +19,9 @@ SECRET = "s3cr3t-Value_0"
         "api_key=s3cr3t-Value_0, and more",
         "x-api-key: s3cr3t-Value_0",
         "Cookie: s3cr3t-Value_0",
+        "Cookie: a=1; cw_session=s3cr3t-Value_0",
+        "Authorization: Bearer s3cr3t-Value_0",
+        '{"password": "with a space s3cr3t-Value_0"}',
         "postgresql://cryptwire:s3cr3t-Value_0@127.0.0.1:5432/db",
         "redis://:s3cr3t-Value_0@127.0.0.1/0",
         "two: nats://a:s3cr3t-Value_0@h and password=s3cr3t-Value_0",
@@ -39,3 +42,7 @@ def test_a_secret_is_cut_out(text: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redacted(text) == text
+
+
+def test_an_event_stays_one_line() -> None:
+    assert "\n" not in _line("refused", {"reason": "first\nsecond\r\nthird"})

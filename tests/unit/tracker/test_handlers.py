@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from cryptwire.codec.candle import candle_from_wire
-from cryptwire.codec.portfolio import portfolio_from_wire
+from cryptwire.codec.portfolio import flow_from_wire, portfolio_from_wire
 from cryptwire.codec.ticker import feed_to_wire, ticker_to_wire
 from cryptwire.codec.trade import trade_to_wire
 from cryptwire.domain.account import Account
@@ -54,6 +54,7 @@ class Cryptohopper:
         self.quantities: dict[HopperId, dict[str, str]] = {}
         self.faults: list[CryptwireError] = []
         self.polls: list[tuple[HopperId, datetime]] = []
+        self.listed: list[Trade] = []
 
     async def read(self, hopper: Hopper) -> Account:
         self.polls.append((hopper.id, self.clock.now()))
@@ -62,7 +63,7 @@ class Cryptohopper:
         return account(hopper.id, self.clock.now(), **self.quantities.get(hopper.id, {"BTC": "1"}))
 
     async def trades_since(self, hopper: Hopper, since: datetime) -> list[Trade]:
-        return []
+        return [one for one in self.listed if one.hopper == hopper.id and one.at >= since]
 
     def seconds(self, of: HopperId = ONE) -> list[float]:
         return [(at - T).total_seconds() for name, at in self.polls if name == of]
@@ -125,6 +126,7 @@ class World:
         self.meters = Meters()
         self.sequence = 0
         self.rounds: list[int] = []
+        self._pushed: list[Candle] = []
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -200,7 +202,10 @@ class World:
         return [candle_from_wire(payload) for payload in self.bus.sent(LIVE.closed(name))]
 
     async def pushed(self) -> list[Candle]:
-        return [candle_from_wire(value) for value in await self.queue.take("nobody", 10_000)]
+        """Every candle pushed so far."""
+        self._pushed += map(candle_from_wire, await self.queue.take("reader", 10_000))
+        await self.queue.done("reader")
+        return list(self._pushed)
 
 
 @pytest.fixture
@@ -770,3 +775,31 @@ async def test_a_tick_that_is_refused_after_a_boundary_does_not_take_its_candles
     assert world.meters.value("tracker_refused_messages", subject="ticker") == 1
     assert opened(await world.pushed()) == [60]
     await world.stop()
+
+
+async def test_money_that_came_without_a_trade_is_told_and_goes_to_its_list() -> None:
+    world = World(hopper(refresh=60 * S))
+    await world.start()
+    try:
+        await world.pass_with_feed(5)
+        world.cryptohopper.quantities[ONE] = {"BTC": "1.5"}
+        await world.pass_with_feed(120)
+        (flow,) = map(flow_from_wire, world.flows.values)
+        assert (flow.hopper, flow.asset, flow.quantity) == (ONE, "BTC", Decimal("0.5"))
+        assert (flow.price, flow.value_before) == (10.0, 10.0)
+    finally:
+        await world.stop()
+
+
+async def test_a_change_that_trades_explain_is_no_flow() -> None:
+    world = World(hopper(refresh=60 * S))
+    world.cryptohopper.quantities[ONE] = {"BTC": "1", "USDT": "100"}
+    await world.start()
+    try:
+        await world.pass_with_feed(5)
+        world.cryptohopper.listed = [trade(1, world.clock.now(), total="10")]
+        world.cryptohopper.quantities[ONE] = {"BTC": "1.5", "USDT": "89.99"}
+        await world.pass_with_feed(120)
+        assert world.flows.values == []
+    finally:
+        await world.stop()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candles.writer.handlers import Writer
-from candles.writer.logic import sorted_out
+from candles.writer.logic import CANDLES, sorted_out
 from candles.writer.settings import Settings
 from cryptwire.codec.candle import candle_to_wire
 from cryptwire.domain.candle import Candle, Quality
@@ -41,8 +41,8 @@ class World:
         self.meters = Meters()
         self.batch = batch
 
-    def writer(self, name: str = "a") -> Writer:
-        return Writer(name, self.queue, self.table, self.clock, self.meters, self.batch)
+    def writer(self, name: str = "a") -> Writer[Candle]:
+        return Writer(name, CANDLES, self.queue, self.table, self.clock, self.meters, self.batch)
 
     async def push(self, *candles: Candle) -> None:
         await self.queue.push([candle_to_wire(one) for one in candles])
