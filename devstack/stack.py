@@ -168,6 +168,7 @@ class Stack:
     async def watch(self, stop: asyncio.Event) -> None:
         """Start again what ends unasked, and show how the history comes along, until ``stop``."""
         shown = 0
+        over: set[str] = set()
         while not stop.is_set():
             shown = self._show_history(shown)
             for server in (self.servers.postgres, self.servers.redis, self.servers.nats):
@@ -179,6 +180,9 @@ class Stack:
                         self.say(f"not yet: {failure}")
                     self.write_down()
             for service in self.services.values():
+                if service.ends_by_itself and not service.process.is_running and service.name not in over:
+                    over.add(service.name)
+                    self.write_down()
                 if not service.process.is_running and not service.ends_by_itself:
                     self.say(f"{service.name} ended; starting it again ({service.process.log.name} tells why)")
                     service.start(self.root)
