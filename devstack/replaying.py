@@ -4,13 +4,18 @@ import sys
 from pathlib import Path
 
 from cryptwire.domain.hopper import Asset
+from cryptwire.errors import Invalid
 from cryptwire.storage.migrate import migrate
 from devstack import place, servers
 from replay.main import HEADER, Addresses, csv_line, replay
+from replay.recorded import read_portfolio
 
 
 async def replay_here(folder: Path, portfolio: Path, base: str, *, print_csv: bool) -> int:
     """Replay, and print the candles if asked; progress goes to standard error."""
+    if not folder.is_dir():
+        raise Invalid(f"{folder} is not a folder")
+    read_portfolio(portfolio)  # a slip is told at once, not after servers were started for it
     running = place.running_servers()
     if running is not None:
         return await _replay(folder, portfolio, base, running, print_csv=print_csv)
