@@ -91,7 +91,7 @@ async def reading(database_url: str, nats_url: str) -> AsyncIterator[Reader]:
 
 
 def autumn_bars(folder: Path) -> Path:
-    """Five-minute bars of one pair over the end of summer time in Berlin (28 October) and New York (4 November 2018)."""
+    """Five-minute bars over the end of summer time in Berlin (28 October) and New York (4 November 2018)."""
     at = datetime(2018, 10, 26, 22, 5, tzinfo=UTC)
     with gzip.open(folder / "ETH-BTC.5m.csv.gz", "wt", newline="") as lines:
         writer = csv.writer(lines)
