@@ -43,10 +43,11 @@ async def opened() -> AsyncIterator[Place]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has used so far."""
+    """What a process has used so far, and how long its main thread could have run and got no core."""
 
     cpu_seconds: float
     rss_bytes: int
+    waited_seconds: float
 
 
 @dataclass(slots=True)
@@ -89,9 +90,14 @@ class Child:
 
 
 def usage_of(pid: int) -> Usage:
-    """CPU time with that of the system for it, and resident memory."""
+    """CPU time with that of the system for it, resident memory, and waiting for a core: others disturb."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+    try:
+        waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        waited = 0.0  # a kernel that does not count it
+    cpu = (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+    return Usage(cpu, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), waited)
 
 
 @asynccontextmanager

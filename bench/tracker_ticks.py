@@ -168,6 +168,7 @@ async def _deployed() -> list[Row]:
         at_most("tracker: memory of a hopper", grown / HOPPERS / 1000, 30, "KB", f" ({before / 1e6:.0f} MB without)"),
         told("tracker: a live round of all", seconds / rounds, "s", f" (assigned until all live: {until_live:.0f} s)"),
         told("tracker: NATS and Redis meanwhile", others * 100, "% of a core", f"; warnings in its log: {faults}"),
+        told("tracker: wanted a core and got none (others disturb)", marks["waited"] * 100, "% of the time"),
     ]  # fmt: skip
 
 
@@ -179,11 +180,12 @@ async def _under_ticks(
     arguments = (there.servers.nats.admin_url, str(deployed.COLUMNS), str(RATE), str(seconds), str(marks))
     async with place.module(there, "bench.ticker_source", *arguments) as source:
         await asyncio.sleep(2)
-        began, first = time.monotonic(), tracker.usage().cpu_seconds
+        began, before = time.monotonic(), tracker.usage()
         others = sum(place.usage_of(server.pid).cpu_seconds for server in servers)
         await asyncio.sleep(seconds - 2)
         took = time.monotonic() - began
-        share = (tracker.usage().cpu_seconds - first) / took
+        share = (tracker.usage().cpu_seconds - before.cpu_seconds) / took
         others = (sum(place.usage_of(server.pid).cpu_seconds for server in servers) - others) / took
+        waited = (tracker.usage().waited_seconds - before.waited_seconds) / took
         said = json.loads((await until_ended(source, 30)).splitlines()[-1])
-    return share, others, said
+    return share, others, said | {"waited": waited}
