@@ -1,6 +1,9 @@
 """Apply the migrations that are missing, and give each service its role."""
 
+import base64
 import hashlib
+import hmac
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.resources import files
@@ -50,10 +53,26 @@ async def migrate(owner_url: str, say: Callable[[str], None] = lambda _: None) -
 
 async def _make_roles(connection: "asyncpg.Connection[asyncpg.Record]", owner_url: str) -> None:
     """Roles belong to the whole server: another database's migration may be making them right now."""
+    there = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
     for service in SERVICES:
-        password = role_password(owner_url, service)  # hexadecimal: nothing to quote
-        try:
-            await connection.execute(f"CREATE ROLE {role(service)} LOGIN PASSWORD '{password}'")
-        except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-            with suppress(asyncpg.InternalServerError):  # another migration sets the same password right now
-                await connection.execute(f"ALTER ROLE {role(service)} PASSWORD '{password}'")
+        verifier = _scram_verifier(role_password(owner_url, service))
+        if role(service) not in there:
+            with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE ROLE {role(service)} LOGIN PASSWORD '{verifier}'")
+                continue
+        with suppress(asyncpg.InternalServerError):  # another migration sets the same password right now
+            await connection.execute(f"ALTER ROLE {role(service)} PASSWORD '{verifier}'")
+
+
+def _scram_verifier(password: str) -> str:
+    """What PostgreSQL stores of a password: a statement that fails is logged whole, and must not hold the password.
+
+    SCRAM-SHA-256 (RFC 5803), as PostgreSQL writes it: ``$<iterations>:<salt>$<stored key>:<server key>``.
+    """
+    salt, iterations = secrets.token_bytes(16), 4096
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    stored_key = hashlib.sha256(client_key).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    text = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return f"SCRAM-SHA-256${iterations}:{text[0]}${text[1]}:{text[2]}"

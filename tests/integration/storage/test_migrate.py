@@ -43,3 +43,13 @@ async def test_no_service_may_write_another_ones_table(database_url: str) -> Non
             await connection.execute("DELETE FROM candles")
     finally:
         await connection.close()
+
+
+async def test_roles_that_are_there_get_the_password_of_the_owner_again(database_url: str) -> None:
+    owner = await asyncpg.connect(database_url)
+    try:
+        await owner.execute("ALTER ROLE cryptwire_controller PASSWORD 'something else'")
+        await migrate(database_url)
+    finally:
+        await owner.close()
+    await (await asyncpg.connect(url_of("controller", database_url))).close()
