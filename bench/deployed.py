@@ -24,7 +24,7 @@ from tracker.logic.shard import Shard
 POD = "bench"
 COLUMNS = 500
 _POLLED_EVERY = timedelta(minutes=5)
-"""Between the plans' 60 s and 10 min: a shard of 10,000 polls 33 hoppers a second."""
+"""Between the plans' 60 s and 10 min; longer than a bench lasts, so that each hopper is polled once."""
 _PATIENCE = 90.0
 
 

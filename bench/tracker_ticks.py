@@ -7,7 +7,8 @@ scratch. Columns tick as often as they are popular, which costs more than if all
 Deployed: the tracker's process with real NATS, Redis, PostgreSQL and a gateway that answers at once; another process
 publishes 10,000 tickers a second and watches how long the price of a marker takes into the live portfolio. The fixed
 part of its work is what it uses at the same rate while it holds nobody; the rest grows with the hoppers, and both
-together give how many hoppers would fill one core.
+together give how many hoppers would fill one core. All hoppers are polled before that and none meanwhile; what a poll
+costs is told by itself.
 """
 
 import asyncio
@@ -149,7 +150,9 @@ async def _deployed() -> list[Row]:
     async with place.opened() as there, deployed.tracker(there, HOPPERS) as tracker:
         fixed, _, _ = await _under_ticks(there, tracker, _IDLE_WINDOW, marks=0)
         before = tracker.usage().rss_bytes
+        idle = tracker.usage().cpu_seconds
         until_live = await deployed.assign(there, tracker, HOPPERS)
+        of_a_poll = (tracker.usage().cpu_seconds - idle) / HOPPERS
         share, others, marks = await _under_ticks(there, tracker, _WINDOW, marks=_MARKS)
         grown = tracker.usage().rss_bytes - before
         meters = await tracker.meters()
@@ -167,6 +170,7 @@ async def _deployed() -> list[Row]:
         at_most("tracker: tick to live message, p99", percentile(took, 0.99), 2.1, "s", note),
         at_most("tracker: memory of a hopper", grown / HOPPERS / 1000, 30, "KB", f" ({before / 1e6:.0f} MB without)"),
         told("tracker: a live round of all", seconds / rounds, "s", f" (assigned until all live: {until_live:.0f} s)"),
+        told("tracker: CPU of taking a hopper in, its poll included", of_a_poll * 1e3, "ms"),
         told("tracker: NATS and Redis meanwhile", others * 100, "% of a core", f"; warnings in its log: {faults}"),
         told("tracker: wanted a core and got none (others disturb)", marks["waited"] * 100, "% of the time"),
     ]  # fmt: skip
