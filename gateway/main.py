@@ -29,6 +29,7 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second gateway on this address is a mistake
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_ping_strikes", 0),  # callers are ours; gRPC's own probes between keepalives are no abuse
     ("grpc.max_receive_message_length", 65_536),
 )
 

@@ -13,7 +13,7 @@ from cryptwire.codec.ticker import feed_from_wire, ticker_from_wire
 from cryptwire.codec.trade import trade_from_wire
 from cryptwire.domain.account import Account
 from cryptwire.domain.candle import Candle
-from cryptwire.domain.hopper import Asset, Assignment, Exchange, Hopper, HopperId
+from cryptwire.domain.hopper import Asset, Assignment, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.domain.ticker import Feed, Ticker
 from cryptwire.errors import CryptwireError, Exhausted, Invalid, Refused, Unavailable
@@ -157,6 +157,8 @@ class Tracker:
         self._live_every = live_every
         self._intake = Intake(shard, self._on_closed, meters, clock)
         self._held: dict[HopperId, Assignment] = {}
+        self._siblings: dict[UserId, list[HopperId]] = {}
+        self._learned: list[Assignment] | None = None
         self._confirmed_at: datetime | None = None
         self._primed: set[Exchange] = set()
         self._outbox: list[Candle] = []
@@ -280,11 +282,14 @@ class Tracker:
         """What the pod holds now, as it was just confirmed; gives the hoppers that it holds no longer."""
         now = self._clock.now()
         self._confirmed_at = now
+        if held is self._learned:
+            return []
+        self._learned = held
         new = {assignment.hopper.id: assignment for assignment in held}
         gone = [hopper for hopper in self._held if hopper not in new]
         for hopper in gone:
             self._let_go(hopper)
-        siblings: dict[str, list[HopperId]] = {}
+        siblings: dict[UserId, list[HopperId]] = {}
         for assignment in held:
             siblings.setdefault(assignment.hopper.user, []).append(assignment.hopper.id)
         for assignment in held:
@@ -293,7 +298,7 @@ class Tracker:
                 self._shard.set_fence(assignment.hopper.id, assignment.fence)
             if known is None:
                 self._due.setdefault(assignment.hopper.id, now)
-        self._held = new
+        self._held, self._siblings = new, siblings
         self._meters.set("tracker_hoppers", "Hoppers this pod holds.", len(new))
         return gone
 
@@ -338,7 +343,7 @@ class Tracker:
 
     async def _poll(self, assignment: Assignment) -> None:
         hopper = assignment.hopper
-        siblings = [other for other, a in self._held.items() if a.hopper.user == hopper.user]
+        siblings = self._siblings.get(hopper.user, [hopper.id])
         every = rhythm(hopper.refresh_every, len(siblings))
         is_first = hopper.id not in self._read
         wait = every

@@ -1,13 +1,13 @@
 """The edge's wiring: the path decides which app answers."""
 
-import api.main
-import api.settings
-import webhook.main
-import webhook.settings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import api.main
+import api.settings
 import candles.datafeed.main
 import candles.datafeed.settings
+import webhook.main
+import webhook.settings
 from cryptwire import config
 from cryptwire.runtime import Runtime, serving
 from devstack.edge.settings import Settings

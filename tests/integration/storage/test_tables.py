@@ -101,6 +101,10 @@ async def test_a_hopper_is_its_users_and_nobody_elses(rows: Database) -> None:
     assert list(await hoppers.by_id([ONE, TWO])) == [ONE]
 
 
+async def fences(assignments: Assignments, pod: str) -> dict[HopperId, int]:
+    return {held.hopper.id: held.fence for held in await assignments.of_pod(pod) or []}
+
+
 async def test_the_fence_grows_when_the_pod_changes_and_only_then(rows: Database) -> None:
     anna = await user(rows, "anna@b.test")
     hoppers, assignments = Hoppers(rows), Assignments(rows)
@@ -110,10 +114,12 @@ async def test_the_fence_grows_when_the_pod_changes_and_only_then(rows: Database
         await assignments.confirm(pod)
     await assignments.assign([ONE, TWO], "a")
     await assignments.assign([ONE, TWO], "a")
-    assert await assignments.fences([ONE, TWO, HopperId("3")]) == {ONE: 1, TWO: 1}
+    assert await fences(assignments, "a") == {ONE: 1, TWO: 1}
     before = await rows.value("SELECT granted_at FROM assignments WHERE hopper_id = '2'")
     await assignments.assign([TWO], "b")
-    assert await assignments.fences([ONE, TWO]) == {ONE: 1, TWO: 2}
+    assert await fences(assignments, "a") == {ONE: 1}
+    assert await fences(assignments, "b") == {TWO: 2}
+    assert await assignments.of_pod("b") is await assignments.of_pod("b"), "nothing changed, nothing is fetched"
     assert await rows.value("SELECT granted_at FROM assignments WHERE hopper_id = '2'") > before
     held = await assignments.of_pod("b")
     assert held is not None
