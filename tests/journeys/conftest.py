@@ -203,7 +203,7 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
             return len(counts) == len(everyone) and all(row["count"] >= DAYS * 96 for row in counts)
 
         await until(is_live, 40, "every hopper has a live value")
-        await until(is_filled, 90, "the history is filled", pause=0.5)
+        await until(is_filled, 110, "the history is filled", pause=0.5)  # after a trade it waits a minute for balances
         yield doors
 
 

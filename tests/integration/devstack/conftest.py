@@ -64,6 +64,7 @@ class Place:
             "CRYPTWIRE_DATA": str(self.folder),
             "CRYPTWIRE_PORT": str(self.port),
             "CRYPTWIRE_SIMULATOR_HISTORY_DAYS": "1",
+            "CRYPTWIRE_SIMULATOR_DECISION_SECONDS": "3600",  # after a trade a history waits a minute for balances
             "CRYPTWIRE_HISTORY_REACH": "86400",
             **more,
         }
