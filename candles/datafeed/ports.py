@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from cryptwire.domain.bar import Columns
+from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, UserId
 from cryptwire.domain.trade import Trade
 
@@ -73,8 +73,8 @@ class Series(Protocol):
         """The last ``limit`` candles opened in ``[since, until)``, oldest first, without volume."""
         ...
 
-    async def with_volume(self, hopper: HopperId, base: Asset, candles: Columns, until: int) -> Columns:
-        """``candles`` with the volume of the trades before ``until``."""
+    async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes:
+        """The volumes of the quarters of an hour in ``[since, until)``."""
         ...
 
     async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float:

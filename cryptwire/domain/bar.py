@@ -252,7 +252,10 @@ def columns_of(candles: Iterable[Candle]) -> Columns:
 
 def joined(stored: Columns, fresh: Columns) -> Columns:
     """Both in one, by time; where both have a candle, the one in ``stored`` counts."""
-    fresh_only = ~np.isin(fresh.at, stored.at)
+    if not len(fresh) or not len(stored):
+        return fresh if len(fresh) else stored
+    where = np.searchsorted(stored.at, fresh.at)
+    fresh_only = stored.at[np.minimum(where, len(stored) - 1)] != fresh.at
     if not fresh_only.any():
         return stored
     at = np.concatenate([stored.at, fresh.at[fresh_only]])
@@ -264,6 +267,24 @@ def joined(stored: Columns, fresh: Columns) -> Columns:
             for name in Columns.__slots__[1:]
         ),
     )
+
+
+class Volumes(NamedTuple):
+    """What was bought and sold within quarters of an hour: their openings in seconds, ascending, and the sums."""
+
+    at: Seconds
+    sums: NDArray[np.float64]
+
+
+def with_volumes(candles: Columns, volumes: Volumes) -> Columns:
+    """``candles`` with their volumes; one of a quarter in which no candle is counts nowhere."""
+    if not len(candles) or not len(volumes.at):
+        return candles
+    where = np.searchsorted(candles.at, volumes.at)
+    is_there = candles.at[np.minimum(where, len(candles) - 1)] == volumes.at
+    volume = candles.volume.copy()
+    volume[where[is_there]] += volumes.sums[is_there]
+    return Columns(candles.at, candles.open, candles.high, candles.low, candles.close, volume)
 
 
 def folded(candles: Columns, bars: Edges) -> Columns:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryptwire.domain.bar import GRID, Columns
+from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.storage.database import Database
 
@@ -55,26 +55,19 @@ class CandleSeries:
         opens, highs, lows, closes = (_floats(column)[::-1].copy() for column in row[1:])
         return Columns(at, opens, highs, lows, closes, np.zeros(len(at)))
 
-    async def with_volume(self, hopper: HopperId, base: Asset, candles: Columns, until: int) -> Columns:
-        """``candles`` with the volume of the hopper's own trades made before ``until`` seconds, by trade time.
+    async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes:
+        """The volume of the hopper's own trades made in ``[since, until)`` seconds, by trade time, in ``base``.
 
-        In the base currency. A trade whose quote is the base currency counts its total; others do not count yet. A
-        trade in a gap, where no candle is, counts nowhere.
+        A trade whose quote is the base currency counts its total; others do not count yet.
         """
-        if not len(candles) or until <= candles.at[0]:
-            return candles
-        end = min(until, int(candles.at[-1]) + GRID)
-        row = await self._database.row(_VOLUMES, hopper, _moment(int(candles.at[0])), _moment(end), base)
+        if until <= since:
+            return Volumes(_seconds(None), _floats(None))
+        row = await self._database.row(_VOLUMES, hopper, _moment(since), _moment(until), base)
         assert row is not None
-        at, sums = _seconds(row[0]), _floats(row[1])
-        where = np.searchsorted(candles.at, at)
-        is_there = candles.at[np.minimum(where, len(candles) - 1)] == at
-        volume = candles.volume.copy()
-        volume[where[is_there]] += sums[is_there]
-        return Columns(candles.at, candles.open, candles.high, candles.low, candles.close, volume)
+        return Volumes(_seconds(row[0]), _floats(row[1]))
 
     async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float:
-        """The sum of the hopper's own trades in ``[since, until)`` seconds, counted as ``with_volume`` does."""
+        """The sum of the hopper's own trades in ``[since, until)`` seconds, counted as ``volumes`` does."""
         if until <= since:
             return 0.0
         return float(await self._database.value(_VOLUME, hopper, _moment(since), _moment(until), base))

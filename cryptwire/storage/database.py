@@ -88,6 +88,15 @@ class Database:
             return await self._pool.execute(query, *values)
 
 
+async def _reset(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Between two uses of a connection: nothing of ours outlives its transaction, so there is nothing to ask.
+
+    asyncpg's own reset is a question to the server after every use.
+    """
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
 @asynccontextmanager
 async def connect(url: str, service: str, connections: int = 4) -> AsyncIterator[Database]:
     """A database with at most ``connections`` connections, which are made when needed: the server may come later."""
@@ -98,6 +107,7 @@ async def connect(url: str, service: str, connections: int = 4) -> AsyncIterator
         command_timeout=60,
         timeout=5,
         server_settings={"timezone": "UTC", "application_name": f"cryptwire-{service}"},
+        reset=_reset,
     )
     with our_errors():
         await pool

@@ -15,7 +15,7 @@ from candles.datafeed import logic
 from candles.datafeed.handlers.live import LiveBook, is_live
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions, Trades
 from cryptwire.clock import Clock
-from cryptwire.domain.bar import Columns, bar_at, columns_of, joined
+from cryptwire.domain.bar import GRID, Columns, bar_at, columns_of, joined, with_volumes
 from cryptwire.domain.hopper import Hopper, UserId
 from cryptwire.errors import CryptwireError, Invalid, NotFound, Unauthenticated, Unavailable
 from cryptwire.log import Log
@@ -154,25 +154,35 @@ class Udf:
         self, asked: logic.Question, zone: ZoneInfo, hopper: Hopper, window: logic.Window
     ) -> tuple[Columns, bool]:
         """The bars of an answer, and whether there are more candles than the window took."""
-        stored = await self._series.newest(hopper.id, *window)
+        # candles and volumes at the same time: without gaps the candles reach back just so far
+        begin = max(window.since, window.until - window.limit * GRID, 0)
+        stored, volumes = await asyncio.gather(
+            self._series.newest(hopper.id, *window),
+            self._series.volumes(hopper.id, hopper.base, begin, window.until),
+        )
         are_cut = len(stored) >= window.limit
-        candles = await self._with_fresh(hopper, stored, window)
+        candles, live = self._fresh(hopper, stored, window)
+        if len(candles) and candles.at[0] < begin:
+            earlier = await self._series.volumes(hopper.id, hopper.base, int(candles.at[0]), begin)
+            candles = with_volumes(candles, earlier)
+        candles = with_volumes(candles, volumes)
+        if live is not None:
+            candles = joined(candles, live)
         return logic.bars_of(asked, zone, candles, are_cut=are_cut), are_cut
 
-    async def _with_fresh(self, hopper: Hopper, stored: Columns, window: logic.Window) -> Columns:
-        """``stored`` with what is not in the database yet, and with volumes."""
+    def _fresh(self, hopper: Hopper, stored: Columns, window: logic.Window) -> tuple[Columns, Columns | None]:
+        """``stored`` with what has closed and is not in the database yet; and the candle in progress, if it belongs."""
         now = self._clock.now()
-        closed = columns_of(self._book.closed(hopper.id, now))
-        candles = joined(stored, _within(closed, window))
+        candles = joined(stored, _within(columns_of(self._book.closed(hopper.id, now)), window))
         portfolio = self._book.live(hopper.id)
-        if portfolio is not None and is_live(portfolio, now):
-            live = _within(columns_of([portfolio.candle]), window)
-            at = int(portfolio.candle.opened_at.timestamp())
-            if len(live) and not (len(candles) and candles.at[-1] >= at):
-                candles = await self._series.with_volume(hopper.id, hopper.base, candles, min(at, window.until))
-                live.volume[0] = portfolio.volume
-                return joined(candles, live)
-        return await self._series.with_volume(hopper.id, hopper.base, candles, window.until)
+        if portfolio is None or not is_live(portfolio, now):
+            return candles, None
+        live = _within(columns_of([portfolio.candle]), window)
+        at = int(portfolio.candle.opened_at.timestamp())
+        if not len(live) or (len(candles) and candles.at[-1] >= at):
+            return candles, None
+        live.volume[0] = portfolio.volume
+        return candles, live
 
     async def marks(self, request: Request, caller: Caller) -> Response:
         """``/udf/marks``: the hopper's trades."""
@@ -187,8 +197,10 @@ class Udf:
 
     async def _of(self, caller: Caller, symbol: str) -> tuple[Hopper, ZoneInfo]:
         """The caller's hopper under a symbol, and his zone; raises NotFound."""
-        hopper = await self._hoppers.of(caller.user, logic.hopper_of(symbol))
-        return hopper, await zone_of(self._people, caller.user)
+        hopper, zone = await asyncio.gather(
+            self._hoppers.of(caller.user, logic.hopper_of(symbol)), zone_of(self._people, caller.user)
+        )
+        return hopper, zone
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from candles.datafeed.handlers.live import LiveBook
 from candles.datafeed.handlers.stream import Hub, is_own_origin
 from cryptwire.codec.candle import candle_to_message, candle_to_wire
-from cryptwire.domain.bar import Columns
+from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.errors import Unavailable
@@ -92,8 +92,8 @@ class Twin:
         nothing = np.empty(0, np.float64)
         return Columns(np.empty(0, np.int64), nothing, nothing, nothing, nothing, nothing)
 
-    async def with_volume(self, hopper: HopperId, base: Asset, candles: Columns, until: int) -> Columns:
-        return candles
+    async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes:
+        return Volumes(np.empty(0, np.int64), np.empty(0))
 
     async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float:
         return 0.0
