@@ -77,14 +77,18 @@ def bars_in_zone(
 ) -> list[tuple[int, float, float, float, float]]:
     """Coarser bars by the wall clock of ``zone``, by walking: (stamp in seconds, open, high, low, close)."""
     bars: dict[object, list[OracleCandle]] = {}
+    hour: tuple[object, int] | None = None  # of the wall clock
+    begun: object = None  # the first candle of the hour's bar
     for candle in candles:
         local = candle[0].astimezone(ZoneInfo(zone))
         day = local.date()
         key: object
         if resolution == "15":
             key = candle[0]
-        elif resolution == "60":
-            key = (day, local.hour, local.utcoffset())
+        elif resolution == "60":  # a bar opens at every local full hour, also at one that comes twice
+            if local.minute == 0 or hour != (day, local.hour):
+                hour, begun = (day, local.hour), candle[0]
+            key = begun
         elif resolution == "240":
             key = (day, local.hour // 4)
         elif resolution == "1D":

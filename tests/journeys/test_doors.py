@@ -188,8 +188,7 @@ async def test_a_message_that_is_too_long_ends_its_stream_and_only_that(doors: D
         assert await closed_with(socket) in ((1009,) if size < 1_000_000 else (1009, 1006))
         await other.send_json({"action": "subscribe", "symbol": f"HOPPER:{doors.hoppers[0]}", "resolution": "15"})
         await next_message(other, "bar")
-    if size < 16_384:  # longer frames end in the server's own reader
-        assert await doors.counted("edge", "datafeed_refused", reason="too_long") == counted + 1
+    assert await doors.counted("edge", "datafeed_refused", reason="too_long") == counted + 1
     await assert_alive(doors)
 
 

@@ -206,7 +206,11 @@ class Hub:
         charts = self._of_hopper.get(self._book.on_closed(message.subject, message.payload, self._clock.now()))
         if not charts:
             return
-        candle = candle_from_wire(message.payload)
+        try:
+            candle = candle_from_wire(message.payload)
+        except Invalid:
+            self._meters.count("datafeed_unreadable", "Messages that could not be read", kind="closed")
+            return
         for chart in charts:
             if candle.hopper == chart.hopper.id:
                 self._apply(chart, chart.formation.on_closed(*_of(candle, 0.0)))
@@ -214,7 +218,7 @@ class Hub:
 
     async def on_trade(self, message: Message) -> None:
         """``trade.<exchange>.<hopper>``: a trade is in the database, so volumes changed."""
-        for chart in self._of_hopper.get(message.subject.split(".", 3)[2], ()):
+        for chart in self._of_hopper.get(message.subject.rpartition(".")[2], ()):
             self._count_volume(chart)
 
     async def on_rewritten(self, message: Message) -> None:
@@ -468,6 +472,8 @@ class Hub:
         while True:
             message = await socket.receive()
             if message["type"] != "websocket.receive":
+                if message.get("code") == TOO_LONG:  # the server's own reader refused a frame that was longer still
+                    self._meters.count("datafeed_refused", "Messages and sockets refused", reason="too_long")
                 return
             data = message.get("bytes")
             if data is None:

@@ -108,19 +108,6 @@ def autumn_bars(folder: Path) -> Path:
     return folder
 
 
-def expected_bars(candles: list[oracle.OracleCandle], resolution: str, zone: str) -> list[tuple[float, ...]]:
-    """The oracle's bars, those of one stamp in one: the half hour that Lord Howe repeats contains no full hour, so it
-    belongs to the bar of 1 o'clock, which lasts an hour and a half."""
-    bars: list[tuple[float, ...]] = []
-    for bar in oracle.bars_in_zone(candles, resolution, zone):
-        if bars and bars[-1][0] == bar[0]:
-            before = bars.pop()
-            bars.append((bar[0], before[1], max(before[2], bar[2]), min(before[3], bar[3]), bar[4]))
-        else:
-            bars.append(bar)
-    return bars
-
-
 async def assert_every_bar(folder: Path, assets: dict[str, str], servers: Servers, addresses: Addresses) -> int:
     """Replay, then compare each resolution in each zone with the oracle; how many bars were compared."""
     portfolio = folder.parent / "portfolio.json"
@@ -131,7 +118,7 @@ async def assert_every_bar(folder: Path, assets: dict[str, str], servers: Server
     async with reading(addresses.database_url, servers.nats.url("datafeed")) as reader, asyncio.timeout(100):
         for zone in ZONES:
             for resolution in RESOLUTIONS:
-                expected = expected_bars(candles, resolution, zone)
+                expected = oracle.bars_in_zone(candles, resolution, zone)
                 got = await reader.bars(resolution, zone)
                 where = f"{resolution} in {zone}"
                 assert [bar[0] for bar in got] == [bar[0] for bar in expected], where
