@@ -4,6 +4,7 @@ import filecmp
 import re
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -19,7 +20,9 @@ def generate(into: Path) -> None:
     root = place.root() / "protos"
     include = Path(protoc.__file__).parent / "_proto"
     protos = sorted(map(str, (root / "wire" / "v1").glob("*.proto")))
-    common = ["protoc", f"-I{root}", f"-I{include}"]
+    scripts = Path(sysconfig.get_path("scripts"))  # not on PATH unless the environment is activated
+    plugins = [f"--plugin={name}={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
+    common = ["protoc", f"-I{root}", f"-I{include}", *plugins]
     for arguments in (
         [f"--python_out={into}", f"--mypy_out=quiet:{into}", *protos],
         [f"--grpc_python_out={into}", f"--mypy_grpc_out=quiet:{into}", str(root / "wire" / "v1" / "gateway.proto")],
