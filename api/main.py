@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,18 +18,16 @@ from api.handlers.schema import Services
 from api.handlers.web import AppFiles, Guard, config_json
 from api.logic import Attempts
 from api.settings import Settings
-from cryptwire.errors import CryptwireError
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
-from cryptwire.runtime import Runtime, serving
+from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.users import Users
 
 _log = Log(__name__)
-_LOOK_EVERY = timedelta(seconds=2)
 
 
 async def main(settings: Settings, runtime: Runtime) -> None:
@@ -56,18 +54,12 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
             settings.session_lifetime,
             settings.is_development,
         )
-        tasks = [
-            asyncio.create_task(_listen(settings, runtime, portfolios)),
-            asyncio.create_task(_look(db, runtime)),
-        ]
-        for task in tasks:
-            task.add_done_callback(_noted)
-        try:
+        listening, looking = (
+            _listen(settings, runtime, portfolios),
+            keep_told(runtime, "database", partial(db.value, "SELECT 1")),
+        )
+        async with jobs(runtime, listening, looking):
             yield _app(settings, runtime, services)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _app(settings: Settings, runtime: Runtime, services: Services) -> Starlette:
@@ -92,22 +84,4 @@ async def _listen(settings: Settings, runtime: Runtime, portfolios: Portfolios) 
     runtime.health.mark("nats", is_met=False, word="not connected yet")
     async with messaging.connect(settings.nats_url, "api") as bus:
         await bus.subscribe(LIVE.all_live, portfolios.on_live)
-        while True:
-            runtime.health.mark("nats", bus.is_connected, "" if bus.is_connected else "away; comes back by itself")
-            await runtime.clock.sleep(_LOOK_EVERY)
-
-
-async def _look(db: database.Database, runtime: Runtime) -> None:
-    """Keep readiness true: is the database there?"""
-    while True:
-        try:
-            await db.value("SELECT 1")
-            runtime.health.mark("database", is_met=True)
-        except CryptwireError as error:
-            runtime.health.mark("database", is_met=False, word=str(error))
-        await runtime.clock.sleep(_LOOK_EVERY)
-
-
-def _noted(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("a job of the API ended", exception=error)
+        await keep_told(runtime, "nats", bus.look)

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
@@ -24,6 +24,7 @@ from cryptwire.metrics import Meters
 
 _log = log.Log(__name__)
 SHUTDOWN = timedelta(seconds=10)
+_LOOKS_EVERY = timedelta(seconds=2)
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -164,3 +165,34 @@ async def until_there(
         if stop.is_set():
             raise Unavailable(f"stopped while waiting for {what}")
         pause = min(longest, pause * 1.5)
+
+
+@contextlib.asynccontextmanager
+async def jobs(runtime: Runtime, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do ``work`` beside the block. One that fails ends the service: whoever started it starts it again, whole."""
+
+    def noted(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a job failed; the service ends", exception=error)
+            runtime.stop.set()
+
+    tasks = [asyncio.create_task(one) for one in work]
+    for task in tasks:
+        task.add_done_callback(noted)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def keep_told(runtime: Runtime, need: str, look: Callable[[], Awaitable[object]]) -> None:
+    """Keep readiness true, forever: ``need`` is met while ``look`` raises no error of ours."""
+    while True:
+        try:
+            await look()
+            runtime.health.mark(need, is_met=True)
+        except CryptwireError as error:
+            runtime.health.mark(need, is_met=False, word=str(error))
+        await runtime.clock.sleep(_LOOKS_EVERY)

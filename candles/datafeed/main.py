@@ -1,9 +1,8 @@
 """Wiring of the datafeed."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -12,11 +11,10 @@ from candles.datafeed.handlers.live import LiveBook
 from candles.datafeed.handlers.stream import Hub
 from candles.datafeed.handlers.udf import Udf
 from candles.datafeed.settings import Settings
-from cryptwire.errors import CryptwireError
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
-from cryptwire.runtime import Runtime, serving
+from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import CandleSeries
 from cryptwire.storage.hoppers import Hoppers
@@ -25,7 +23,6 @@ from cryptwire.storage.trades import Trades
 from cryptwire.storage.users import Users
 
 _log = Log(__name__)
-_LOOK_EVERY = timedelta(seconds=2)
 
 
 async def main(settings: Settings, runtime: Runtime) -> None:
@@ -46,17 +43,9 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
         series, book = CandleSeries(db), LiveBook(runtime.meters)
         udf = Udf(sessions, people, hoppers, Trades(db), series, book, runtime.clock, runtime.meters)
         hub = Hub(sessions, people, hoppers, series, book, runtime.clock, runtime.meters, settings.span)
-        tasks = [asyncio.create_task(job()) for job in hub.jobs()]
-        tasks.append(asyncio.create_task(_listen(settings, runtime, hub)))
-        tasks.append(asyncio.create_task(_look(db, runtime)))
-        for task in tasks:
-            task.add_done_callback(_noted)
-        try:
+        looking = keep_told(runtime, "database", partial(db.value, "SELECT 1"))
+        async with jobs(runtime, _listen(settings, runtime, hub), looking, *(job() for job in hub.jobs())):
             yield Starlette(routes=[*udf.routes(), WebSocketRoute("/stream", hub.stream)])
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
@@ -67,22 +56,4 @@ async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
         await bus.subscribe(LIVE.all_live, hub.on_live)
         await bus.subscribe(LIVE.all_rewritten, hub.on_rewritten)
         await bus.subscribe(LIVE.all_trades, hub.on_trade)
-        while True:
-            runtime.health.mark("nats", bus.is_connected, "" if bus.is_connected else "away; comes back by itself")
-            await runtime.clock.sleep(_LOOK_EVERY)
-
-
-async def _look(db: database.Database, runtime: Runtime) -> None:
-    """Keep readiness true: is the database there?"""
-    while True:
-        try:
-            await db.value("SELECT 1")
-            runtime.health.mark("database", is_met=True)
-        except CryptwireError as error:
-            runtime.health.mark("database", is_met=False, word=str(error))
-        await runtime.clock.sleep(_LOOK_EVERY)
-
-
-def _noted(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("a job of the datafeed ended", exception=error)
+        await keep_told(runtime, "nats", bus.look)

@@ -63,6 +63,11 @@ class NatsBus:
     def is_connected(self) -> bool:
         return self._client.is_connected
 
+    async def look(self) -> None:
+        """Raises Unavailable while the connection is away."""
+        if not self._client.is_connected:
+            raise Unavailable("away; comes back by itself")
+
     async def publish(self, subject: str, payload: bytes) -> None:
         try:
             await self._client.publish(subject, payload)
