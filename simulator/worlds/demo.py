@@ -60,7 +60,7 @@ HOPPERS = (
     Hopper(
         "1042001", "5001", "Blue Chips", "binance", "USDT", ("BTC", "ETH", "BNB", "SOL", "XRP", "LINK"), "dips",
         start=Decimal("12000"), share=Decimal("0.12"), most_positions=7, take_profit=0.022, stop_loss=0.05,
-        arm=0.014, trail=0.006, patience=700, dip=0.024, sells_half=True, reserved=(("BNB", Decimal("1.5")),),
+        arm=0.014, trail=0.006, patience=700, dip=0.019, sells_half=True, reserved=(("BNB", Decimal("1.5")),),
     ),
     Hopper(
         "1042002", "5001", "Bitcoin Stacker", "binance", "BTC", ("ETH", "BNB", "SOL", "LTC"), "cross",
