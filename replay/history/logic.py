@@ -49,9 +49,14 @@ def after(held: Mapping[Asset, Decimal], trade: Trade) -> dict[Asset, Decimal]:
     return changed
 
 
+def settles_at(last: Trade, refresh_every: timedelta) -> datetime:
+    """From when on balances that are read hold the ``last`` trade: they may be a refresh old, and clocks differ."""
+    return last.at + refresh_every + timedelta(seconds=2)
+
+
 def is_settled(trades: Sequence[Trade], read_at: datetime, refresh_every: timedelta) -> bool:
     """Whether balances read at ``read_at`` hold every trade: balances may be a refresh old, the trade list is not."""
-    return not trades or trades[-1].at < read_at - refresh_every - timedelta(seconds=2)
+    return not trades or settles_at(trades[-1], refresh_every) < read_at
 
 
 def pairs_needed(exchange: Exchange, hopper: Hopper, assets: Iterable[Asset], markets: frozenset[Pair]) -> set[Pair]:

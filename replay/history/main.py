@@ -43,6 +43,7 @@ from replay.history.logic import (
     joined,
     missing_runs,
     pairs_needed,
+    settles_at,
 )
 from replay.history.settings import Settings
 from replay.recorded import four_ticks
@@ -55,6 +56,8 @@ Columns = list[tuple[Pair, npt.NDArray[np.int64], npt.NDArray[np.float64]]]
 _WAITING = 20_000
 """Candles that may wait in the Redis list before more are pushed."""
 _SETTLES_WITHIN = timedelta(minutes=5)
+_LATE = timedelta(seconds=15)
+"""The others do not wait longer for a hopper whose balances are older than its last trade."""
 _US = timedelta(microseconds=1)
 
 
@@ -115,8 +118,21 @@ class History:
         self._tell(f"{total} candles of {len(lacking)} hoppers are missing; reading trades and balances")
         first, last = min(runs[0][0] for _, runs in lacking) - SPAN, max(runs[-1][1] for _, runs in lacking)
         prices = _Prices(lambda pair: self._bars(pair, first, last), self._tell)
-        pasts = await asyncio.gather(*(self._past(assignment, runs, prices) for assignment, runs in lacking))
-        return await self._replay(pasts, await prices.columns(), total)
+        reading = [asyncio.create_task(self._past(assignment, runs, prices)) for assignment, runs in lacking]
+        try:
+            ready, late = await asyncio.wait(reading, timeout=_LATE.total_seconds())
+            pasts = [task.result() for task in ready]
+            told = {past.assignment.hopper.id for past in pasts}
+            pushed = await self._replay(pasts, await prices.columns(), total)
+            if late:
+                names = ", ".join(sorted(a.hopper.name for a, _ in lacking if a.hopper.id not in told))
+                self._tell(f"{names}: traded just now; waiting for balances that hold it")
+                pasts = await asyncio.gather(*late)
+                pushed += await self._replay(pasts, await prices.columns(), total)
+            return pushed
+        finally:
+            for task in reading:
+                task.cancel()
 
     async def _held(self) -> list[Assignment]:
         held = await self._assignments.of_pod(self._settings.pod)
@@ -132,14 +148,15 @@ class History:
         hopper = assignment.hopper
         markets = frozenset(ticker.pair for ticker in await self._patiently(partial(self._known, hopper.exchange)))
         deadline = self._clock.now() + _SETTLES_WITHIN
+        max_age = hopper.refresh_every  # the tracker has just polled: no need to ask again
         while True:
-            quantities, read_at = await self._patiently(
-                partial(self._gateway.assets, hopper.user, hopper.id, hopper.refresh_every)
-            )
+            quantities, read_at = await self._patiently(partial(self._gateway.assets, hopper.user, hopper.id, max_age))
             trades = await self._patiently(partial(self._gateway.trades_since, hopper.user, hopper.id, runs[0][0]))
             if is_settled(trades, read_at, hopper.refresh_every) or self._clock.now() > deadline:
                 break
-            await self._clock.sleep(hopper.refresh_every / 4)
+            max_age = timedelta(0)
+            settles = settles_at(trades[-1], hopper.refresh_every)
+            await self._clock.sleep(max(timedelta(seconds=1), settles - self._clock.now()))
         assets = {*quantities, *(asset for trade in trades for asset in trade.changes())}
         prices.want(pairs_needed(hopper.exchange, hopper, assets, markets))
         await self._trades.add(trades)
@@ -174,7 +191,9 @@ class History:
         return bars
 
     async def _replay(self, pasts: list[Past], columns: Columns, total: int) -> int:
-        """Through the tracker's shard, then joined and pushed."""
+        """Through the tracker's shard, then joined and pushed; how many candles."""
+        if not pasts or not columns:
+            return 0
         pairs = [pair for pair, _, _ in columns]
         at = np.concatenate([moments for _, moments, _ in columns])
         number = np.concatenate([np.full(len(moments), i) for i, (_, moments, _) in enumerate(columns)])
