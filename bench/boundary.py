@@ -17,8 +17,8 @@ from bench.report import Row, at_most, told
 from candles.writer.settings import MOST_CONNECTIONS
 from cryptwire.clock import EPOCH
 from cryptwire.storage import redis
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.database import url_of
+from cryptwire.storage.write_queue import WriteQueue
 
 HOPPERS = 10_000
 SPAN = timedelta(seconds=10)
@@ -97,4 +97,4 @@ def _now() -> datetime:
 
 async def _aside(there: Place) -> int:
     async with redis.connect(there.servers.redis.url) as client:
-        return len(await CandleQueue(client).aside())
+        return len(await WriteQueue(client).aside())

@@ -14,9 +14,9 @@ from cryptwire.domain.ticker import Ticker
 from cryptwire.storage import database, redis
 from cryptwire.storage.accounts import Accounts
 from cryptwire.storage.assignments import Assignments
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.last_prices import LastPrices
+from cryptwire.storage.write_queue import WriteQueue
 from devstack import certificates
 from devstack.servers import free_port, listens
 from tracker.logic.shard import Shard
@@ -118,7 +118,7 @@ async def _keep(there: Place, hoppers: int, span: timedelta) -> None:
             await accounts.keep(account)
         now = SystemClock().now()
         before.advance(to_us(now))
-        await CandleQueue(client).push([], POD, before.state(now))
+        await WriteQueue(client).push([], POD, before.state(now))
 
 
 async def _confirm(rows: Database) -> None:

@@ -26,7 +26,7 @@ from cryptwire import config
 from cryptwire.clock import EPOCH, SystemClock
 from cryptwire.domain.candle import SPAN, Quality
 from cryptwire.storage import redis
-from cryptwire.storage.candle_queue import CandleQueue
+from cryptwire.storage.write_queue import WriteQueue
 from devstack import app, place
 from devstack import servers as embedded
 from devstack.place import Running, is_alive, read_running, started_at
@@ -150,7 +150,7 @@ def _running(folder: Path) -> Running:
 
 async def _aside(running: Running) -> int:
     async with redis.connect(running.addresses["redis"]) as client:
-        return len(await CandleQueue(client).aside())
+        return len(await WriteQueue(client).aside())
 
 
 async def _candle_faults(url: str, first: datetime, until: datetime, span: timedelta) -> list[str]:

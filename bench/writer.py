@@ -21,8 +21,8 @@ from cryptwire.codec.candle import candle_to_wire
 from cryptwire.domain.candle import SPAN, Candle, Quality
 from cryptwire.domain.hopper import HopperId
 from cryptwire.storage import redis
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.database import url_of
+from cryptwire.storage.write_queue import WriteQueue
 
 HOPPERS, BOUNDARIES = 10_000, 20
 TURNS = 3
@@ -102,7 +102,7 @@ async def _written(there: Place, messages: list[bytes]) -> float:
     async with redis.connect(there.servers.redis.url) as client:
         for start in range(0, len(messages), 5_000):
             await client.rpush(_PREPARED, *messages[start : start + 5_000])
-        queue = CandleQueue(client)
+        queue = WriteQueue(client)
         await asyncio.sleep(0.3)
         began = time.perf_counter()
         await client.rename(_PREPARED, "cw:candles")

@@ -26,9 +26,9 @@ from cryptwire.messaging.bus import Message, NatsBus
 from cryptwire.messaging.subjects import World, replay_world
 from cryptwire.metrics import Meters
 from cryptwire.storage import database, redis
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.redis import replay_keys
+from cryptwire.storage.write_queue import WriteQueue
 from replay.recorded import EXCHANGE, Recording, read_folder, read_portfolio
 from tracker.handlers import Intake
 from tracker.logic.shard import Shard
@@ -66,7 +66,7 @@ async def replay(
         messaging.connect(addresses.nats_url, "replay") as nats,
     ):
         table = Candles(rows)
-        queue = CandleQueue(values, replay_keys(run))
+        queue = WriteQueue(values, replay_keys(run))
         await table.forget(hopper.id)
         try:
             await _through_the_chain(recording, hopper, quantities, replay_world(run), nats, queue, table, is_quiet)
@@ -82,7 +82,7 @@ async def _through_the_chain(
     quantities: dict[Asset, Decimal],
     world: World,
     nats: NatsBus,
-    queue: CandleQueue,
+    queue: WriteQueue,
     table: Candles,
     is_quiet: bool,
 ) -> None:
@@ -149,7 +149,7 @@ async def _feed(recording: Recording, world: World, nats: NatsBus, is_quiet: boo
 class Pusher:
     """Closed candles from the tracker into the Redis list, in order."""
 
-    def __init__(self, queue: CandleQueue) -> None:
+    def __init__(self, queue: WriteQueue) -> None:
         self._queue = queue
         self._waiting: list[Candle] = []
         self._came = asyncio.Event()
@@ -180,7 +180,7 @@ class Pusher:
             await self._queue.push([candle_to_wire(candle) for candle in candles])
 
 
-async def _drained(queue: CandleQueue) -> None:
+async def _drained(queue: WriteQueue) -> None:
     """Return when the writers have dealt with everything that was pushed."""
     while await queue.unfinished():  # noqa: ASYNC110 - Redis has no event for it
         await asyncio.sleep(0.02)

@@ -8,8 +8,8 @@ from cryptwire.runtime import Runtime
 from cryptwire.storage import database, redis
 from cryptwire.storage.accounts import Accounts
 from cryptwire.storage.assignments import Assignments
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.last_prices import LastPrices
+from cryptwire.storage.write_queue import WriteQueue
 from tracker.adapters import GatewayBalances
 from tracker.handlers import Tracker
 from tracker.logic.shard import Shard
@@ -32,8 +32,8 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             balances=GatewayBalances(gateway, runtime.clock),
             accounts=Accounts(values, settings.pod),
             prices=LastPrices(values),
-            candles=CandleQueue(values),
-            flows=CandleQueue(values, what="flows"),
+            candles=WriteQueue(values),
+            flows=WriteQueue(values, what="flows"),
             bus=bus,
             world=LIVE,
             clock=runtime.clock,

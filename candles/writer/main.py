@@ -10,9 +10,9 @@ from candles.writer.logic import CANDLES, FLOWS
 from candles.writer.settings import Settings
 from cryptwire.runtime import Runtime
 from cryptwire.storage import database, redis
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.flow_candidates import FlowCandidates
+from cryptwire.storage.write_queue import WriteQueue
 
 _SELDOM = 50_000  # new objects between two looks for cycles
 
@@ -25,8 +25,8 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         database.connect(settings.database_url, "writer", settings.connections) as rows,
         redis.connect(settings.redis_url) as values,
     ):
-        queue, table = CandleQueue(values), Candles(rows)
-        flow_queue, flows = CandleQueue(values, what="flows"), FlowCandidates(rows)
+        queue, table = WriteQueue(values), Candles(rows)
+        flow_queue, flows = WriteQueue(values, what="flows"), FlowCandidates(rows)
         clock, meters, stop = runtime.clock, runtime.meters, runtime.stop
         runtime.health.mark("writer", True, "writes")
         async with asyncio.TaskGroup() as group:

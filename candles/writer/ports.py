@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Queue(Protocol):
-    """Where values wait; see cryptwire/storage/candle_queue.py."""
+    """Where values wait; see cryptwire/storage/write_queue.py."""
 
     async def register(self, writer: str) -> None: ...
 

@@ -30,10 +30,10 @@ from cryptwire.messaging.subjects import LIVE
 from cryptwire.runtime import Runtime, until_there
 from cryptwire.storage import database, redis
 from cryptwire.storage.assignments import Assignments
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.trades import Trades
+from cryptwire.storage.write_queue import WriteQueue
 from replay.history.logic import (
     Neighbours,
     Run,
@@ -81,7 +81,7 @@ class History:
         assignments: Assignments,
         candles: Candles,
         trades: Trades,
-        queue: CandleQueue,
+        queue: WriteQueue,
         prices: LastPrices,
         gateway: GatewayClient,
         bus: NatsBus,
@@ -345,7 +345,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             Assignments(rows),
             Candles(rows),
             Trades(rows),
-            CandleQueue(values),
+            WriteQueue(values),
             LastPrices(values),
             gateway,
             bus,

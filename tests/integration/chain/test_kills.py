@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from cryptwire.storage import redis
-from cryptwire.storage.candle_queue import CandleQueue
+from cryptwire.storage.write_queue import WriteQueue
 from devstack import servers as embedded
 from devstack.servers import free_port, prepared
 from devstack.stack import Stack
@@ -104,4 +104,4 @@ async def test_kills_one_after_the_other_lose_nothing_and_double_nothing(stack: 
 
 async def _aside(stack: Stack) -> int:
     async with redis.connect(stack.servers.redis.url) as client:
-        return len(await CandleQueue(client).aside())
+        return len(await WriteQueue(client).aside())

@@ -24,11 +24,11 @@ from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.errors import Unavailable
 from cryptwire.metrics import Meters
 from cryptwire.storage import database, redis
-from cryptwire.storage.candle_queue import CandleQueue
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.database import url_of
 from cryptwire.storage.flow_candidates import FlowCandidates
 from cryptwire.storage.migrate import migrate
+from cryptwire.storage.write_queue import WriteQueue
 from devstack import servers as embedded
 from generated.wire.v1.candle_pb2 import CandleAside
 from tests.conftest import ROOT
@@ -46,7 +46,7 @@ def candle(number: int, hopper: str = "101", fence: int = 1) -> Candle:
 class Place:
     """Queue and table, and an owner's connection to count with."""
 
-    def __init__(self, owner_url: str, queue: CandleQueue, rows: database.Database) -> None:
+    def __init__(self, owner_url: str, queue: WriteQueue, rows: database.Database) -> None:
         self.owner_url = owner_url
         self.queue = queue
         self.table = Candles(rows)
@@ -93,7 +93,7 @@ async def place_at(owner_url: str, redis_url: str) -> AsyncIterator[Place]:
         database.connect(database.url_of("writer", owner_url), "writer", 4) as rows,
         redis.connect(redis_url) as values,
     ):
-        yield Place(owner_url, CandleQueue(values), rows)
+        yield Place(owner_url, WriteQueue(values), rows)
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ async def test_flow_candidates_are_written_once_and_nonsense_is_set_aside(place:
         redis.connect(redis_url) as values,
         database.connect(url_of("writer", place.owner_url), "writer", 1) as rows,
     ):
-        queue = CandleQueue(values, what="flows")
+        queue = WriteQueue(values, what="flows")
         await queue.push([flow_to_wire(flow), b"\xff", flow_to_wire(flow)])
         assert await Writer("f", FLOWS, queue, FlowCandidates(rows), SystemClock(), place.meters, 10).once() == 3
         assert len(await queue.aside()) == 1

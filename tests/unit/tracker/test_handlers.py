@@ -20,8 +20,8 @@ from cryptwire.domain.ticker import Feed, Ticker
 from cryptwire.domain.trade import Trade
 from cryptwire.errors import CryptwireError, Exhausted, Invalid, LinkAgain, Unavailable
 from cryptwire.memory.bus import MemoryBus
-from cryptwire.memory.candle_queue import MemoryCandleQueue
 from cryptwire.memory.clock import HandClock, settled
+from cryptwire.memory.write_queue import MemoryWriteQueue
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
 from tests.unit.tracker.builders import BINANCE, MS, S, T, account, hopper, pair, tick, trade
@@ -117,7 +117,7 @@ class World:
     def __init__(self, *hoppers: Hopper) -> None:
         self.clock = HandClock(T + S)
         self.bus = MemoryBus()
-        self.queue = MemoryCandleQueue(self.clock)
+        self.queue = MemoryWriteQueue(self.clock)
         self.duty = Duty(*(hoppers or (hopper(refresh=600 * S),)))
         self.cryptohopper = Cryptohopper(self.clock)
         self.kept = Kept()

@@ -15,9 +15,9 @@ from cryptwire.codec.candle import candle_to_wire
 from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.hopper import HopperId
 from cryptwire.errors import Invalid, Unavailable
-from cryptwire.memory.candle_queue import MemoryCandleQueue
 from cryptwire.memory.candles import MemoryCandles
 from cryptwire.memory.clock import HandClock, settled
+from cryptwire.memory.write_queue import MemoryWriteQueue
 from cryptwire.metrics import Meters
 from generated.wire.v1.candle_pb2 import CandleAside
 
@@ -36,7 +36,7 @@ class World:
 
     def __init__(self, batch: int = 100) -> None:
         self.clock = HandClock(T)
-        self.queue = MemoryCandleQueue(self.clock)
+        self.queue = MemoryWriteQueue(self.clock)
         self.table = MemoryCandles()
         self.meters = Meters()
         self.batch = batch

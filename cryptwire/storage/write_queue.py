@@ -4,8 +4,8 @@ A batch is moved by one script to the writer's own ``taken`` list, which alone i
 writer that is gone leaves its ``taken`` list to another. The shared list is never popped or trimmed by a bare command:
 a call whose answer was lost may have been done, and its repetition would take a second batch.
 
-Keys, after the prefix: ``candles`` (list of Candle), ``candles:aside`` (list of CandleAside), ``candles:writers``
-(set of names), ``candles:alive:<name>`` (expires), ``candles:taken:<name>`` (list).
+Keys, after the prefix, for ``what`` is queued (candles, flows): ``<what>`` (list), ``<what>:aside`` (list of
+CandleAside), ``<what>:writers`` (set of names), ``<what>:alive:<name>`` (expires), ``<what>:taken:<name>`` (list).
 """
 
 from collections.abc import Sequence
@@ -39,8 +39,11 @@ ALIVE = timedelta(seconds=10)
 """A writer not heard of for so long is gone."""
 
 
-class CandleQueue:
-    """Closed candles on their way to the database. Every method raises Unavailable while Redis is away."""
+class WriteQueue:
+    """Closed candles, or flow candidates, on their way to the database.
+
+    Every method raises Unavailable while Redis is away.
+    """
 
     def __init__(self, redis: Redis, keys: str = LIVE_KEYS, what: str = "candles") -> None:
         self._redis = redis
@@ -56,7 +59,7 @@ class CandleQueue:
         return f"{self._list}:alive:{writer}"
 
     async def push(self, candles: Sequence[bytes], state_of: str | None = None, state: bytes | None = None) -> None:
-        """Append candles, and with them keep the state of the shard ``state_of``: both or neither."""
+        """Append values, and with them keep the state of the shard ``state_of``: both or neither."""
         with our_errors():
             async with self._redis.pipeline(transaction=True) as pipe:
                 for start in range(0, len(candles), 5000):
@@ -125,7 +128,7 @@ class CandleQueue:
             return cast(list[bytes], await self._redis.lrange(self._aside, 0, -1))
 
     async def waiting(self) -> int:
-        """How many candles nobody has taken yet."""
+        """How many values nobody has taken yet."""
         with our_errors():
             return int(await self._redis.llen(self._list))
 

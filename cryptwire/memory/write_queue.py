@@ -5,11 +5,11 @@ from datetime import datetime
 
 from cryptwire.clock import Clock
 from cryptwire.errors import Unavailable
-from cryptwire.storage.candle_queue import ALIVE
+from cryptwire.storage.write_queue import ALIVE
 
 
-class MemoryCandleQueue:
-    """Twin of ``CandleQueue``; who lives is judged by the clock that is handed in.
+class MemoryWriteQueue:
+    """Twin of ``WriteQueue``; who lives is judged by the clock that is handed in.
 
     While ``is_away`` is set, every call raises Unavailable and does nothing; while ``loses_answers`` is set, it does
     its work and then raises Unavailable, as when the connection breaks before the answer.

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cryptwire.memory.candle_queue import MemoryCandleQueue
 from cryptwire.memory.clock import HandClock
+from cryptwire.memory.write_queue import MemoryWriteQueue
 from cryptwire.storage import redis
-from cryptwire.storage.candle_queue import CandleQueue
+from cryptwire.storage.write_queue import WriteQueue
 
-AnyQueue = CandleQueue | MemoryCandleQueue
+AnyQueue = WriteQueue | MemoryWriteQueue
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def address(place: str, request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 async def queue(address: str | None) -> AsyncIterator[AnyQueue]:
     if address is None:
-        yield MemoryCandleQueue(HandClock())
+        yield MemoryWriteQueue(HandClock())
     else:
         async with redis.connect(address) as client:
-            yield CandleQueue(client, "contract:")
+            yield WriteQueue(client, "contract:")
 
 
 def values(*numbers: int) -> list[bytes]:
