@@ -15,6 +15,7 @@ from cryptwire.storage.database import with_database
 from cryptwire.storage.migrate import migrate
 from devstack import servers as embedded
 from devstack.servers import Servers
+from tests import market
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
@@ -73,3 +74,10 @@ async def redis_url(servers: Servers) -> str:
 def nats_url(servers: Servers) -> str:
     """An address of NATS whose user may do everything."""
     return servers.nats.admin_url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say on what the replay's tests ran where the recorded market is not there."""
+    if market.recorded_folder() is None:
+        line = "no recorded market data (CRYPTWIRE_MARKET_DATA): the replay's tests ran on generated bars"
+        terminalreporter.write_line(line)

@@ -22,7 +22,6 @@ ASSETS = {"ADA": "10000", "DASH": "12.5", "ETH": "20", "LTC": "33.3", "TRX": "15
 def bars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = market.recorded_folder()
     if folder is None:
-        print("no recorded market data (CRYPTWIRE_MARKET_DATA): these tests run on generated bars")
         return market.make_bars(tmp_path_factory.mktemp("bars"))
     return folder
 
