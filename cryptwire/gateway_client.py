@@ -16,7 +16,7 @@ from cryptwire.clock import EPOCH
 from cryptwire.codec.portfolio import position_from_message
 from cryptwire.codec.trade import decimal, trade_from_message
 from cryptwire.domain.account import Position
-from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, LinkedHopper, UserId
 from cryptwire.domain.trade import Trade
 from cryptwire.errors import (
     Corrupt,
@@ -66,26 +66,6 @@ class Identity:
             )
         except OSError as error:
             raise Invalid(f"the certificate {error.filename} cannot be read: {error.strerror}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedHopper:
-    """A hopper of a linked account; ``total`` is Cryptohopper's own sum in its base currency, a cross-check."""
-
-    hopper: Hopper
-    is_enabled: bool
-    plan: str
-    total: Decimal | None
-    created_at: datetime | None
-
-    @property
-    def id(self) -> HopperId:
-        return self.hopper.id
-
-    @property
-    def refresh_every(self) -> timedelta:
-        """How often upstream renews the data of this plan."""
-        return self.hopper.refresh_every
 
 
 class LinkState(IntEnum):

@@ -11,11 +11,11 @@ import aiohttp
 from yarl import URL
 
 from cryptwire.clock import EPOCH, Clock
-from cryptwire.domain.hopper import Asset, HopperId, UserId
+from cryptwire.domain.hopper import Asset, HopperId, LinkedHopper, UserId
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Corrupt, Invalid, LinkAgain, Unavailable
 from gateway import dialect
-from gateway.ports import Grant, LinkedHopper, PositionList, TradePage
+from gateway.ports import Grant, Rows, TradePage
 from gateway.settings import Settings
 
 _AGENT = "Mozilla/5.0 (compatible; Cryptwire)"  # the sign-in's host turns away what does not look like a browser
@@ -45,7 +45,7 @@ class Cryptohopper:
     async def assets(self, token: str, hopper: HopperId, timeout: timedelta) -> dict[Asset, Decimal]:
         return dialect.assets(await self._get(token, _path(hopper, "/assets"), timeout))
 
-    async def positions(self, token: str, hopper: HopperId, home: Pair, timeout: timedelta) -> PositionList:
+    async def positions(self, token: str, hopper: HopperId, home: Pair, timeout: timedelta) -> Rows[Position]:
         return dialect.positions(await self._get(token, _path(hopper, "/position"), timeout), home)
 
     async def trades(

@@ -15,12 +15,12 @@ from typing import Any
 
 from cryptwire.clock import from_us
 from cryptwire.domain.account import Position
-from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, LinkedHopper, UserId
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
 from cryptwire.errors import CryptwireError, Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Unavailable
 from gateway.logic import refresh_every
-from gateway.ports import Grant, LinkedHopper, PositionList, TokenRefused, TradePage
+from gateway.ports import Grant, Rows, TokenRefused, TradePage
 
 PAGE = 500
 """Rows of a full page of the trade list."""
@@ -348,12 +348,12 @@ def assets(data: Any) -> dict[Asset, Decimal]:
     return found
 
 
-def positions(data: Any, home: Pair) -> PositionList:
+def positions(data: Any, home: Pair) -> Rows[Position]:
     """Open positions: those without id, amount or pair are skipped."""
     rows = _rows(data, "positions")
     is_open = [row for row in rows if not flag(row.get("sold"))]
     found = tuple(position for row in is_open if (position := _position(row, home)) is not None)
-    return PositionList(found, len(is_open) - len(found))
+    return Rows(found, len(is_open) - len(found))
 
 
 def _position(row: Mapping[str, Any], home: Pair) -> Position | None:

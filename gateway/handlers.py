@@ -17,7 +17,7 @@ from cryptwire import log
 from cryptwire.clock import EPOCH, MICROSECOND, Clock
 from cryptwire.codec.portfolio import position_to_message
 from cryptwire.codec.trade import trade_to_message
-from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.hopper import HopperId, LinkedHopper, UserId
 from cryptwire.errors import (
     Corrupt,
     CryptwireError,
@@ -30,7 +30,7 @@ from cryptwire.errors import (
 )
 from cryptwire.metrics import Meters
 from gateway import logic
-from gateway.ports import Late, LinkedHopper
+from gateway.ports import Late
 from gateway.reads import Reads
 from generated.wire.v1 import gateway_pb2 as pb
 from generated.wire.v1 import gateway_pb2_grpc as pb_grpc

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from cryptwire import log
 from cryptwire.clock import EPOCH, Clock
 from cryptwire.domain.account import Position
-from cryptwire.domain.hopper import Asset, HopperId, UserId
+from cryptwire.domain.hopper import Asset, HopperId, LinkedHopper, UserId
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Trade, TradeId
 from cryptwire.errors import CryptwireError, Exhausted, NotFound, Unavailable
@@ -21,7 +21,7 @@ from cryptwire.storage.tokens import SealedToken, Tokens
 from gateway import dialect, logic
 from gateway.budget import Budget
 from gateway.custody import Custody
-from gateway.ports import Late, LinkedHopper, TokenRefused, Upstream
+from gateway.ports import Late, TokenRefused, Upstream
 
 _log = log.Log(__name__)
 _KEPT = 20_000  # answers, of all users
@@ -133,7 +133,7 @@ class Reads:
                 user, until, "positions", lambda token, timeout: self._upstream.positions(token, hopper, home, timeout)
             )
             self._count_skipped("position", listed.value.skipped)
-            return Read(listed.value.positions, listed.at)
+            return Read(listed.value.rows, listed.at)
 
         return await self._read(("positions", user, hopper), max_age, until, read)
 

@@ -15,7 +15,7 @@ from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side
 from cryptwire.errors import CryptwireError, Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Unavailable
 from gateway import dialect
-from gateway.ports import PositionList, TokenRefused
+from gateway.ports import Rows, TokenRefused
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOME = Pair(Exchange("kraken"), Asset(""), Asset("USDT"))
@@ -300,7 +300,7 @@ def test_rate_and_cost_stand_in_for_each_other(other: dict[str, Any], rate: Deci
 def test_positions_as_a_map_and_none_and_sold_ones() -> None:
     assert len(dialect.positions({"0": ROW, "3": ROW}, HOME).positions) == 2
     assert dialect.positions([], HOME).positions == ()
-    assert dialect.positions([ROW | {"sold": "1"}], HOME) == PositionList((), 0)
+    assert dialect.positions([ROW | {"sold": "1"}], HOME) == Rows((), 0)
     with pytest.raises(Unavailable):
         dialect.positions(None, HOME)
 
