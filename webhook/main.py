@@ -12,11 +12,15 @@ from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.trade import Trade
 from cryptwire.gateway_client import GatewayClient, Identity
 from cryptwire.messaging import bus as messaging
-from cryptwire.runtime import Runtime, serving
+from cryptwire.runtime import Runtime, jobs, serving
 from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.strange_calls import StrangeCalls
 from cryptwire.storage.trades import Trades
-from webhook.handlers import Reads, Receiver
+from webhook.handlers.aside import Waiting
+from webhook.handlers.reads import Reads
+from webhook.handlers.receiver import Receiver
+from webhook.logic import Secrets
 from webhook.ports import TradeList
 from webhook.settings import Settings
 
@@ -62,12 +66,18 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
             every=settings.read_every,
             most=settings.queue_size,
         )
-        receiver = Receiver(settings.app_secret, settings.verification_code, reads, runtime.clock, runtime.meters)
+        aside = Waiting(
+            StrangeCalls(rows, settings.strange_a_day, settings.strange_bytes), runtime.clock, runtime.meters
+        )
+        secrets = Secrets(settings.app_secret, settings.shared_secret)
+        receiver = Receiver(secrets, settings.verification_code, reads, aside, runtime.clock, runtime.meters)
         runtime.health.mark("webhook", True, "receives")
         try:
-            yield Starlette(routes=[Route(PATH, receiver.on_call, methods=["POST"])])
+            async with jobs(runtime, aside.run()):
+                yield Starlette(routes=[Route(PATH, receiver.on_call, methods=["POST"])])
         finally:
             await reads.finish(_FINISH_SECONDS)
+            await aside.flush()
             await bus.drain()
 
 

@@ -8,7 +8,7 @@ from cryptwire.domain.hopper import HopperId
 from cryptwire.errors import Exhausted, LinkAgain, Unavailable
 from cryptwire.metrics import Meters
 from tests.unit.webhook.twins import START, HandClock, TwinBus, TwinHoppers, TwinList, TwinTrades, trade
-from webhook.handlers import Reads
+from webhook.handlers.reads import Reads
 
 A, B = HopperId("1"), HopperId("2")
 
@@ -125,3 +125,32 @@ async def test_at_the_end_what_waits_is_read_without_waiting() -> None:
     await play.reads.finish(5)
     assert (play.reads_of(A), play.reads_of(B)) == (2, 1)
     assert not play.reads.has_room_for([A])
+
+
+async def test_of_a_first_look_only_what_is_recent_is_told_and_the_newest_in_any_case() -> None:
+    play = Play()
+    play.list.trades = [trade("1", f"t{hours}", START - timedelta(hours=hours)) for hours in (20, 3, 2)]
+    play.reads.want(A)
+    await play.clock.turn(20)
+    assert len(play.trades.kept) == 3
+    assert play.bus.told == ["trade.binance.1"]
+    play.list.trades += [trade("1", f"l{minutes}", START - timedelta(minutes=120 - minutes)) for minutes in (1, 2)]
+    play.reads.want(A)
+    await play.clock.turn()
+    assert play.bus.told == ["trade.binance.1"] * 3
+
+
+async def test_a_flood_of_hoppers_nobody_knows_costs_no_read_and_no_more_than_so_much_memory() -> None:
+    play = Play(most=20)
+    taken = 0
+    for number in range(200):
+        named = [HopperId(f"x{number}")]
+        if play.reads.has_room_for(named):
+            play.reads.want(named[0])
+            taken += 1
+        await play.clock.turn(0.01)
+    assert 20 <= taken <= 60
+    assert play.list.asked == []
+    assert play.meters.value("webhook_reads", outcome="unknown_hopper") == taken
+    await play.clock.turn(11)
+    assert play.reads.has_room_for([A])
