@@ -1,7 +1,7 @@
 """What a hopper owns, booked to the last decimal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Literal
 
@@ -24,6 +24,9 @@ class Trade:
     trigger: str
     buy_id: str
     result: Decimal | None = None
+    fee_coin: str = ""  # that the fee was paid in, of ``fee`` units; "" is the quote currency
+    order_id: str = ""  # the same for all fills of one order
+    is_short: bool = False  # sold to be bought back, or bought back
 
 
 @dataclass(slots=True)
@@ -55,17 +58,54 @@ class Holding:
     rate: Decimal
     bought_at: int
     trigger: str
+    is_held: bool = False  # no rule sells it
+    target: Decimal = Decimal(0)  # profit in percent at which it is sold; 0 leaves it to the hopper's configuration
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that rests: what was wanted, and how much of it is done. ``rate`` is its limit."""
+
+    id: str
+    coin: str
+    kind: Literal["buy", "sell"]
+    amount: Decimal
+    filled: Decimal
+    rate: Decimal
+    opened_at: int
+    trigger: str
+    position: str = ""  # that a sell closes
+
+
+@dataclass(frozen=True, slots=True)
+class ShortHolding:
+    """Coins sold to be bought back with what they brought, ``proceeds`` in base currency, which waits in reserve."""
+
+    id: str
+    coin: str
+    amount: Decimal
+    rate: Decimal
+    proceeds: Decimal
+    opened_at: int
+    trigger: str
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a hopper owned from ``at`` (milliseconds) on, all of one instant."""
+    """What a hopper owned from ``at`` (milliseconds) on, all of one instant.
+
+    ``balances`` is the whole of each coin: positions, ``reserved`` and what open orders hold included.
+    """
 
     at: int
     balances: Mapping[str, Decimal]
     positions: tuple[Holding, ...]
     reserved: Mapping[str, Decimal]
     is_panicking: bool
+    orders: tuple[OpenOrder, ...] = ()
+    shorts: tuple[ShortHolding, ...] = ()
+    in_orders: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class Book:

@@ -2,12 +2,12 @@
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Literal
 
 from simulator.market.prices import Market
 from simulator.worlds.books import UNIT, Book, Position, State, Trade
+from simulator.worlds.commands import Command as Command
+from simulator.worlds.commands import Kind as Kind
 from simulator.worlds.demo import Hopper
 from simulator.worlds.strategies import LOOK_BACK, signals
 
@@ -15,18 +15,6 @@ _BLOCK = 30_000  # decisions looked at at once
 _KEPT = 1_200_000  # milliseconds for which past states are kept: twice the slowest plan
 _PAUSE = 18  # decisions between two buys of one coin
 _SMALLEST = Decimal("0.25")  # of the usual spend, below which a hopper does not buy
-
-Kind = Literal["panic", "calm", "buying", "selling", "enabled", "deposit", "sell"]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a user told a hopper at ``at`` (milliseconds, whole seconds): a kind, and what it needs as text."""
-
-    at: int
-    kind: Kind
-    value: str = ""
-    amount: str = ""
 
 
 class Trader:
@@ -43,6 +31,9 @@ class Trader:
         self.pairs = [market.pair(hopper.exchange, coin, hopper.base) for coin in hopper.coins]
         self.is_enabled = self.buys = self.sells = True
         self.is_panicking = False
+        self.is_paper = hopper.paper
+        self.name = hopper.name
+        self.config: dict[str, str] = {}  # what was changed since the plan
         self._market = market
         self._decision = decision
         self._lag = hopper.lag_seconds * 1000 if decision >= 60_000 else 0

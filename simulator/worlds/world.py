@@ -5,8 +5,10 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from simulator.market.prices import Market
 from simulator.worlds.books import UNIT, State, Trade
-from simulator.worlds.demo import HOPPERS, USERS, Hopper, User
-from simulator.worlds.trader import Command, Trader
+from simulator.worlds.commands import Command
+from simulator.worlds.demo import Hopper, User
+from simulator.worlds.plan import Plan, demo
+from simulator.worlds.trader import Trader
 
 
 class World:
@@ -22,18 +24,29 @@ class World:
         decision: int,
         commands: Iterable[tuple[str, Command]] = (),
         snapshot_seconds: int = 0,
+        plan: Plan | None = None,
     ) -> None:
+        plan = plan or demo()
         self.market = market
         self.began_at = began_at
-        self.users: dict[str, User] = {user.id: user for user in USERS}
+        self.users: dict[str, User] = {user.id: user for user in plan.users}
         self._snapshot_seconds = snapshot_seconds
         self.traders = {
             hopper.id: Trader(hopper, market, began_at, decision, 500_000_001 + 10_000_000 * number)
-            for number, hopper in enumerate(HOPPERS)
+            for number, hopper in enumerate(plan.hoppers)
         }
         self._told: dict[str, int] = {}
         for hopper_id, command in commands:
             self.traders[hopper_id].obey(command)
+
+    def obey(self, hopper: str, command: Command) -> None:
+        """Do as told, after everything that was to be up to that instant.
+
+        Raises Impossible, and changes nothing, when it cannot be done. Kept commands are told again at a restart, those
+        refused included.
+        """
+        self.advance(command.at)
+        self.traders[hopper].obey(command)
 
     def advance(self, until: int) -> None:
         for trader in self.traders.values():
