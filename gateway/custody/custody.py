@@ -54,6 +54,7 @@ class Custody:
         self._uses_pkce = uses_pkce
         self._renewals = Renewals(tokens, keys, sign_in, clock, meters, lease)
         self._begun: set[asyncio.Task[Any]] = set()
+        self._left = 0
 
     # ---- link ----
 
@@ -174,9 +175,11 @@ class Custody:
                 is_done = await self._tokens.rewrap(row, *await rewrapped(self._keys, row))
             except Corrupt as error:
                 left += 1
-                _log.error("a data key cannot be wrapped anew", user=row.user, table=row.table, reason=error)
+                if left > self._left:  # told once, not every time
+                    _log.error("a data key cannot be wrapped anew", user=row.user, table=row.table, reason=error)
             else:
                 done += is_done
+        self._left = left
         self._meters.set("gateway_keys_left", "Data keys that could not be wrapped by the current master key", left)
         if done:
             _log.info("data keys were wrapped anew", count=done, master_key=current)
@@ -184,14 +187,19 @@ class Custody:
 
     async def finish(self, patience: timedelta) -> None:
         """Let what was begun with upstream be saved."""
-        running = [*self._renewals.running, *self._begun]
-        if running:
-            _, late = await asyncio.wait(running, timeout=patience.total_seconds())
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                while running := self._running():
+                    await asyncio.wait(running)
+        except TimeoutError:
+            late = self._running()
             for task in late:
                 task.cancel()
-            if late:
-                _log.error("renewals or links were cut off; renewals will be settled later", count=len(late))
-                await asyncio.wait(late)
+            _log.error("cut off; renewals will be settled at the next start, links must be made again", count=len(late))
+            await asyncio.wait(late)
+
+    def _running(self) -> list[asyncio.Task[Any]]:
+        return [task for task in (*self._renewals.running, *self._begun) if not task.done()]
 
     async def _finished(self, work: Coroutine[Any, Any, T]) -> T:
         """What ``work`` gives; it goes on when its caller goes away."""

@@ -25,11 +25,11 @@ _JUST_RENEWED = timedelta(seconds=60)
 class Renewals:
     """Renews tokens so that a kill at any line leaves something to go on from.
 
-    Before a request goes out, a *claim* on the row is committed: since when a renewal's end is not known, and until when
-    (``lease``) it is left to the gateway that made it. Upstream's answer and the end of the claim are one statement. A
-    claim that was left behind, by a kill or because upstream's answer did not come, is a doubt: whoever comes next
-    (``recover``, or the next call that needs a token) sends the stored refresh token once more, which upstream takes, and the
-    user is linked; or does not, and he must link again. Nothing is locked while upstream answers.
+    Before a request goes out, a *claim* on the row is committed: since when a renewal's end is not known, and until
+    when (``lease``) it is left to the gateway that made it. Upstream's answer is saved and the claim ended by one
+    statement. A claim that was left behind, by a kill or because upstream's answer did not come, is a doubt: whoever
+    comes next (``recover``, or the next call that needs a token) sends the stored refresh token once more. Upstream
+    takes it, and the user is linked; or it does not, and he must link again. Nothing is locked while upstream answers.
 
     A row is only replaced by who knows what is in it (``nonce`` names a sealing), so a renewal overwrites neither a
     link made meanwhile nor another renewal, and brings nothing back that was destroyed.
@@ -106,15 +106,13 @@ class Renewals:
                 await self._clock.sleep(_LOOK_AGAIN)  # another gateway is at it
                 continue
             token = await opened(self._keys, row)
-            if row.renewing_at is None:
-                now = self._clock.now()
-                if row.expires_at > now and token.access != refused:
+            now = self._clock.now()
+            if row.renewing_at is None and row.expires_at > now:
+                if token.access != refused:
                     return token.access  # another gateway was first
-                if row.refreshed_at is not None and refused is not None and now < row.refreshed_at + _JUST_RENEWED:
+                if row.refreshed_at is not None and now < row.refreshed_at + _JUST_RENEWED:
                     raise Unavailable("Cryptohopper refuses a token that it has just given")
-            key = await DataKey.made(
-                self._keys, user
-            )  # before upstream is asked: a provider that is away loses nothing
+            key = await DataKey.made(self._keys, user)  # now: a key provider that is away then loses nothing
             async with self._few:
                 claimed = await self._tokens.claim(row, self._lease)
                 access = None if claimed is None else await self._settled(claimed, token, key)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hvac  # type: ignore[import-untyped]
-import requests  # type: ignore[import-untyped]
+import requests
 from hvac import exceptions as said
 
 from cryptwire.errors import Corrupt, Unavailable
