@@ -18,6 +18,7 @@ SERVICES = {
     "datafeed": "candles.datafeed",
     "api": "api",
     "webhook": "webhook",
+    "processor": "processor",
     "edge": "devstack.edge",
     "history": "replay.history",
 }
