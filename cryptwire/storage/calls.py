@@ -16,7 +16,7 @@ import asyncpg
 from cryptwire.domain.action import Fence, IntentId, Outcome, RuleSetId
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.errors import Fenced, Invalid, NotFound
-from cryptwire.storage import assignments, kill_switches, sessions
+from cryptwire.storage import assignments, kill_switches, sessions, tokens
 from cryptwire.storage.database import Connection, Database
 
 _SAID = 200  # characters kept of what was said
@@ -37,9 +37,6 @@ _ADMIT = f"{_VALUES} ON CONFLICT (intent_id, number) WHERE is_admitted DO NOTHIN
 _FINISH = """
     UPDATE calls SET sent_at = $2, answered_at = $3, outcome = $4, reason = $5, said = $6
      WHERE call_id = $1 AND outcome IS NULL
-"""
-_OUTDATE = """
-    UPDATE custody.hoppers SET generation = generation + 1 WHERE user_id = $1::text::uuid AND hopper_id = $2
 """
 
 
@@ -110,16 +107,18 @@ class Calls:
         In the same transaction: the right to it, the kill switches, and the hopper's generation, which outdates what
         was read of it. Raises Fenced, SwitchedOff, Invalid; NotFound when the hopper was unlinked meanwhile.
         """
+        assert asked.user is not None
         async with self._database.transaction() as connection:
             if await self._judged(connection, asked) is not None:
                 return None
             row: int | None = await connection.fetchval(_ADMIT, *_values(asked, None, is_admitted=True))
-            if row is not None and await connection.execute(_OUTDATE, asked.user, asked.hopper) != "UPDATE 1":
+            if row is not None and not await tokens.outdate(connection, asked.user, asked.hopper):
                 raise NotFound(f"there is no hopper {asked.hopper[:40]}")
             return row
 
     async def finish(self, row: int, asked: Asked, ending: Ending) -> None:
         """Write down how it ended, once; and outdate what was read while it was under way."""
+        assert asked.user is not None
         async with self._database.transaction() as connection:
             await connection.execute(
                 _FINISH,
@@ -130,7 +129,7 @@ class Calls:
                 ending.reason or None,
                 _storable(ending.said),
             )
-            await connection.execute(_OUTDATE, asked.user, asked.hopper)
+            await tokens.outdate(connection, asked.user, asked.hopper)
 
     async def turned_away(self, asked: Asked, ending: Ending) -> None:
         """Write down an action that was not admitted."""

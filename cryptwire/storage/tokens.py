@@ -12,7 +12,7 @@ from typing import Literal
 import asyncpg
 
 from cryptwire.domain.hopper import HopperId, UserId
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 
 _COLUMNS = """
     user_id::text, wrapped_key, master_key, nonce, sealed, scopes, expires_at, is_revoked, linked_at, refreshed_at,
@@ -81,6 +81,9 @@ _END_ALL = "DELETE FROM custody.link_requests WHERE user_id = $1::text::uuid"
 _CLEAN = "DELETE FROM custody.link_requests WHERE expires_at < clock_timestamp() - $1::interval"
 
 _GENERATION = "SELECT generation FROM custody.hoppers WHERE user_id = $1::text::uuid AND hopper_id = $2"
+_OUTDATE = """
+    UPDATE custody.hoppers SET generation = generation + 1 WHERE user_id = $1::text::uuid AND hopper_id = $2
+"""
 _FORGET = "DELETE FROM custody.hoppers WHERE user_id = $1::text::uuid AND NOT hopper_id = ANY($2::text[])"
 _REMEMBER = """
     INSERT INTO custody.hoppers (user_id, hopper_id, generation)
@@ -296,6 +299,11 @@ class Tokens:
         async with self._database.transaction() as connection:
             await connection.execute(_FORGET, user, list(hoppers))
             await connection.execute(_REMEMBER, user, list(hoppers))
+
+
+async def outdate(connection: Connection, user: UserId, hopper: HopperId) -> bool:
+    """Add one to a hopper's generation in the transaction of ``connection``; False when it is not this user's."""
+    return await connection.execute(_OUTDATE, user, hopper) == "UPDATE 1"
 
 
 def _values(token: SealedToken) -> tuple[object, ...]:
