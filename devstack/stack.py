@@ -28,7 +28,7 @@ from devstack.servers import Process, ServerFailed, Servers, free_port
 Say = Callable[[str], None]
 _CLIENT_ID = "cryptwire-dev"
 _READY_SECONDS = 60.0
-_CALLERS = ("tracker", "webhook", "api", "processor", "devstack")
+_CERTIFIED = ("gateway", "tracker", "webhook", "api", "processor", "controller", "devstack")
 
 
 class StepFailed(Exception):
@@ -64,7 +64,7 @@ class Stack:
     gateway_address: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     """What is said beyond the defaults: CRYPTWIRE_<SERVICE>_<FIELD>, passed on to the service."""
-    _confirming: asyncio.Task[None] | None = None
+    _chores: list[asyncio.Task[None]] = field(default_factory=list)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -81,7 +81,8 @@ class Stack:
 
     async def start_chain(self) -> None:
         """Simulator, gateway, streamer, tracker and writer, with the demo accounts linked and assigned."""
-        certificates.issue(self.folder / "certificates", ("gateway", *_CALLERS), SystemClock().now())
+        certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
+        certificates.issue_session_key(self.folder)
         simulated = self._add_simulator()
         self._add_gateway(simulated)
         self._add_streamer(simulated)
@@ -96,9 +97,14 @@ class Stack:
             database.connect(self.servers.postgres.url, "devstack", 2) as rows,
             gateway_client.connect(self.gateway_address, identity) as gateway,
         ):
-            hoppers = await accounts.set_up(rows, gateway, f"{simulated}/oauth2", self._redirect, _CLIENT_ID, self.say)
+            hoppers = await accounts.set_up(rows, gateway, self._redirect, self.say)
         self.say(f"{len(hoppers)} hoppers of {len(accounts.DEMOS)} demo users are assigned to pod {accounts.POD}")
-        self._confirming = asyncio.create_task(self._confirm())
+        self._chores = [
+            asyncio.create_task(self._confirm()),
+            asyncio.create_task(
+                certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
+            ),
+        ]
         self.services["tracker"].start(self.root)
         self.write_down()
 
@@ -226,8 +232,8 @@ class Stack:
 
     async def end(self) -> None:
         """Stop everything: first what feeds others, the servers last."""
-        if self._confirming is not None:
-            self._confirming.cancel()
+        for chore in self._chores:
+            chore.cancel()
         order = (("history", "edge", "streamer"), ("tracker",), ("writer",), ("gateway", "simulator"))
         for names in order:
             known = [self.services[name].process for name in names if name in self.services]
@@ -295,6 +301,9 @@ class Stack:
             "gateway",
             {
                 "CRYPTWIRE_GATEWAY_DATABASE_URL": url_of("gateway", self.servers.postgres.url),
+                "CRYPTWIRE_GATEWAY_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_GATEWAY_SESSION_KEY_FILE": str(self.folder / "session-key-public.pem"),
+                "CRYPTWIRE_GATEWAY_IS_DEVELOPMENT": "true",
                 "CRYPTWIRE_GATEWAY_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": str(self.folder / "master-key"),
                 "CRYPTWIRE_GATEWAY_CLIENT_ID": _CLIENT_ID,

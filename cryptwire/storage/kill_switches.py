@@ -6,6 +6,7 @@ A switch that is on keeps the gateway from every action below it: of a rule set,
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from uuid import UUID
 
 from cryptwire.domain.action import RuleSetId
 from cryptwire.domain.hopper import HopperId, UserId
@@ -56,6 +57,11 @@ class KillSwitches:
         """Turn a switch on or off; every action from then on heeds it. Raises Invalid unless ``id`` goes with it."""
         if (level is Level.PLATFORM) != (not id):
             raise Invalid("the platform's switch has no id, every other one has")
+        if level is Level.USER:
+            try:
+                id = str(UUID(id))
+            except ValueError:
+                raise Invalid("a user's id is a UUID") from None
         await self._database.execute(_SET, level.value, id, is_on, reason, by)
 
     async def all(self) -> list[KillSwitch]:
