@@ -86,7 +86,7 @@ def generated(users: int, hoppers_per_user: int, changes: Mapping[str, Any]) -> 
                 "phase": luck // 101 % _PHASES / _PHASES,
                 "paper": False,
             }
-            bots.append(replace(like, **(own | changes)))
+            bots.append(replace(like, **{**own, **changes}))
     return Plan(tuple(people), tuple(bots))
 
 

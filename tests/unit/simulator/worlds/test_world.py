@@ -7,8 +7,10 @@ import pytest
 
 from simulator.market.prices import Market
 from simulator.worlds.books import FEE, UNIT
+from simulator.worlds.commands import Command
 from simulator.worlds.demo import HOPPERS
-from simulator.worlds.trader import Command, Trader
+from simulator.worlds.maker import LEVELS
+from simulator.worlds.trader import Trader
 from simulator.worlds.world import World
 
 BEGAN = 1_764_547_200_000  # 2025-12-01
@@ -79,7 +81,9 @@ def test_trades_are_numbered_dated_and_matched(hopper: str) -> None:
     for trade in trader.trades:
         assert trade.at % 1000 == 0
         pair = market().pair(trader.hopper.exchange, trade.coin, trader.hopper.base)
-        assert trade.rate == pair.at(trade.at) * Decimal(1).scaleb(-pair.listed.decimals)
+        shown = pair.at(trade.at)
+        away = (trade.rate.scaleb(pair.listed.decimals) - shown) * (1 if trade.kind == "buy" else -1)
+        assert 0 < away <= LEVELS * max(1, shown // 10_000)  # the maker's spread and depth
         if trade.kind == "sell":
             bought = buys[trade.buy_id]
             assert bought.coin == trade.coin
@@ -126,7 +130,7 @@ def test_commands_given_live_are_repeated_by_a_restart() -> None:
     ]
     for hopper, command in given:
         live.advance(command.at + 999)
-        live.traders[hopper].obey(command)
+        live.obey(hopper, command)
         if command.kind == "panic":
             assert live.traders[hopper].state(command.at).positions == ()
             assert live.traders[hopper].state(command.at).is_panicking
