@@ -30,7 +30,8 @@ _CHECKED_FOR = timedelta(seconds=5)
 """How old the check of right and switches may be when the request leaves."""
 _RECORD_FOR = timedelta(seconds=60)
 _RECORD_PAUSE = timedelta(seconds=0.5)
-_ANSWER_AFTER = 2.0  # seconds that an answer waits for its being written down
+_ANSWER_AFTER = timedelta(seconds=2)
+"""How long an answer waits for its being written down."""
 _LOOKS = (0.05, 0.1, 0.2, 0.25)  # seconds between looks at what another gateway has under way; the last goes on
 _SAID = 200  # characters of what upstream said
 _CUT = 1.0  # seconds to write down what was cut off at the end
@@ -220,7 +221,8 @@ class Actions:
         while known.ending is None:
             if known.is_over or self._clock.now() >= until:
                 raise Unconfirmed("it was sent before, and what became of it is not known; read back")
-            await self._clock.sleep(timedelta(seconds=_LOOKS[min(looks, len(_LOOKS) - 1)]))
+            pause = timedelta(seconds=_LOOKS[min(looks, len(_LOOKS) - 1)])
+            await self._clock.sleep(min(pause, until - self._clock.now()))
             looks += 1
             try:
                 known = await self._calls.known(asked) or Known(None, is_over=True)
@@ -264,7 +266,11 @@ class Actions:
 
     async def _soon(self, writing: Coroutine[Any, Any, None]) -> None:
         """Return when it is written, or goes on by itself because that takes longer."""
-        await asyncio.wait({self._begin(writing)}, timeout=_ANSWER_AFTER)
+        patience = asyncio.ensure_future(self._clock.sleep(_ANSWER_AFTER))
+        try:
+            await asyncio.wait({self._begin(writing), patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         task = asyncio.create_task(work)
