@@ -264,7 +264,7 @@ async def test_what_may_not_be_done_costs_no_turn_and_is_written_down(world: Wor
     world.refusal = refusal
     with pytest.raises(type(refusal)):
         await world.act()
-    assert not (world.turns or world.sent or world.rows)
+    assert not any((world.turns, world.sent, world.rows))
     ((asked, ending),) = world.turned
     assert asked == PANIC
     assert (ending.outcome, ending.reason) == (Outcome.NOT_SENT, type(refusal).__name__)
@@ -274,7 +274,7 @@ async def test_a_hopper_of_nobody_or_of_somebody_else_is_not_there(world: World)
     world.linked.clear()
     with pytest.raises(NotFound):
         await world.act()
-    assert not (world.turns or world.sent or world.refused)
+    assert not any((world.turns, world.sent, world.refused))
 
 
 @pytest.mark.parametrize("name", ["no_turn", "no_token"])
@@ -282,7 +282,7 @@ async def test_without_a_turn_or_a_token_nothing_is_sent(world: World, name: str
     setattr(world, name, Exhausted("x", 3.0))
     with pytest.raises(Exhausted):
         await world.act()
-    assert not (world.sent or world.rows)
+    assert not any((world.sent, world.rows))
     assert len(world.turned) == 1
     setattr(world, name, None)
     await world.act()
@@ -292,7 +292,7 @@ async def test_without_a_turn_or_a_token_nothing_is_sent(world: World, name: str
 async def test_what_comes_too_late_is_not_sent(world: World) -> None:
     with pytest.raises(Late):
         await world.act(within=timedelta(0))
-    assert not (world.sent or world.rows)
+    assert not any((world.sent, world.rows))
 
 
 async def test_an_old_check_is_no_check(world: World) -> None:
@@ -316,7 +316,7 @@ async def test_a_switch_that_is_turned_while_it_waits_for_its_turn_holds(world: 
     world.admitting.set()
     with pytest.raises(SwitchedOff):
         await acting
-    assert not (world.sent or world.rows)
+    assert not any((world.sent, world.rows))
 
 
 async def test_who_goes_away_before_it_is_sent_has_nothing_done(world: World) -> None:
