@@ -77,7 +77,7 @@ class VaultKeys:
         try:
             key: bytes = await self._ask(
                 lambda transit: base64.b64decode(
-                    transit.decrypt_data(self._key, text, associated_data=more)["data"]["plaintext"]
+                    transit.decrypt_data(self._key, text, associated_data=more)["data"]["plaintext"], validate=True
                 )
             )
         except _Refused as refused:

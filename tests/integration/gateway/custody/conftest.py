@@ -1,5 +1,6 @@
 """Custody with a real database and a sign-in that the test plays over HTTP."""
 
+import os
 import secrets
 import uuid
 from collections.abc import AsyncIterator
@@ -16,7 +17,8 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.metrics import Meters
 from cryptwire.runtime import serving
 from cryptwire.storage import database
-from cryptwire.storage.database import url_of
+from cryptwire.storage.database import url_of, with_database
+from cryptwire.storage.migrate import migrate
 from cryptwire.storage.tokens import SealedToken, Tokens
 from gateway.custody import Custody
 from gateway.custody.keys import FileKeys
@@ -111,11 +113,29 @@ class Scene:
             await connection.close()
 
 
+@pytest.fixture(scope="session")
+async def custody_database(server_url: str) -> AsyncIterator[str]:
+    """The owner's address of a database with the whole schema, for all tests of custody in this process."""
+    name = f"custody_{os.getpid()}"
+    connection = await asyncpg.connect(with_database(server_url, "postgres"))
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+        url = with_database(server_url, name)
+        await migrate(url)
+        yield url
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
 @pytest.fixture
-async def scene(database_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(custody_database: str, tmp_path: Path) -> AsyncIterator[Scene]:
+    """Nobody is there yet."""
     key_file = tmp_path / "master.key"
     key_file.touch(mode=0o600)
     key_file.write_text(secrets.token_hex(32) + "\n")
     oauth = OAuthServer()
     async with serving(oauth.app, "127.0.0.1", 0) as port:
-        yield Scene(database_url, f"http://127.0.0.1:{port}/oauth2", oauth, key_file)
+        scene = Scene(custody_database, f"http://127.0.0.1:{port}/oauth2", oauth, key_file)
+        await scene.sql("DELETE FROM users")
+        yield scene
