@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("down", help="stop what `up --detach` started")
     commands.add_parser("status", help="what runs, and how it is")
     commands.add_parser("migrate", help="bring the database at CRYPTWIRE_DATABASE_URL up to date")
-    commands.add_parser("simulate", help="run the simulator of Cryptohopper and the exchanges alone")
+    commands.add_parser("simulate", add_help=False, help="run the simulator of Cryptohopper and the exchanges alone")
 
     replay = commands.add_parser("replay", help="feed recorded candles through tracker, Redis, writer and database")
     replay.add_argument("folder", type=Path, metavar="DIR", help="files named like BTC-USDT.5m.csv.gz")
@@ -49,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     _add_admin(commands.add_parser("admin", help="what only an administrator may do"))
 
-    asked = parser.parse_args(arguments)
+    asked, rest = parser.parse_known_args(arguments)
+    if asked.command == "simulate":
+        return _simulate(rest)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     log.setup("cryptwire", "WARNING")
     try:
         return _obey(asked)
@@ -75,11 +79,6 @@ def _obey(asked: argparse.Namespace) -> int:
                 raise Invalid("CRYPTWIRE_DATABASE_URL is not set: the owner's address of the database")
             applied = asyncio.run(migrate(url, lambda name: print(f"applied {name}")))
             print("nothing to apply" if not applied else f"{len(applied)} steps applied")
-            return 0
-        case "simulate":
-            import runpy
-
-            runpy.run_module("simulator", run_name="__main__")
             return 0
         case "replay":
             from devstack.replaying import replay_here
@@ -146,6 +145,15 @@ def _login() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return "unknown"
+
+
+def _simulate(arguments: list[str]) -> int:
+    """Run the simulator, which shares no code with us: it reads its own options and ends the process itself."""
+    import runpy
+
+    sys.argv = ["cryptwire simulate", *arguments]
+    runpy.run_module("simulator", run_name="__main__")
+    return 0
 
 
 def _run(service: str) -> int:

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from simulator.clock import Clock, SystemClock, milliseconds
+from simulator.coinmarketcap.service import CoinMarketCap
 from simulator.cryptohopper.access import Access
 from simulator.cryptohopper.buckets import Buckets
 from simulator.cryptohopper.commands import Commands
@@ -31,6 +32,7 @@ from simulator.exchanges.feed import Feed
 from simulator.exchanges.kucoin import KuCoin
 from simulator.market.klines import Bars
 from simulator.market.prices import Market
+from simulator.openexchangerates.service import OpenExchangeRates
 from simulator.scenario import Scenario
 from simulator.settings import Settings
 from simulator.worlds.world import World
@@ -100,6 +102,8 @@ class Simulator:
                     Mount("/v1", routes=routes(access, entries(settings, self._kept, commands, bars, self._webhooks))),
                     Mount("/binance", routes=Binance(binance).routes()),
                     Mount("/kucoin", routes=KuCoin(kucoin).routes()),
+                    *CoinMarketCap(market, clock).routes(),
+                    *OpenExchangeRates(market, clock).routes(),
                 ],
                 lifespan=self._lifespan,
             )
@@ -163,6 +167,8 @@ def told(settings: Settings, world: World, scenario: Scenario | None = None) -> 
     more = [f"  … and {len(users) - 10} more"] if len(users) > 10 else []
     redirect = settings.redirect_uris[0] if settings.redirect_uris else ""
     first = next(iter(world.users.values()))
+    is_known = settings.client_secret == Settings().client_secret  # another one may be worth keeping
+    secret = settings.client_secret if is_known else "<secret>"
     return "\n".join(
         [
             f"Cryptohopper, simulated: {address}/v1" + (f" ({scenario.says})" if scenario and scenario.says else ""),
@@ -176,7 +182,7 @@ def told(settings: Settings, world: World, scenario: Scenario | None = None) -> 
             f"-d client_id={settings.client_id} -d redirect_uri={redirect} -d scope=read,manage,trade -d state=x "
             f"-d username={first.name} -d password={first.password} -d decision=allow",
             f"  curl -s {address}/oauth2/token -d grant_type=authorization_code -d client_id={settings.client_id} "
-            f"-d client_secret={settings.client_secret} -d redirect_uri={redirect} -d code=<code>",
+            f"-d client_secret={secret} -d redirect_uri={redirect} -d code=<code>",
             "Ctrl-C stops it; docs/simulator.md tells the rest.",
         ]
     )
