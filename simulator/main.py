@@ -26,6 +26,7 @@ from simulator.cryptohopper.oauth.server import OAuth
 from simulator.cryptohopper.requests import Requests
 from simulator.cryptohopper.routes import entries, routes
 from simulator.cryptohopper.state import Kept
+from simulator.cryptohopper.webhook_messages import TOPICS
 from simulator.cryptohopper.webhooks import Webhooks
 from simulator.exchanges.binance import Binance
 from simulator.exchanges.feed import Feed
@@ -35,6 +36,8 @@ from simulator.market.prices import Market
 from simulator.openexchangerates.service import OpenExchangeRates
 from simulator.scenario import Scenario
 from simulator.settings import Settings
+from simulator.worlds.commands import Command
+from simulator.worlds.demo import Hopper
 from simulator.worlds.world import World
 
 _log = logging.getLogger(__name__)
@@ -74,12 +77,13 @@ class Simulator:
         )
         self.world.advance(now)
         self.world.new_trades()  # what happened while nobody looked is in the trade list, no webhook tells it
+        self.world.new_entries()
         bars = Bars(settings.tick_milliseconds)
         listed, lifetime = market.exchanges, settings.socket_seconds
         binance = Feed({name.replace("/", ""): pair for name, pair in listed["binance"].items()}, bars, clock, lifetime)
         kucoin = Feed({name.replace("/", "-"): pair for name, pair in listed["kucoin"].items()}, bars, clock, lifetime)
         self._feeds = (binance, kucoin)
-        commands = Commands(self._kept, self.world, clock, effects, self._webhooks.obeyed)
+        commands = Commands(self._kept, self.world, clock, effects, self._heard)
         access = Access(settings, self._kept, self.world, clock, faults, buckets)
         requests = Requests(lambda: milliseconds(clock.now()), settings.requests_kept, buckets)
 
@@ -132,7 +136,16 @@ class Simulator:
             self.world.advance(milliseconds(self._clock.now()))
             for hopper, trade in self.world.new_trades():
                 self._webhooks.note(hopper, trade)
+            for hopper, entry in self.world.new_entries():
+                if entry.topic in TOPICS:  # trades are told as such
+                    _, found, coin = entry.said.rpartition(" for ")
+                    self._webhooks.tell(hopper, entry.topic, entry.said, {"coin": coin if found else "-"})
             await asyncio.sleep(_STEP)
+
+    def _heard(self, hopper: Hopper, command: Command) -> None:
+        """Tell of a new hopper; the rest is told when it takes effect, which may be later, or never."""
+        if command.kind == "create":
+            self._webhooks.obeyed(hopper, command)
 
 
 def main(settings: Settings, scenario: Scenario | None = None, *, is_told: bool = False) -> None:

@@ -39,14 +39,7 @@ class Commands:
         self._clock = clock
         self._effects = effects
         self._heard = heard
-        self._given: dict[str, list[Command]] = {}
-        for hopper, command in kept.commands():
-            self._given.setdefault(hopper, []).append(command)
         self._refused: dict[str, deque[tuple[int, str]]] = {}
-
-    def given(self, hopper: str) -> list[Command]:
-        """What a hopper was told so far, in the order given."""
-        return self._given.get(hopper, [])
 
     def refused(self, hopper: str) -> Sequence[tuple[int, str]]:
         """When (milliseconds) and why a hopper did not do as told, since the start; the last few hundred."""
@@ -94,7 +87,6 @@ class Commands:
         command = Command(now // 1000 * 1000, kind, value, amount, effect)
         self._world.obey(hopper, command)
         self._kept.add_command(hopper, command)
-        self._given.setdefault(hopper, []).append(command)
         if hopper in self._world.traders:
             self._heard(self._world.traders[hopper].hopper, command)
 

@@ -97,7 +97,8 @@ def of(trader: Trader) -> dict[str, object]:
         **dict.fromkeys(_EMPTY, ""),
     }
     for name, text in trader.config.items():
-        found[name] = json.loads(text) if name in _LISTS + _MAPS and text[:1] in ("[", "{") else text
+        is_map = name in _MAPS and text.startswith("{")
+        found[name] = text.split(",") if name in _LISTS and text else json.loads(text) if is_map else text
     found["stop_buying"], found["stop_selling"] = flag(not trader.buys), flag(not trader.sells)
     found["paper_trading"] = flag(trader.is_paper)
     return found
@@ -109,7 +110,9 @@ def _text(name: str, value: object) -> str:
         text = ""
     elif isinstance(value, bool):
         text = flag(value)
-    elif isinstance(value, list | dict):
+    elif isinstance(value, list) and all(isinstance(each, str) and "," not in each for each in value):
+        text = ",".join(value)
+    elif isinstance(value, dict):
         text = json.dumps(value)
     elif isinstance(value, str | int | float):
         text = str(value)
@@ -144,16 +147,7 @@ class Configuration:
         if unknown := [name for name in changes if name not in known]:
             raise Refusal(400, f"Unknown setting: {', '.join(map(str, unknown))}")
         texts = {name: _text(name, value) for name, value in changes.items()}
-        if name := texts.pop("name", ""):
-            self._commands.tell(call, trader, "rename", name)
-        for field, kind in (("stop_buying", "buying"), ("stop_selling", "selling")):
-            if field in texts:
-                is_stopped = texts.pop(field) not in ("", "0")
-                self._commands.tell(call, trader, kind, flag(not is_stopped))  # type: ignore[arg-type]  # both are kinds
-        if "paper_trading" in texts:
-            self._commands.tell(call, trader, "paper", texts.pop("paper_trading"))
-        if texts:
-            self._commands.tell(call, trader, "config", json.dumps(texts))
+        self._commands.tell(call, trader, "config", json.dumps(texts))
 
     # ---- pools: kept and shown; no hopper of this world buys by them ----
 

@@ -1,7 +1,7 @@
 """``/v1/hopper/{id}/output``: a hopper's log, made of what it traded and what it was told."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from starlette.responses import Response
@@ -10,21 +10,11 @@ from simulator.clock import milliseconds
 from simulator.cryptohopper.access import Answer, Call, Refusal, data, whole
 from simulator.cryptohopper.commands import Commands
 from simulator.worlds.books import Trade
-from simulator.worlds.commands import Command
 from simulator.worlds.trader import Trader
 
 _MOST = 500
 _FORM = "%m/%d/%Y %H:%M"
-_TOLD = {
-    "panic": "Panic mode started",
-    "calm": "Panic mode ended",
-    "enabled": "Hopper enabled|Hopper disabled",
-    "buying": "Buying enabled|Buying disabled",
-    "selling": "Selling enabled|Selling disabled",
-    "config": "Configuration updated",
-    "cancel": "Orders cancelled",
-    "reset": "Hopper reset",
-}
+_OF_TRADES = "trade_completed"
 
 _Entry = tuple[int, str, str]  # when (milliseconds), error or info, what
 
@@ -73,7 +63,11 @@ def _entries(trader: Trader, commands: Commands, now: int) -> Iterator[_Entry]:
     """Everything up to now, newest first."""
     return heapq.merge(
         (_traded(trader, trade) for trade in reversed(trader.trades)),
-        _told(reversed(commands.given(trader.hopper.id)), now),
+        (
+            (entry.at, "error" if entry.is_error else "info", entry.said)
+            for entry in reversed(trader.log)
+            if entry.topic != _OF_TRADES and entry.at <= now
+        ),
         ((at, "error", text) for at, text in reversed(commands.refused(trader.hopper.id))),
         key=lambda entry: entry[0],
         reverse=True,
@@ -84,14 +78,6 @@ def _traded(trader: Trader, trade: Trade) -> _Entry:
     done = "Bought" if trade.kind == "buy" else "Sold"
     text = f"{done} {trade.amount:f} {trade.coin} for {trade.rate:f} {trader.hopper.base} ({trade.trigger})"
     return trade.at, "info", text if trade.result is None else f"{text}, result {trade.result:.2f}%"
-
-
-def _told(commands: Iterable[Command], now: int) -> Iterator[_Entry]:
-    for command in commands:
-        said = _TOLD.get(command.kind)
-        if said is not None and command.at <= now:
-            is_on, _, is_off = said.partition("|")
-            yield command.at, "info", is_off if is_off and command.value == "0" else is_on
 
 
 def _moment(text: str, more: int) -> int | None:

@@ -129,12 +129,10 @@ class Kept:
             (hopper, command.at, command.kind, command.value, command.amount, effect.delay, effect.share),
         )
 
-    def commands(self, hopper: str | None = None) -> list[tuple[str, Command]]:
-        """Every command given so far with its hopper, or those of one hopper, in the order given."""
+    def commands(self) -> list[tuple[str, Command]]:
+        """Every command given so far with its hopper, in the order given."""
         rows = self._database.execute(
-            "SELECT hopper, at, kind, value, amount, delay, share FROM commands"
-            " WHERE hopper = coalesce(?, hopper) ORDER BY number",
-            (hopper,),
+            "SELECT hopper, at, kind, value, amount, delay, share FROM commands ORDER BY number"
         )
         return [
             (hopper, Command(at, cast(Kind, kind), value, amount, Effect(delay, share)))

@@ -28,13 +28,13 @@ async def test_it_exits_cleanly_and_soon_even_when_somebody_listens(run: Run, nu
         assert seconds < 2
 
 
-async def linked(here: Running, session: aiohttp.ClientSession) -> str:
+async def linked(here: Running, session: aiohttp.ClientSession, scope: str = "read notifications") -> str:
     """alice's token, got as a browser and an app get it."""
     form = {
         "response_type": "code",
         "client_id": "cryptwire-dev",
         "redirect_uri": "http://127.0.0.1:8080/link/callback",
-        "scope": "read notifications",
+        "scope": scope,
         "state": "s",
         "username": "alice",
         "password": "alice-demo",
