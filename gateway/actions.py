@@ -112,6 +112,7 @@ class Actions:
         try:
             known = await self._allowed(asked)
             if known is None:
+                self._upstream.check()
                 await self._budget.take(asked.user, until, Urgency.ACTION, is_order=is_order)
                 token = await self._custody.access(asked.user)
                 end = await self._under_way(asked, send, token, until)

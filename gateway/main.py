@@ -159,4 +159,8 @@ def _credentials(folder: Path) -> grpc.ServerCredentials:
         shown = stamp
         return fresh
 
-    return grpc.dynamic_ssl_server_credentials(configuration(), renewed, require_client_authentication=True)
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(),
+        renewed,  # type: ignore[arg-type]  # None is "as before", its documentation says
+        require_client_authentication=True,
+    )

@@ -31,7 +31,8 @@ class GatewayStub:
     that is not linked to that user is NOT_FOUND. Decimals are text.
 
     Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
-    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent),
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
     FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
     "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
     read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
@@ -86,7 +87,8 @@ class GatewayAsyncStub(GatewayStub):
     that is not linked to that user is NOT_FOUND. Decimals are text.
 
     Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
-    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent),
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
     FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
     "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
     read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
@@ -137,7 +139,8 @@ class GatewayServicer(metaclass=_abc_1.ABCMeta):
     that is not linked to that user is NOT_FOUND. Decimals are text.
 
     Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
-    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent),
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
     FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
     "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
     read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).

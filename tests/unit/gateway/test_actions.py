@@ -61,6 +61,7 @@ class World:
     no_turn: CryptwireError | None = None
     turns: list[tuple[Urgency, bool]] = field(default_factory=list)
     held: list[float] = field(default_factory=list)
+    is_shut: bool = False
     no_token: CryptwireError | None = None
     refused: list[str | None] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
@@ -123,7 +124,11 @@ class World:
             raise Unavailable("the database is away")
         self.turned.append((asked, ending))
 
-    # ---- tokens, budget ----
+    # ---- upstream, tokens, budget ----
+
+    def check(self) -> None:
+        if self.is_shut:
+            raise Unavailable("upstream is away")
 
     async def generation(self, user: UserId, hopper: HopperId) -> int | None:
         return 1 if hopper in self.linked else None
@@ -287,6 +292,13 @@ async def test_without_a_turn_or_a_token_nothing_is_sent(world: World, name: str
     setattr(world, name, None)
     await world.act()
     assert len(world.sent) == 1
+
+
+async def test_nobody_waits_for_a_turn_while_upstream_is_away(world: World) -> None:
+    world.is_shut = True
+    with pytest.raises(Unavailable):
+        await world.act()
+    assert not any((world.turns, world.rows))
 
 
 async def test_what_comes_too_late_is_not_sent(world: World) -> None:
