@@ -10,6 +10,9 @@ FEE = Decimal("0.001")  # of a trade's total, in the quote currency
 FEE_IN_COIN = Decimal("0.00075")  # of it when paid in the exchange's own coin
 ZERO = Decimal(0)
 
+Ahead = tuple[int, float, float, bool]  # a decision, and a position's stop, watch and arm just before it
+NOWHERE: Ahead = (-1, 0.0, 0.0, False)
+
 
 @dataclass(frozen=True, slots=True)
 class Trade:
@@ -48,7 +51,7 @@ class Position:
     """Coins bought by one order; what is left of them. Thresholds are prices in ticks; decisions are numbered.
 
     ``cursor`` is the decision up to which the trailing stop has followed the price; ``look`` the next one at which
-    something is to be done, as far as it is known.
+    something is to be done, as far as it is known; ``ahead`` what the stop will be just before it.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Position:
     is_offered: bool = False  # a resting order sells it
     cursor: int = 0
     look: int = 0
+    ahead: Ahead = NOWHERE
 
     @property
     def rate(self) -> Decimal:

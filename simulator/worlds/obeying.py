@@ -100,12 +100,12 @@ def _config(trader: Trader, command: Command) -> Act:
 
 
 def _deposit(trader: Trader, command: Command) -> Act:
-    amount = _amount(command.amount, command.effect.share)
-    book, coin = trader.book, command.value
+    """A withdrawal leaves what short positions brought."""
+    whole, book, coin = _amount(command.amount), trader.book, command.value
     held = book.free(coin) if coin == book.base else book.reserved.get(coin, ZERO)
-    if not coin or not amount or held + amount < 0:
-        raise Impossible(f"Not enough {coin}" if coin and amount else "coin and amount are needed")
-    return lambda: book.deposit(coin, amount)
+    if not coin or not whole or held + whole < 0:
+        raise Impossible(f"Not enough {coin}" if coin and whole else "coin and amount are needed")
+    return lambda: book.deposit(coin, _amount(command.amount, command.effect.share))
 
 
 def _reset(trader: Trader, command: Command) -> Act:

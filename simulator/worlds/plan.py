@@ -102,9 +102,13 @@ def parsed(given: Mapping[str, object]) -> Plan:
     only(given, "world", ("users", "hoppers", "hoppers_per_user", "like", "commands", "quotes"))
     plan = _people(given)
     ids = [hopper.id for hopper in plan.hoppers]
-    for where, named in (("users", [user.id for user in plan.users]), ("hoppers", ids)):
+    for where, what, named in (
+        ("users", "an id", [user.id for user in plan.users]),
+        ("users", "a name", [user.name for user in plan.users]),
+        ("hoppers", "an id", ids),
+    ):
         if len(set(named)) != len(named):
-            raise ValueError(f"world.{where}: an id appears twice")
+            raise ValueError(f"world.{where}: {what} appears twice")
     known = {user.id for user in plan.users}
     for hopper in plan.hoppers:
         if hopper.user not in known:

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from simulator.market.prices import Market
 from simulator.worlds.book import Book
-from simulator.worlds.books import FEE, UNIT, ZERO, Entry, Position, State, Trade
+from simulator.worlds.books import FEE, UNIT, ZERO, Ahead, Entry, Position, State, Trade
 from simulator.worlds.commands import Command as Command
 from simulator.worlds.commands import Impossible
 from simulator.worlds.commands import Kind as Kind
@@ -28,6 +29,8 @@ _PAUSE = 18  # decisions between two buys of one coin
 _SMALLEST = Decimal("0.25")  # of the usual spend, below which a hopper does not buy
 _LIMIT_SALE = 60_000  # milliseconds after which a sale by limit order is tried anew
 _ENTRIES = 100  # of the log
+
+_NO_PRICE = 10**18  # above any, in ticks
 
 Timer = Errand | Command
 
@@ -350,17 +353,19 @@ class Trader:
             return min(number, self._end)
         if position.is_held or not self._is_seller:
             return self._end
-        return self._walk(position, number)[0]
+        position.ahead = self._walk(position, number)
+        return position.ahead[0]
 
     def _follow(self, position: Position, until: int) -> None:
         """Raise a trailing stop by the prices before decision ``until``."""
         if position.cursor >= until or position.is_held or position.is_offered or not self._is_seller:
             position.cursor = until
             return
-        _, position.stop, position.watch, position.is_armed = self._walk(position, position.cursor, until)
+        known = position.ahead if position.ahead[0] == until else self._walk(position, position.cursor, until)
+        _, position.stop, position.watch, position.is_armed = known
         position.cursor = until
 
-    def _walk(self, position: Position, number: int, until: int | None = None) -> tuple[int, float, float, bool]:
+    def _walk(self, position: Position, number: int, until: int | None = None) -> Ahead:
         """Where a position is to be sold, or ``until``; and its stop, watch and arm just before."""
         stop, watch, is_armed = position.stop, position.watch, position.is_armed
         window = self._window
@@ -368,15 +373,18 @@ class Trader:
         if window is None or number >= end:
             return end, stop, watch, is_armed
         last = min(end, max(position.deadline, number))
-        target = float("inf") if position.is_halved else position.target
         prices, trail = window.prices(self.pairs[position.column]), position.trail
+        top = _NO_PRICE if position.is_halved else _up(position.target)
+        low, high = math.floor(stop), min(_up(watch), top)  # whole numbers compare several times faster
         for place, price in enumerate(prices[number - window.first : last - window.first], number):
-            if price <= stop or price >= target:
+            if low < price < high:
+                continue
+            if price <= low or price >= top:
                 return place, stop, watch, is_armed
-            if price >= watch:
-                is_armed = True
-                stop = max(stop, price * trail)
-                watch = price + 1
+            is_armed = True
+            stop = max(stop, price * trail)
+            watch = price + 1
+            low, high = math.floor(stop), min(price + 1, top)
         return last, stop, watch, is_armed
 
     def _timers_add(self, at: int, timer: Timer) -> None:
@@ -400,3 +408,8 @@ class Trader:
             tuple(book.shorts),
             dict(book.in_orders),
         )
+
+
+def _up(price: float) -> int:
+    """The least whole number that is not below."""
+    return _NO_PRICE if price == math.inf else math.ceil(price)

@@ -8,7 +8,7 @@ from simulator.market.prices import Market, Pair
 from simulator.worlds.demo import Style
 from simulator.worlds.strategies import LOOK_BACK, calls
 
-_LEAST, _MOST = 256, 30_000  # decisions looked at at once
+_LEAST, _MOST = 64, 30_000  # decisions looked at at once
 
 
 class Window:

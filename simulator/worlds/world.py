@@ -38,12 +38,13 @@ class World:
         commands: Iterable[tuple[str, Command]] = (),
         snapshot_seconds: int = 0,
         plan: Plan | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         plan = plan or demo()
         self.market = market
         self.began_at = began_at
         self.users: dict[str, User] = {user.id: user for user in plan.users}
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
         self._snapshot_seconds = snapshot_seconds
         self._windows = Windows(market, decision)
         exchanges: dict[str, Exchange] = {
