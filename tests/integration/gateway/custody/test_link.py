@@ -60,6 +60,7 @@ async def test_when_two_race_with_one_state_one_wins(scene: Scene) -> None:
             racing = [each.link(user, code, state) for each, code in zip([one, two] * 3, codes, strict=True)]
             said = await asyncio.gather(*racing, return_exceptions=True)
             assert Counter(type(outcome).__name__ for outcome in said) == {"NoneType": 1, "Invalid": 5}
+            assert sum(code in codes for code in (asked.get("code") for asked in scene.oauth.asked)) == 1
 
 
 async def test_another_users_state_is_refused_and_stays_good_for_its_own(scene: Scene) -> None:

@@ -28,7 +28,7 @@ from tests.integration.gateway.custody import sign_in
 
 LEASE = timedelta(seconds=1)
 _TRACED = {str(path) for path in Path(gateway.custody.__file__).parent.glob("*.py")}
-_TRACED |= {tokens.__file__, sign_in.__file__}
+_TRACED |= {tokens.__file__, database.__file__, sign_in.__file__}
 
 
 def traced(kill_at: int, lines: list[str], report: Callable[[], None]) -> Callable[..., Any]:
