@@ -29,11 +29,13 @@ _HTML = "text/html; charset=utf-8"
 class Options:
     """What a fault can be told; each kind has its own of these where they matter.
 
-    ``status`` and ``shape`` (see SHAPES) are of answers that say an error; ``retry_after`` is ``seconds``, ``date``,
+    ``status`` and ``shape`` (see SHAPES) are of answers that say an error, ``says`` is the status that the body
+    tells (0: the same, or 500 with 200); ``retry_after`` is ``seconds``, ``date``,
     ``none`` or a header's text.
     """
 
     status: int = 200
+    says: int = 0
     shape: str = "spec"
     message: str = "Something went wrong"
     code: int | str = 0
@@ -68,7 +70,7 @@ def _error(options: Options, _: Response, now: int) -> Response:
     else:
         headers = {"Retry-After": options.retry_after}
     status, message, code = options.status, options.message, options.code
-    said = status if status >= 400 else 500
+    said = options.says or (status if status >= 400 else 500)
     if options.shape in ("html", "text", "empty"):
         page = f"<!DOCTYPE html><html><head><title>{message}</title></head><body><h1>{message}</h1></body></html>"
         text = {"html": page, "text": message, "empty": ""}[options.shape]
@@ -94,9 +96,11 @@ SHAPES = ("spec", "mobile", "status", "nested", "gateway", "Gateway", "oauth", "
 
 def _status(
     name: str, group: Group, status: int, message: str, shape: str = "spec", code: int | str = 0,
-    wait: str = "none", seconds: float = 1.0,
+    wait: str = "none", seconds: float = 1.0, says: int = 0,
 ) -> Kind:  # fmt: skip
-    options = Options(status=status, shape=shape, message=message, code=code, retry_after=wait, seconds=seconds)
+    options = Options(
+        status=status, says=says, shape=shape, message=message, code=code, retry_after=wait, seconds=seconds
+    )
     where = {"html": "as a page", "text": "as plain text", "empty": "without a body"}.get(shape, f"envelope {shape}")
     return Kind(name, group, f"{status} {message!r}, {where}", _error, options=options)
 
@@ -147,7 +151,7 @@ _KINDS = (
     _status("429-bare", "broken", 429, "Too many requests"),
     _status("429-date", "broken", 429, "Too many requests", wait="date", seconds=2.0),
     _status("429-gateway", "broken", 429, "Too Many Requests", shape="gateway"),
-    _status("200-says-429", "broken", 200, "Too many requests", shape="status"),
+    _status("200-says-429", "broken", 200, "Too many requests", shape="status", says=429),
     _status("200-says-error", "broken", 200, "Something went wrong", shape="mobile"),
     _status("200-error-spec", "broken", 200, "Something went wrong", shape="spec"),
     _status("200-error-nested", "broken", 200, "Something went wrong", shape="nested"),
@@ -243,7 +247,7 @@ def with_options(kind: Kind, told: Mapping[str, object]) -> Options:
             found[name] = float(str(value))
         elif (
             (name == "code" and type(value) in (int, str))
-            or (name in ("status", "bytes") and type(value) is int and 0 <= value <= 200_000_000)
+            or (name in ("status", "says", "bytes") and type(value) is int and 0 <= value <= 200_000_000)
             or (name in ("shape", "message", "retry_after") and isinstance(value, str))
         ):
             found[name] = value

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from cryptohopper import CryptohopperClient, CryptohopperError
+from cryptohopper import CryptohopperClient, CryptohopperError  # type: ignore[import-untyped]  # it has no types
 
 from tests.contract.simulator.conftest import Run, Running
 from tests.contract.simulator.test_process import linked

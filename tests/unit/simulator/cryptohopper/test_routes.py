@@ -3,33 +3,14 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from simulator.clock import TurnedClock
-from tests.unit.simulator.asking import Answer, ask
-from tests.unit.simulator.conftest import Start, link
+from tests.unit.simulator.asking import ask
+from tests.unit.simulator.conftest import Caller, Start, caller, link
 
 MINE = "1042001"
-
-
-class Caller:
-    """Somebody with a token."""
-
-    def __init__(self, app: Any, token: str) -> None:
-        self.app, self.token = app, token
-
-    async def get(self, path: str, **query: Any) -> Answer:
-        return await ask(self.app, "GET", f"/v1{path}", query=query, headers={"access-token": self.token})
-
-    async def tell(self, method: str, path: str, body: Any = None) -> Answer:
-        return await ask(self.app, method, f"/v1{path}", body=body, headers={"access-token": self.token})
-
-
-async def caller(start: Start, asked: dict[str, str], user: str = "alice", **settings: Any) -> Caller:
-    app = start(**settings).app
-    return Caller(app, (await link(app, asked, user))["access_token"])
 
 
 async def test_each_user_sees_only_their_own_hoppers(start: Start, asked: dict[str, str]) -> None:
