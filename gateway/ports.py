@@ -89,6 +89,10 @@ class Upstream(Protocol):
     size limit. No error holds anything of what upstream said but its status.
     """
 
+    def check(self) -> None:
+        """Raises Unavailable while nothing would be sent, because upstream is away: nobody need wait for a turn."""
+        ...
+
     # ---- reads; ``home`` has the hopper's exchange, and its base currency as quote ----
 
     async def hoppers(self, token: str, user: UserId, timeout: timedelta) -> list[LinkedHopper]: ...

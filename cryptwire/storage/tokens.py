@@ -81,6 +81,10 @@ _END_ALL = "DELETE FROM custody.link_requests WHERE user_id = $1::text::uuid"
 _CLEAN = "DELETE FROM custody.link_requests WHERE expires_at < clock_timestamp() - $1::interval"
 
 _GENERATION = "SELECT generation FROM custody.hoppers WHERE user_id = $1::text::uuid AND hopper_id = $2"
+_GENERATIONS = """
+    SELECT coalesce(string_agg(hopper_id || ' ' || generation, ',' ORDER BY hopper_id), '') FROM custody.hoppers
+     WHERE user_id = $1::text::uuid
+"""
 _OUTDATE = """
     UPDATE custody.hoppers SET generation = generation + 1 WHERE user_id = $1::text::uuid AND hopper_id = $2
 """
@@ -289,6 +293,10 @@ class Tokens:
         """A number that grows with each action on a hopper and each link; None when the hopper is not this user's."""
         found: int | None = await self._database.value(_GENERATION, user, hopper)
         return found
+
+    async def generations(self, user: UserId) -> str:
+        """What changes when any generation of a user's hoppers does, or which hoppers he has."""
+        return str(await self._database.value(_GENERATIONS, user))
 
     async def has_hopper(self, user: UserId, hopper: HopperId) -> bool:
         """Whether a hopper is one of a user's, as last read."""

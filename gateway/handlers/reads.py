@@ -81,8 +81,8 @@ class ReadCalls(pb_grpc.GatewayServicer):
             user, hopper = whose(request)
             urgency = logic.urgency(admitted.service, "ListTradesSince", is_import=request.is_import)
             read = await self._reads.trades(user, hopper, moment(request.since), admitted.until, urgency)
-            for begin in range(0, len(read.value), _CHUNK):
-                yield pb.ListTradesSinceResponse(trades=map(trade_to_message, read.value[begin : begin + _CHUNK]))
+            for chunk in read.value.chunks(_CHUNK):
+                yield pb.ListTradesSinceResponse(trades=map(trade_to_message, chunk))
 
     async def ListOutput(self, request: pb.ListOutputRequest, context: Context) -> pb.ListOutputResponse:
         async with self._desk.admission("ListOutput", context) as admitted:
