@@ -65,6 +65,7 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
             runtime.meters,
             every=settings.read_every,
             most=settings.queue_size,
+            rate=settings.reads_a_second,
         )
         aside = Waiting(
             StrangeCalls(rows, settings.strange_a_day, settings.strange_bytes), runtime.clock, runtime.meters

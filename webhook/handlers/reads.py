@@ -17,14 +17,15 @@ from webhook import logic
 from webhook.ports import Bus, Hoppers, TradeList, Trades
 
 _log = Log(__name__)
-_AT_ONCE = 64  # most of which may wait within the gateway for their users' budgets
+_AT_ONCE = 16
 
 
 class Reads:
     """Trade lists to be read, one task for each hopper that was hinted at.
 
     A hopper is read at most once in ``every``; hints that come meanwhile are served by one read, later. A hopper that
-    cannot be read now is tried again and holds up no other.
+    cannot be read now is tried again and holds up no other. No more than ``rate`` reads begin in a second (but for the
+    first few): they have time, and the answers to those who call have not.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Reads:
         *,
         every: timedelta,
         most: int,
+        rate: int = 200,
     ) -> None:
         self._list = trade_list
         self._hoppers = hoppers
@@ -47,6 +49,8 @@ class Reads:
         self._meters = meters
         self._every = every
         self._most = most
+        self._between = timedelta(seconds=1) / rate
+        self._next_at = clock.now() - _AT_ONCE * self._between
         self._wanted: set[HopperId] = set()
         self._tasks: dict[HopperId, asyncio.Task[None]] = {}
         self._read_at: OrderedDict[HopperId, datetime] = OrderedDict()  # oldest first
@@ -92,6 +96,12 @@ class Reads:
         while self._read_at and now - next(iter(self._read_at.values())) >= self._every:
             self._read_at.popitem(last=False)
 
+    def _pause(self) -> timedelta:
+        """How long a read waits for its turn; reads that nobody asked for in the meantime are made up for, a few."""
+        now = self._clock.now()
+        self._next_at = max(self._next_at, now - _AT_ONCE * self._between) + self._between
+        return self._next_at - now
+
     async def _wait(self, span: timedelta) -> None:
         """Let ``span`` pass, or the end come."""
         if span <= timedelta(0) or self._ending.is_set():
@@ -110,6 +120,7 @@ class Reads:
             retry_after = 0.0
             try:
                 async with self._places:
+                    await self._wait(self._pause())
                     self._read_at[hopper] = self._clock.now()
                     self._read_at.move_to_end(hopper)
                     await self._read(hopper)

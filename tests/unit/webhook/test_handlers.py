@@ -1,6 +1,7 @@
 """Hints become reads: soon, seldom enough, and each for itself."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -112,6 +113,25 @@ async def test_room_is_for_so_many_hoppers_and_hints_of_one_take_one_place() -> 
     assert not play.reads.has_room_for([B, HopperId("3")])
     await play.clock.turn(5)
     assert play.reads.has_room_for([B, HopperId("3")])
+
+
+async def test_a_flood_is_read_at_a_steady_pace() -> None:
+    play = Play(most=500)
+    play.list.trades = [trade(str(number), f"t{number}") for number in range(500)]
+    play.reads = Reads(
+        play.list, TwinHoppers(*map(str, range(500))), play.trades, play.bus, play.clock, play.meters,
+        every=timedelta(seconds=10), most=500, rate=100,
+    )  # fmt: skip
+    for number in range(500):
+        play.reads.want(HopperId(str(number)))
+    counts = []
+    for _ in range(200):
+        await play.clock.turn(0.01)
+        counts.append(len(play.list.asked))
+    assert 180 <= counts[-1] <= 220
+    assert max(later - sooner for sooner, later in pairwise([0, *counts])) <= 17
+    await play.reads.finish(5)
+    assert len(play.list.asked) == 500
 
 
 async def test_at_the_end_what_waits_is_read_without_waiting() -> None:
