@@ -80,7 +80,7 @@ class Stack:
         self.say(f"schema is up to date ({len(applied)} migrations applied)")
 
     async def start_chain(self) -> None:
-        """Simulator, gateway, streamer, tracker and writer, with the demo accounts linked and assigned."""
+        """Simulator, gateway, streamer, tracker, writer and processor, with the demo accounts linked and assigned."""
         certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
         certificates.issue_session_key(self.folder)
         simulated = self._add_simulator()
@@ -88,6 +88,7 @@ class Stack:
         self._add_streamer(simulated)
         self._add_writer()
         self._add_tracker()
+        self._add_processor()
         for name in ("simulator", "gateway", "streamer", "writer"):
             self.services[name].start(self.root)
         self.write_down()
@@ -105,7 +106,8 @@ class Stack:
                 certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
             ),
         ]
-        self.services["tracker"].start(self.root)
+        for name in ("tracker", "processor"):
+            self.services[name].start(self.root)
         self.write_down()
 
     async def start_edge(self, app: Path) -> None:
@@ -129,6 +131,7 @@ class Stack:
                 "CRYPTWIRE_WEBHOOK_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_WEBHOOK_APP_SECRET": self._secret("client-secret"),
                 "CRYPTWIRE_WEBHOOK_VERIFICATION_CODE": self._secret("webhook-verification"),
+                "CRYPTWIRE_WEBHOOK_SHARED_SECRET": self._secret("webhook-shared"),
                 **self._passed_on("CRYPTWIRE_API_", "CRYPTWIRE_DATAFEED_", "CRYPTWIRE_WEBHOOK_"),
             },
         ).start(self.root)
@@ -234,7 +237,7 @@ class Stack:
         """Stop everything: first what feeds others, the servers last."""
         for chore in self._chores:
             chore.cancel()
-        order = (("history", "edge", "streamer"), ("tracker",), ("writer",), ("gateway", "simulator"))
+        order = (("history", "edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
         for names in order:
             known = [self.services[name].process for name in names if name in self.services]
             await asyncio.gather(*(process.stop(15) for process in known))
@@ -289,6 +292,7 @@ class Stack:
             "CRYPTWIRE_SIMULATOR_REDIRECT_URIS": self._redirect,
             "CRYPTWIRE_SIMULATOR_WEBHOOK_URL": f"http://127.0.0.1:{self.port}/webhooks/cryptohopper",
             "CRYPTWIRE_SIMULATOR_WEBHOOK_VERIFICATION": self._secret("webhook-verification"),
+            "CRYPTWIRE_SIMULATOR_WEBHOOK_SHARED_SECRET": self._secret("webhook-shared"),
             **self._passed_on("CRYPTWIRE_SIMULATOR_"),
         }
         self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz", False)
@@ -355,6 +359,18 @@ class Stack:
                 "CRYPTWIRE_TRACKER_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_TRACKER_CERTIFICATES": str(self.folder / "certificates"),
                 **self._passed_on("CRYPTWIRE_TRACKER_"),
+            },
+        )
+
+    def _add_processor(self) -> None:
+        self._add(
+            "processor",
+            {
+                "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", self.servers.postgres.url),
+                "CRYPTWIRE_PROCESSOR_NATS_URL": self.servers.nats.url("processor"),
+                "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(self.folder / "certificates"),
+                **self._passed_on("CRYPTWIRE_PROCESSOR_"),
             },
         )
 

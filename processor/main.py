@@ -31,8 +31,10 @@ class GatewayTrades:
     def __init__(self, gateway: GatewayClient) -> None:
         self._gateway = gateway
 
-    async def since(self, user: UserId, hopper: HopperId, since: datetime, within: timedelta) -> list[Trade]:
-        return await self._gateway.trades_since(user, hopper, since, within=within)
+    async def since(
+        self, user: UserId, hopper: HopperId, since: datetime, within: timedelta, *, is_import: bool
+    ) -> list[Trade]:
+        return await self._gateway.trades_since(user, hopper, since, is_import=is_import, within=within)
 
 
 async def main(settings: Settings, runtime: Runtime) -> None:

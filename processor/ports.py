@@ -33,8 +33,13 @@ class Runs(Protocol):
 class TradeList(Protocol):
     """Cryptohopper's own list of trades, which is the truth."""
 
-    async def since(self, user: UserId, hopper: HopperId, since: datetime, within: timedelta) -> list[Trade]:
-        """Trades at or after ``since``; raises Unavailable (also when it takes longer), Exhausted, Refused, Corrupt."""
+    async def since(
+        self, user: UserId, hopper: HopperId, since: datetime, within: timedelta, *, is_import: bool
+    ) -> list[Trade]:
+        """Trades at or after ``since``; ``is_import``: a long history, which everything else comes before.
+
+        Raises Unavailable (also when it takes longer than ``within``), Exhausted, Refused, Corrupt.
+        """
         ...
 
 

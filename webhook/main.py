@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -26,6 +26,7 @@ from webhook.settings import Settings
 
 PATH = "/webhooks/cryptohopper"
 _FINISH_SECONDS = 5.0
+_WITHIN = timedelta(seconds=10)  # who has no budget is told so, and waits here and not in a place of another's
 
 
 class GatewayTrades:
@@ -35,7 +36,7 @@ class GatewayTrades:
         self._gateway = gateway
 
     async def since(self, user: UserId, hopper: HopperId, since: datetime) -> list[Trade]:
-        return await self._gateway.trades_since(user, hopper, since)
+        return await self._gateway.trades_since(user, hopper, since, within=_WITHIN)
 
 
 @asynccontextmanager

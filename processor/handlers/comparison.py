@@ -87,9 +87,10 @@ class Comparison:
     async def _read(self, hopper: Hopper, complete_until: datetime | None, now: datetime) -> list[Trade] | str:
         """The trade list, or why it cannot be read."""
         since = logic.compared_from(complete_until, now, self._first)
-        within = _WITHIN_AT_FIRST if complete_until is None else _WITHIN
+        is_first = complete_until is None
+        within = _WITHIN_AT_FIRST if is_first else _WITHIN
         try:
-            return await self._list.since(hopper.user, hopper.id, since, within)
+            return await self._list.since(hopper.user, hopper.id, since, within, is_import=is_first)
         except LinkAgain:
             return "to be linked again"  # the user is told elsewhere
         except Exhausted as error:

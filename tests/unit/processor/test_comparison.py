@@ -45,6 +45,7 @@ async def test_the_first_time_it_reads_far_back_and_then_a_day_before_what_is_co
     await play.clock.turn(HOUR)
     await play.compare()
     assert sorted(play.list.asked) == [(id, START - DAY) for id in (A, B, C)]
+    assert play.list.imports == [True] * 3 + [False] * 3
 
 
 async def test_what_is_missing_is_added_once_counted_and_told() -> None:

@@ -91,10 +91,14 @@ class TwinList:
     def __init__(self) -> None:
         self.trades: list[Trade] = []
         self.asked: list[tuple[HopperId, datetime]] = []
+        self.imports: list[bool] = []
         self.trouble: dict[HopperId, list[CryptwireError]] = {}
 
-    async def since(self, user: UserId, hopper: HopperId, since: datetime, within: timedelta) -> list[Trade]:
+    async def since(
+        self, user: UserId, hopper: HopperId, since: datetime, within: timedelta, *, is_import: bool
+    ) -> list[Trade]:
         self.asked.append((hopper, since))
+        self.imports.append(is_import)
         if self.trouble.get(hopper):
             raise self.trouble[hopper].pop(0)
         return [trade for trade in self.trades if trade.hopper == hopper and trade.at >= since]
