@@ -1,5 +1,6 @@
 """Custody with a real database and a sign-in that the test plays over HTTP."""
 
+import asyncio
 import os
 import secrets
 import uuid
@@ -86,6 +87,17 @@ class Scene:
         user = await self.user()
         await self.link(custody, user)
         return user
+
+    async def all_linked(self, custody: Custody, count: int) -> list[UserId]:
+        """As many new users whose accounts are linked."""
+        rows = await self.sql(
+            "INSERT INTO users (email, password_hash) SELECT gen_random_uuid()::text, 'none'"
+            " FROM generate_series(1, $1) RETURNING user_id::text",
+            count,
+        )
+        users = [UserId(row[0]) for row in rows]
+        await asyncio.gather(*(self.link(custody, user) for user in users))
+        return users
 
     async def link(self, custody: Custody, user: UserId) -> None:
         url, state = await custody.begin_link(user, REDIRECT)

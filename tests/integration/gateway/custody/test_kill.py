@@ -13,13 +13,12 @@ import pytest
 
 from cryptwire.config import environment
 from cryptwire.domain.hopper import UserId
-from gateway.custody import Custody
 from tests.conftest import ROOT
 from tests.integration.gateway.custody.conftest import Scene
 from tests.integration.gateway.custody.victim import LEASE
 
 IS_FULL = bool(environment().get("CRYPTWIRE_FULL"))
-KILLS = 200 if IS_FULL else 30  # at least; in full every line is one's last
+KILLS = 200 if IS_FULL else 26  # at least; in full every line is one's last
 
 
 @dataclass
@@ -54,10 +53,6 @@ async def victims(scene: Scene) -> AsyncIterator[Victims]:
     yield Victims(process)
     process.stdin.close()  # type: ignore[union-attr]
     await process.wait()
-
-
-async def linked_users(scene: Scene, custody: Custody, count: int) -> list[UserId]:
-    return [await scene.linked(custody) for _ in range(count)]
 
 
 async def ended(scene: Scene, user: UserId) -> str:
@@ -96,7 +91,7 @@ async def test_a_renewal_killed_at_any_line_ends_linked_or_in_link_again(
         lines = (await processes.run(what, whole))["lines"]
         assert await ended(scene, whole) == "linked"
         points = spread(max(KILLS, len(lines)) if IS_FULL else KILLS // (2 if keeps_old else 1), len(lines))
-        users = await linked_users(scene, custody, len(points))
+        users = await scene.all_linked(custody, len(points))
         if what == "expired":
             await scene.expire()
         for user, point in zip(users, points, strict=True):
@@ -122,7 +117,7 @@ async def test_a_recovery_may_be_killed_as_well(scene: Scene) -> None:
         await scene.expire()
         lines = (await processes.run("expired", example))["lines"]
         begun = next(number for number, line in enumerate(lines, 1) if line.startswith("sign_in.py"))
-        users = await linked_users(scene, custody, KILLS // 3)
+        users = await scene.all_linked(custody, KILLS // 3)
         await scene.expire()
         for user in users:
             assert (await processes.run("expired", user, begun))["signal"] == SIGKILL

@@ -35,7 +35,7 @@ async def test_a_token_is_given_as_it_is_while_it_lives(scene: Scene) -> None:
 
 async def test_however_many_ask_at_however_many_gateways_it_is_renewed_once(scene: Scene) -> None:
     async with scene.replica() as one, scene.replica() as two, scene.replica() as three:
-        users = [await scene.linked(one) for _ in range(10)]
+        users = await scene.all_linked(one, 10)
         await scene.expire()
         scene.oauth.delay = 0.1
         asked = [each.access(user) for _ in range(5) for each in (one, two, three) for user in users]
@@ -83,7 +83,7 @@ async def test_what_upstream_does_not_accept_must_be_linked_again_and_is_asked_o
 
 async def test_while_upstream_answers_no_connection_is_held(scene: Scene) -> None:
     async with scene.replica() as custody:
-        users = [await scene.linked(custody) for _ in range(12)]  # three times as many as it has connections
+        users = await scene.all_linked(custody, 12)  # three times as many as it has connections
         other = await scene.linked(custody)
         await scene.sql(
             "UPDATE custody.tokens SET expires_at = now() WHERE user_id = ANY($1::text[]::uuid[])", [*users]
@@ -231,7 +231,7 @@ async def test_who_comes_back_late_neither_undoes_nor_ends_what_others_did(scene
 
 async def test_recovery_settles_all_and_one_that_does_not_open_stops_nobody(scene: Scene) -> None:
     async with scene.replica() as custody:
-        users = [await scene.linked(custody) for _ in range(40)]
+        users = await scene.all_linked(custody, 40)
         await scene.sql(
             "UPDATE custody.tokens SET renewing_at = now() - interval '1 minute', renewing_until = now(),"
             " sealed = CASE WHEN user_id = $1::text::uuid THEN sealed || '\\x00'::bytea ELSE sealed END",
@@ -247,8 +247,7 @@ async def test_recovery_settles_all_and_one_that_does_not_open_stops_nobody(scen
 
 async def test_recovery_gives_up_for_now_when_sign_in_is_away(scene: Scene) -> None:
     async with scene.replica() as custody:
-        for _ in range(40):
-            await scene.linked(custody)
+        await scene.all_linked(custody, 40)
         await scene.sql("UPDATE custody.tokens SET renewing_at = now(), renewing_until = now()")
         scene.oauth.is_away = True
         asked = len(scene.oauth.asked)

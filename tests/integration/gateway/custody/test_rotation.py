@@ -15,7 +15,7 @@ from gateway.custody.keys import EnvironmentKeys, FileKeys
 from tests.integration.gateway.custody.conftest import REDIRECT, Scene
 
 IS_FULL = bool(environment().get("CRYPTWIRE_FULL"))
-USERS, ROUNDS, ROTATIONS = 120, 40 if IS_FULL else 4, 40 if IS_FULL else 5
+USERS, ROUNDS, ROTATIONS = 100, 40 if IS_FULL else 2, 40 if IS_FULL else 3
 
 
 async def names(scene: Scene) -> set[str]:
@@ -78,7 +78,7 @@ async def test_the_master_key_rotates_under_calls_and_renewals(scene: Scene) -> 
         scene.replica() as two,
         database.connect(scene.owner_url, "test", 4) as owner,
     ):
-        users = [await scene.linked(one) for _ in range(USERS)]
+        users = await scene.all_linked(one, USERS)
         given = 0
 
         async def call(custody: Custody, number: int) -> None:
