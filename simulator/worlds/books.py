@@ -168,9 +168,13 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something worth a line in a hopper's log. Topics are those of Cryptohopper's notifications, or ``info``."""
+    """Something worth a line in a hopper's log. Topics are those of Cryptohopper's notifications, or ``info``.
+
+    ``coin`` is what an order is about.
+    """
 
     at: int
     topic: str
     said: str
     is_error: bool = False
+    coin: str = ""

@@ -356,7 +356,8 @@ def _cancel(trader: Trader, command: Command) -> Act:
             trader.desk.cancel(errand, command.at)
             if errand.position is not None:
                 errand.position.leaves = ""
-            trader.note(command.at, "order_cancelled", f"Order {errand.order.id} was cancelled")
+            coin, order = errand.order.pair.listed.base, errand.order
+            trader.note(command.at, "order_cancelled", f"Cancelled {order.side} order {order.id} for {coin}", coin=coin)
 
     return act
 

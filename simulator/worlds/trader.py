@@ -22,7 +22,7 @@ from simulator.worlds.ledger import Ledger
 from simulator.worlds.obeying import prepared
 from simulator.worlds.strategies import parameter
 from simulator.worlds.terms import Terms
-from simulator.worlds.windows import Window, Windows
+from simulator.worlds.windows import SPAN, Window, Windows
 
 _KEPT = 1_200_000  # milliseconds for which past states are kept: twice the slowest plan
 _PAUSE = 18  # decisions between two buys of one coin
@@ -79,6 +79,7 @@ class Trader:
         self._windows.want(hopper.exchange, self._lag, self.pairs)
         self._parameters = [parameter(hopper, coin) for coin in hopper.coins]
         self._window: Window | None = None
+        self._place = int(hopper.id) % SPAN
         self._end = -(-(began_at - self._lag) // self._decision)  # the first decision beyond the window
         self._calls = [self._end] * len(self.pairs)  # decision at which each coin is to be bought next
         self._bought = [self._end - _PAUSE - 1] * len(self.pairs)  # decision of each coin's last buy
@@ -157,8 +158,8 @@ class Trader:
         """The first decision after an instant."""
         return (at - self._lag) // self._decision + 1
 
-    def note(self, at: int, topic: str, said: str, is_error: bool = False) -> None:
-        entry = Entry(at, topic, said, is_error)
+    def note(self, at: int, topic: str, said: str, is_error: bool = False, coin: str = "") -> None:
+        entry = Entry(at, topic, said, is_error, coin)
         self.log.append(entry)
         self._floor.noted(self, entry)
 
@@ -239,11 +240,8 @@ class Trader:
         """An order was placed; when it rests, it is told, and may expire."""
         if errand is None or errand.order.id not in self.desk.open:
             return
-        self.note(
-            at,
-            "order_placed",
-            f"Placed {errand.order.side} order {errand.order.id} for {errand.order.pair.listed.base}",
-        )
+        coin, order = errand.order.pair.listed.base, errand.order
+        self.note(at, "order_placed", f"Placed {order.side} order {order.id} for {coin}", coin=coin)
         if errand.expires_at is not None:
             self._timers_add(errand.expires_at, errand)
 
@@ -261,6 +259,8 @@ class Trader:
                 self._follow(position, self._end)
             self._window = self._windows.around(self.hopper.exchange, self._lag, number)
             self._end = self._window.end
+            if self._end - number <= 2 * SPAN:  # each hopper at its own time: all at once would take long
+                self._end = number + SPAN - (number + self._place) % SPAN
             self.rescan(at - 1)
         for position in tuple(self.book.positions):
             if position.look <= number:
@@ -324,7 +324,8 @@ class Trader:
 
     def _expire(self, errand: Errand, at: int) -> None:
         self.desk.cancel(errand, at)
-        self.note(at, "order_cancelled", f"Order {errand.order.id} was not filled in time")
+        coin, order = errand.order.pair.listed.base, errand.order
+        self.note(at, "order_cancelled", f"Gave up {order.side} order {order.id} for {coin}", coin=coin)
         position = errand.position
         if position is not None and position.amount:
             if position.leaves:

@@ -8,7 +8,8 @@ from simulator.market.prices import Market, Pair
 from simulator.worlds.demo import Style
 from simulator.worlds.strategies import LOOK_BACK, calls
 
-_LEAST, _MOST = 64, 30_000  # decisions looked at at once
+SPAN = 64  # decisions that a hopper looks ahead at most, while time goes on
+_MOST = 30_000  # decisions in one window, while a long time is made up
 
 
 class Window:
@@ -70,11 +71,11 @@ class Windows:
         self._wanted.setdefault((exchange, lag), {}).update(dict.fromkeys(pairs))
 
     def around(self, exchange: str, lag: int, number: int) -> Window:
-        """The window that covers a decision."""
+        """A window that covers a decision and what may be looked at from there."""
         of = exchange, lag
         window = self._open.get(of)
-        if window is None or not window.first <= number < window.end:
-            count = min(max((self.until - lag) // self.decision - number + 1, _LEAST), _MOST)
+        if window is None or not window.first <= number <= window.end - SPAN:
+            count = min(max((self.until - lag) // self.decision - number + 1, 2 * SPAN), _MOST)
             window = self._open[of] = self._made(list(self._wanted[of]), lag, number, count)
         elif lacking := window.lacks(self._wanted[of]):
             window.take_in(self._made(lacking, lag, window.first, window.end - window.first))

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cryptwire.config import environment
 from simulator.worlds.commands import Command, Effect, Impossible, Kind
 from simulator.worlds.ledger import OUTSIDE, Account, Ledger, Overdrawn, Posting, Unbalanced
 from simulator.worlds.world import World
 from tests.unit.simulator.worlds.accounts import BEGAN, DAY, ID, LIVELY, MINUTE, Watched, holds_together, market, small
 
+MANY = 400 if environment().get("CRYPTWIRE_FULL") else 20
 FREE, RESERVED = Account("1", "free"), Account("1", "reserved")
 
 
@@ -132,7 +134,7 @@ def moved(world: World) -> dict[str, Decimal]:
     return {coin: came.get(coin, Decimal(0)) - start.get(coin, Decimal(0)) for coin in {*came, *start}}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(st.lists(COMMANDS, max_size=25), st.sampled_from([1.0, 0.02, 0.0]))
 def test_random_commands_keep_the_books_after_every_event(commands: list[Told], depth: float) -> None:
     world = lively(depth)
@@ -146,7 +148,7 @@ def test_random_commands_keep_the_books_after_every_event(commands: list[Told], 
     holds_together(world.traders[ID], at + DAY // 8, moved(world))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=MANY // 2, deadline=None)
 @given(st.lists(COMMANDS, max_size=20), st.sampled_from([1.0, 0.02]))
 def test_a_restart_repeats_random_commands_to_the_last_digit(commands: list[Told], depth: float) -> None:
     live, at, given_ = lively(depth), BEGAN, []

@@ -1,5 +1,6 @@
 """Balances, positions and trades agree to the last decimal, in whatever steps the world was brought here."""
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from simulator.worlds.books import FEE, UNIT
 from simulator.worlds.commands import Command
 from simulator.worlds.demo import HOPPERS
 from simulator.worlds.maker import LEVELS
+from simulator.worlds.plan import parsed
 from simulator.worlds.trader import Trader
 from simulator.worlds.world import World
 
@@ -111,6 +113,37 @@ def test_steps_do_not_matter(decision: int) -> None:
     for id_, trader in world(until, decision).traders.items():
         assert trader.trades == stepped.traders[id_].trades
         assert trader.state(until) == stepped.traders[id_].state(until)
+
+
+def crowd() -> World:
+    """Two hundred hoppers that share a thin market, half of them by limit orders."""
+    plan = parsed({"users": 20, "hoppers_per_user": 10, "quotes": {"*": {"depth": 0.3}}})
+    hoppers = tuple(
+        replace(hopper, order_type="limit" if number % 2 else "market") for number, hopper in enumerate(plan.hoppers)
+    )
+    return World(market(), BEGAN, 10_000, plan=replace(plan, hoppers=hoppers))
+
+
+def test_steps_do_not_matter_to_a_crowd_in_one_market_either() -> None:
+    until = BEGAN + 2_400_000
+    at_once, stepped = crowd(), crowd()
+    at_once.advance(until)
+    at = BEGAN
+    while at < until:
+        at = min(until, at + 777 + at % 9000)
+        stepped.advance(at)
+    assert sum(len(trader.trades) for trader in at_once.traders.values()) > 50
+    for id_, trader in at_once.traders.items():
+        assert trader.trades == stepped.traders[id_].trades
+        assert trader.state(until) == stepped.traders[id_].state(until)
+
+
+def test_what_one_hopper_takes_another_pays_for() -> None:
+    world = World(market(), BEGAN, 300_000, plan=parsed({"quotes": {"*": {"depth": 0.1}}}))
+    for hopper in ("1042005", "1042001"):
+        world.obey(hopper, Command(BEGAN, "order", "buy SOL market Manual", "15"))
+    first, second = (world.traders[hopper].trades for hopper in ("1042005", "1042001"))
+    assert first[0].rate < second[0].rate
 
 
 def test_fast_worlds_trade_within_minutes() -> None:
