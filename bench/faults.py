@@ -323,30 +323,36 @@ async def _called(running: Gateways, held: Sequence[Held], calls: int, chance: r
 async def _read(client: GatewayClient, held: Held, chance: random.Random, report: Report) -> None:
     truth, user, hopper = held.truth, held.user, held.hopper
     assert truth is not None
+    found: object
+    wanted: object
     name = chance.choice(("assets", "assets", "positions", "trades", "config", "hopper"))
     age = chance.choice((timedelta(0), timedelta(seconds=5)))
     try:
         match name:
             case "assets":
-                is_right = (await client.assets(user, hopper, age, within=_DEADLINE))[0] == truth.assets
+                found, wanted = (await client.assets(user, hopper, age, within=_DEADLINE))[0], truth.assets
             case "positions":
-                found = await client.positions(user, hopper, age, within=_DEADLINE)
-                is_right = {each.id: each.quantity for each in found} == truth.positions
+                listed = await client.positions(user, hopper, age, within=_DEADLINE)
+                found, wanted = {each.id: each.quantity for each in listed}, truth.positions
             case "trades":
-                listed = await client.trades_since(user, hopper, EPOCH, within=_DEADLINE)
-                is_right = sorted(trade.id for trade in listed) == sorted(truth.trades)
+                trades = await client.trades_since(user, hopper, EPOCH, within=_DEADLINE)
+                found, wanted = sorted(trade.id for trade in trades), sorted(truth.trades)
             case "config":
                 config = await client.config(user, hopper, age, within=_DEADLINE)
-                is_right = all(config.get(name) == value for name, value in truth.config.items())
-                is_right = is_right and not any("key" in name or "secret" in name for name in config)
+                found = {name: value for name, value in config.items() if name in truth.config or _is_secret(name)}
+                wanted = truth.config
             case _:
-                is_right = (await client.hopper(user, hopper, age, within=_DEADLINE)).id == hopper
+                found, wanted = (await client.hopper(user, hopper, age, within=_DEADLINE)).id, hopper
     except CryptwireError as error:
         report.reads[type(error).__name__] += 1
         return
     report.reads["ok"] += 1
-    if not is_right:
-        report.wrong.append(f"{name} of {hopper}")
+    if found != wanted:
+        report.wrong.append(f"{name} of {hopper}: {found!s:.300} instead of {wanted!s:.300}")
+
+
+def _is_secret(name: str) -> bool:
+    return "key" in name or "secret" in name or "pass" in name
 
 
 async def _act(client: GatewayClient, held: Held, chance: random.Random, report: Report) -> None:
@@ -400,9 +406,9 @@ async def _compare(there: Place, upstream: Upstream, report: Report) -> None:
     arrived: Counter[tuple[str, str]] = Counter()
     effective: Counter[tuple[str, str]] = Counter()
     for note in told["requests"]:
-        for call, (method, end) in _ACTIONS.items():
-            if note["method"] == method and end in note["path"].split("/", 4)[-1]:
-                hopper = note["path"].split("/")[3]
+        for call in _ACTIONS:
+            hopper = (note["path"].split("/") + [""] * 4)[3]
+            if _is(note, hopper, call):
                 arrived[hopper, call] += 1
                 effective[hopper, call] += bool(note["command"])
     async with database.connect(there.servers.postgres.url, "bench", 1) as rows:
@@ -416,11 +422,19 @@ async def _compare(there: Place, upstream: Upstream, report: Report) -> None:
         row = known.get(key)
         sent, done, left = (row["sent"], row["done"], row["open"]) if row is not None else (0, 0, 0)
         if arrived[key] != sent:
-            report.wrong.append(f"{key}: {arrived[key]} arrived, {sent} were sent by the table of calls")
+            faults = [note["fault"] for note in told["requests"] if _is(note, *key)]
+            report.wrong.append(f"{key}: {arrived[key]} arrived, {sent} were sent by the table of calls ({faults})")
         if done > effective[key]:
             report.wrong.append(f"{key}: {done} are said to be done, {effective[key]} took effect")
         if left:
             report.wrong.append(f"{key}: {left} have no outcome")
+
+
+def _is(note: dict[str, Any], hopper: str, call: str) -> bool:
+    method, end = _ACTIONS[call]
+    return bool(
+        note["method"] == method and note["path"].startswith(f"/v1/hopper/{hopper}/") and note["path"].endswith(end)
+    )
 
 
 if __name__ == "__main__":
