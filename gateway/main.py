@@ -34,7 +34,7 @@ from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
 
 _log = log.Log(__name__)
 _CONNECTIONS = 8
-_ASK_EVERY = 5.0  # seconds between looks at the database
+_ASK_EVERY = 2.0  # seconds between looks at the database
 _RECOVER_EVERY = timedelta(seconds=5)
 _REWRAP_EVERY = timedelta(seconds=30)
 _GRACE = 5.0  # seconds for calls under way, then for what outlives them; with the pool's end still below ten
@@ -73,6 +73,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         server = grpc.aio.server(options=_OPTIONS)
         pb_grpc.add_GatewayServicer_to_server(Handlers(desk, custody, reads, actions), server)
         health = grpc_health.HealthServicer()
+        await _tell(health, is_there=False)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if settings.is_development:
             named = (_NAME, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
@@ -112,14 +113,18 @@ async def _watch(tokens: Tokens, runtime: Runtime, health: grpc_health.HealthSer
         except Unavailable as error:
             is_there, word = False, str(error)
         runtime.health.mark("database", is_there, word)
-        status = health_pb2.HealthCheckResponse.SERVING if is_there else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", _NAME):
-            await health.set(name, status)
+        await _tell(health, is_there=is_there)
         if is_there is not was_there:
             (_log.info if is_there else _log.warning)("database", is_there=is_there, reason=word)
         was_there = is_there
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runtime.stop.wait(), _ASK_EVERY if is_there else 0.5)
+
+
+async def _tell(health: grpc_health.HealthServicer, *, is_there: bool) -> None:
+    status = health_pb2.HealthCheckResponse.SERVING if is_there else health_pb2.HealthCheckResponse.NOT_SERVING
+    for name in ("", _NAME):
+        await health.set(name, status)
 
 
 async def _again(runtime: Runtime, every: timedelta, trouble: str, work: Callable[[], Awaitable[object]]) -> None:
