@@ -175,7 +175,10 @@ async def test_configuration_is_changed_and_obeyed(hopper: Hopper) -> None:
     before = len(await hopper.ids())
     await hopper.later(86_400)
     assert len(await hopper.ids()) == before
-    for wrong in ({"config": {"nonsense": "1"}}, {"config": {}}, {}, {"config": {"perc_buy_amount": "lots"}}):
+    nonsense: tuple[dict[str, Any], ...] = (
+        {"config": {"nonsense": "1"}}, {"config": {}}, {}, {"config": {"perc_buy_amount": "lots"}},
+    )  # fmt: skip
+    for wrong in nonsense:
         await hopper.tell("PATCH", "/config", wrong, status=400)
     await hopper.tell("PATCH", "/config", {"config": {"allowed_coins": ["BTC"]}})
     assert (await hopper.get("/config"))["allowed_coins"] == ["BTC"]
@@ -205,7 +208,7 @@ async def test_paper_money_comes_goes_and_begins_anew(hopper: Hopper) -> None:
     await hopper.tell("PATCH", "/papertrading/reset")
     await hopper.later()
     left = await hopper.get("/assets")
-    assert (set(left), Decimal(left["EUR"])) == ({"EUR"}, 8000)
+    assert (set(left), Decimal(left["EUR"])) == ({"EUR"}, Decimal(8000))
     await hopper.tell("PATCH", "/disable/papertrading")
     await hopper.tell("POST", "/papertrading/deposit", {"coin": "EUR", "amount": 1}, status=400)
 

@@ -23,7 +23,7 @@ async def allow(app: Any, asked: dict[str, str], **form: str) -> Answer:
     return await ask(app, "POST", "/oauth2/authorize", form=filled)
 
 
-async def token(app: Any, headers: dict[str, str] | None = None, **form: str) -> Answer:
+async def token(app: Any, headers: dict[str, str] | None = None, /, **form: str) -> Answer:
     named = {"client_id": "cryptwire-dev", "client_secret": SECRET, **form}
     return await ask(app, "POST", "/oauth2/token", form={k: v for k, v in named.items() if v}, headers=headers)
 

@@ -94,7 +94,13 @@ async def test_errors_come_in_every_envelope(alice: Caller, number: str, fault: 
 async def test_any_envelope_comes_with_any_status(alice: Caller) -> None:
     for shape in ("spec", "mobile", "status", "nested", "gateway", "Gateway", "oauth", "data"):
         for status in (200, 418, 500):
-            told = {"status": status, "shape": shape, "message": "So be it", "retry_after": "7", "code": 3}
+            told: dict[str, Any] = {
+                "status": status,
+                "shape": shape,
+                "message": "So be it",
+                "retry_after": "7",
+                "code": 3,
+            }
             answer = await spoilt(alice, "error", **told)
             assert answer.status == status
             assert b"So be it" in answer.body
