@@ -298,10 +298,6 @@ class Tokens:
         """What changes when any generation of a user's hoppers does, or which hoppers he has."""
         return str(await self._database.value(_GENERATIONS, user))
 
-    async def has_hopper(self, user: UserId, hopper: HopperId) -> bool:
-        """Whether a hopper is one of a user's, as last read."""
-        return await self.generation(user, hopper) is not None
-
     async def keep_hoppers(self, user: UserId, hoppers: Sequence[HopperId]) -> None:
         """These are all of a user's hoppers now."""
         async with self._database.transaction() as connection:
