@@ -39,9 +39,10 @@ def entries(settings: Settings, kept: Kept, commands: Commands, bars: Bars, regi
 
 def routes(access: Access, listed: Iterable[Entry]) -> list[BaseRoute]:
     """Routes below ``/v1``; anything else there answers as the gateway in front of the real one does."""
+    often_first = sorted(listed, key=lambda entry: not entry.path.startswith("/hopper/{id}/"))
     found = [
         Route(entry.path, access.admitting(entry.scope, entry.answer, entry.bucket), methods=[entry.method])
-        for entry in listed
+        for entry in often_first
     ]
     return [*found, Route("/{rest:path}", _otherwise(found), methods=_METHODS)]
 
