@@ -11,7 +11,7 @@ from typing import TypeVar
 from cryptwire import log
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
-from cryptwire.errors import Corrupt, CryptwireError, Exhausted, Unavailable
+from cryptwire.errors import Corrupt, CryptwireError, Exhausted, Invalid, Unavailable
 from cryptwire.metrics import Meters
 from cryptwire.storage.rate_budget import LEASE, Answer, Limits, RateBudget, Verdict
 from gateway.ports import Urgency
@@ -32,7 +32,12 @@ T = TypeVar("T")
 
 
 def limits(settings: Settings) -> Limits:
-    """What a token may do, with a second more for the journey."""
+    """What a token may do, with a second more for the journey. Raises Invalid when nothing is left for reads."""
+    if not 0 <= settings.reserved_per_window < settings.requests_per_window or settings.orders_per_window < 1:
+        raise Invalid(
+            "CRYPTWIRE_GATEWAY_RESERVED_PER_WINDOW must be below CRYPTWIRE_GATEWAY_REQUESTS_PER_WINDOW, and "
+            "CRYPTWIRE_GATEWAY_ORDERS_PER_WINDOW above 0"
+        )
     return Limits(
         settings.requests_per_window,
         settings.reserved_per_window,
