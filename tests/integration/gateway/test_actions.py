@@ -211,13 +211,17 @@ async def test_a_caller_that_goes_away_changes_nothing(gateway: Stage) -> None:
 
 
 async def test_a_deadline_that_comes_first_leaves_it_open_and_a_second_call_tells(gateway: Stage) -> None:
+    """Who reads back meanwhile is not told what was read before it was sent."""
     user = await gateway.linked_user()
     one = act(await gateway.assigned(user))
+    minute = timedelta(minutes=1)
     gateway.upstream.act_delay = 1.5
     async with gateway.client("controller") as controller:
+        assert (await controller.hopper(user, HOPPER, minute)).is_selling
         with pytest.raises(Unconfirmed):
-            await panic(controller, user, one, within=0.5)
-        assert (await panic(controller, user, one)).is_repeated
+            await controller.set_selling(user, HOPPER, one, is_on=False, within=0.5 * SECOND)
+        assert not (await controller.hopper(user, HOPPER, minute)).is_selling
+        assert (await controller.set_selling(user, HOPPER, one, is_on=False)).is_repeated
     assert len(gateway.upstream.acts) == 1
 
 
@@ -349,6 +353,20 @@ async def test_a_read_that_was_under_way_is_not_served_to_who_asks_after_the_act
         assert not (await it.hopper(user, HOPPER)).is_selling
         await early
     assert roomy.upstream.count("/v1/hopper/501") == asked + 2
+
+
+async def test_what_was_read_while_an_action_was_under_way_is_not_served_after_it(roomy: Stage) -> None:
+    user = await roomy.linked_user()
+    one = act(await roomy.assigned(user))
+    roomy.upstream.act_delay = 1.0
+    async with roomy.client("controller") as it:
+        acting = asyncio.create_task(it.set_selling(user, HOPPER, one, is_on=False))
+        await acted_on(roomy)
+        before = JSONResponse({"data": {"hopper": roomy.upstream.hopper | {"selling_enabled": "1"}}})
+        roomy.upstream.queue("/v1/hopper/501", before)
+        assert (await it.hopper(user, HOPPER)).is_selling
+        await acting
+        assert not (await it.hopper(user, HOPPER, timedelta(minutes=1))).is_selling
 
 
 async def test_actions_come_out_of_what_is_kept_for_them(stage: Stage) -> None:
