@@ -61,9 +61,8 @@ async def test_an_answer_never_comes_with_or_without_the_effect(alice: Alice, fa
 @pytest.mark.parametrize(("fault", "command"), [("reset", ""), ("reset-after", "selling")])
 async def test_the_connection_is_reset_with_or_without_the_effect(alice: Alice, fault: str, command: str) -> None:
     await alice.control("POST", "/faults", {"fault": fault, "path": "enable/selling"})
-    with pytest.raises(aiohttp.ClientOSError) as raised:
+    with pytest.raises(aiohttp.ClientOSError):  # a mere end would be ServerDisconnectedError
         await alice.ask("PATCH", f"{HOPPER}/enable/selling")
-    assert isinstance(raised.value.__cause__ or raised.value, ConnectionResetError | aiohttp.ClientOSError)
     assert await alice.arrived("enable/selling") == [(command, fault)]
 
 

@@ -14,6 +14,13 @@ from simulator.settings import Settings
 from tests.unit.simulator.asking import Answer, ask
 
 NOW = datetime(2026, 3, 5, 14, 22, 31, 250_000, tzinfo=UTC)
+ASKED = {
+    "response_type": "code",
+    "client_id": "cryptwire-dev",
+    "redirect_uri": "http://127.0.0.1:8080/link/callback",
+    "scope": "read,notifications,manage,trade",
+    "state": "st ate/1",
+}
 Start = Callable[..., Simulator]
 
 
@@ -42,13 +49,7 @@ def start(tmp_path: Path, clock: TurnedClock) -> Iterator[Start]:
 @pytest.fixture
 def asked() -> dict[str, str]:
     """What an app asks for at the authorize page."""
-    return {
-        "response_type": "code",
-        "client_id": "cryptwire-dev",
-        "redirect_uri": "http://127.0.0.1:8080/link/callback",
-        "scope": "read,notifications,manage,trade",
-        "state": "st ate/1",
-    }
+    return dict(ASKED)
 
 
 async def link(app: Any, asked: dict[str, str], user: str = "alice") -> dict[str, Any]:

@@ -6,7 +6,7 @@ tests/contract/simulator/test_wire.py, for that takes a server.
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -16,8 +16,10 @@ import pytest
 
 from simulator.clock import TurnedClock
 from simulator.cryptohopper.faults.kinds import ALIASES, GROUPS, KINDS
+from simulator.main import Simulator
+from simulator.settings import Settings
 from tests.unit.simulator.asking import Answer
-from tests.unit.simulator.conftest import Caller, Start, caller
+from tests.unit.simulator.conftest import ASKED, NOW, Caller, Start, caller, link
 
 HOPPER = "/hopper/1042004"
 ASSETS, POSITIONS, TRADES = f"{HOPPER}/assets", f"{HOPPER}/position", f"{HOPPER}/trade"
@@ -28,6 +30,15 @@ Says = Callable[[Answer], bool]
 @pytest.fixture
 async def alice(start: Start, asked: dict[str, str]) -> Caller:
     return await caller(start, asked)
+
+
+@pytest.fixture(scope="module")
+async def anybody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Caller]:
+    """One simulator for all tests that leave it as it was."""
+    settings = Settings(folder=tmp_path_factory.mktemp("errors"), history_days=1, rate_limit=0)
+    simulator = Simulator(settings, TurnedClock(NOW))
+    yield Caller(simulator.app, (await link(simulator.app, ASKED))["access_token"])
+    simulator.close()
 
 
 async def spoilt(alice: Caller, fault: str, path: str = ASSETS, **options: Any) -> Answer:
@@ -85,10 +96,10 @@ ERRORS: list[tuple[str, str, Says]] = [
 
 
 @pytest.mark.parametrize(("number", "fault", "says"), ERRORS, ids=[f"{number} {fault}" for number, fault, _ in ERRORS])
-async def test_errors_come_in_every_envelope(alice: Caller, number: str, fault: str, says: Says) -> None:
-    answer = await spoilt(alice, fault)
+async def test_errors_come_in_every_envelope(anybody: Caller, number: str, fault: str, says: Says) -> None:
+    answer = await spoilt(anybody, fault)
     assert says(answer), (number, answer)
-    assert (await alice.get(ASSETS)).data
+    assert (await anybody.get(ASSETS)).data
 
 
 async def test_any_envelope_comes_with_any_status(alice: Caller) -> None:
@@ -268,9 +279,9 @@ _IN_PROCESS = [
 
 
 @pytest.mark.parametrize("path", ["/hopper", ASSETS, TRADES, f"{HOPPER}/config", f"{HOPPER}/short"])
-async def test_every_fault_can_meet_every_read(alice: Caller, path: str) -> None:
+async def test_every_fault_can_meet_every_read(anybody: Caller, path: str) -> None:
     for name in _IN_PROCESS:
-        assert (await spoilt(alice, name, path)).status in range(200, 600), name
+        assert (await spoilt(anybody, name, path)).status in range(200, 600), name
 
 
 async def test_faults_meet_whom_they_are_meant_for(start: Start, asked: dict[str, str]) -> None:
@@ -327,11 +338,11 @@ async def test_random_faults_are_a_share_and_come_again_with_the_seed(start: Sta
         ("429", "faults[0]"),
     ],
 )
-async def test_nonsense_is_refused_by_name(alice: Caller, wrong: Any, named: str) -> None:
-    refused = await alice.control("POST", "/faults", wrong)
+async def test_nonsense_is_refused_by_name(anybody: Caller, wrong: Any, named: str) -> None:
+    refused = await anybody.control("POST", "/faults", wrong)
     assert refused.status == 400
     assert named in refused.json["error"]
-    assert (await alice.control("GET", "/faults")).json == []
+    assert (await anybody.control("GET", "/faults")).json == []
 
 
 async def test_every_kind_is_explained(alice: Caller) -> None:
