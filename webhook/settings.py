@@ -30,7 +30,7 @@ class Settings:
     health_port: int = 0
     queue_size: int = 10_000
     read_every: timedelta = timedelta(seconds=10)
-    reads_a_second: int = 200
+    reads_a_second: int = 100
     shared_secret: str | None = field(default=None, repr=False)
     strange_a_day: int = 500
     strange_bytes: int = 16_384

@@ -39,7 +39,7 @@ class Reads:
         *,
         every: timedelta,
         most: int,
-        rate: int = 200,
+        rate: int = 100,
     ) -> None:
         self._list = trade_list
         self._hoppers = hoppers
