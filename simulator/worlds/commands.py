@@ -22,7 +22,7 @@ Kind = Literal[
     "split",  # value: positions, each into halves
     "target",  # value: positions, amount: the profit in percent at which they are sold
     "forget",  # value: positions; their coins stay, belonging to none
-    "sync",  # value: a coin, amount: how much of what belongs to no position becomes one
+    "sync",  # value: a coin and perhaps its cost (``ETH 3120.5``), amount: how much without a position becomes one
     "reserve",  # value: positions; their coins become reserved
     "assign",  # value: a coin, amount: how much of its reserve becomes a position, "" for all
     "unreserve",  # value: a coin, amount: how much of its reserve is released, "" for all
@@ -47,7 +47,7 @@ class Effect:
 
     It takes effect ``delay`` milliseconds later (at the next whole second), and ``share`` of it does: 0.5 sells half
     the positions named, or half of a single one; of an amount it is a part. 0: nothing happens. Switches know 0 and 1
-    only.
+    only; hoppers are created and deleted at once.
     """
 
     delay: int = 0

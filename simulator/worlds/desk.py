@@ -159,14 +159,19 @@ class Desk:
             )
 
     def cover(self, at: int, short: ShortHolding, column: int, price: int) -> Position | None:
-        """Buy back with what a short position brought; what is not used for it is released."""
-        self.book.shorts.remove(short)
-        amount = (short.proceeds / (self.rate(column, price + price // 200 + 1) * (1 + FEE))).quantize(UNIT, ROUND_DOWN)
+        """Buy back with what a short position brought; what is not used for it is released.
+
+        It stays short when nobody sells.
+        """
+        dearest = self.rate(column, price + price // 200 + 1)
+        amount = (short.proceeds / (dearest * (1 + FEE))).quantize(UNIT, ROUND_DOWN)
         before = self.book.reserved.get(self.book.base, ZERO)
         position = self.buy(at, column, amount, price, "Short", short)
-        left = short.proceeds - (before - self.book.reserved.get(self.book.base, ZERO))
-        if left > 0:
-            self.book.reserve(self.book.base, -left)
+        if position is not None:
+            self.book.shorts.remove(short)
+            left = short.proceeds - (before - self.book.reserved.get(self.book.base, ZERO))
+            if left:
+                self.book.reserve(self.book.base, -left)
         return position
 
     def _errand(

@@ -2,7 +2,6 @@
 
 import heapq
 import itertools
-import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
@@ -10,16 +9,15 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from simulator.market.prices import Market
+from simulator.worlds import exits
 from simulator.worlds.book import Book
 from simulator.worlds.books import FEE, UNIT, ZERO, Ahead, Entry, Position, State, Trade
-from simulator.worlds.commands import Command as Command
-from simulator.worlds.commands import Impossible
-from simulator.worlds.commands import Kind as Kind
+from simulator.worlds.commands import Command, Impossible
 from simulator.worlds.demo import Hopper
 from simulator.worlds.desk import Desk, Errand
 from simulator.worlds.exchange import Exchange, Fill
 from simulator.worlds.ledger import Ledger
-from simulator.worlds.obeying import prepared
+from simulator.worlds.obeying.prepared import prepared
 from simulator.worlds.strategies import parameter
 from simulator.worlds.terms import Terms
 from simulator.worlds.windows import SPAN, Window, Windows
@@ -30,7 +28,6 @@ _SMALLEST = Decimal("0.25")  # of the usual spend, below which a hopper does not
 _LIMIT_SALE = 60_000  # milliseconds after which a sale by limit order is tried anew
 _ENTRIES = 100  # of the log
 
-_NO_PRICE = 10**18  # above any, in ticks
 
 Timer = Errand | Command
 
@@ -188,23 +185,14 @@ class Trader:
     def opened(self, position: Position, at: int, is_new: bool = True) -> None:
         """A position has come, grown or shrunk: its thresholds, and when it is to be looked at."""
         if is_new and not (position.is_armed or position.is_halved):
-            self.arm(position, at)
+            self.arm(position)
         position.cursor = self.after(at)
         position.look = self._ahead(position, position.cursor)
 
-    def arm(self, position: Position, at: int) -> None:
+    def arm(self, position: Position) -> None:
         """Thresholds by its cost and the terms of now."""
-        terms, scale = self.terms, self._windows.scale
         price = self.desk.ticks(position.column, position.rate)
-        profit = float(position.profit) / 100 if position.profit else terms.take_profit * scale
-        position.target = price * (1 + profit)
-        position.stop = 0.0 if terms.stop_loss is None else price * (1 - min(terms.stop_loss * scale, 0.9))
-        position.watch, position.trail = float("inf"), 0.0
-        if terms.trail is not None:
-            position.watch = price * (1 + terms.arm * scale)
-            position.trail = 1 - min(terms.trail * scale, 0.9)
-        position.deadline = self.after(position.bought_at) - 1 + terms.patience
-        position.is_armed = position.is_halved = False
+        exits.arm(position, price, self.terms, self._windows.scale, self.after(position.bought_at) - 1)
 
     def leave(self, position: Position, at: int) -> None:
         """Go on selling a position that is to be sold whatever it brings."""
@@ -283,7 +271,7 @@ class Trader:
             if self.hopper.sells_half and half:
                 self._sell(position, half, price, "Percentage profit", at)
                 position.is_halved = True
-                self._trail(position, price)
+                exits.trail(position, price)
             else:
                 self._sell(position, position.amount, price, "Percentage profit", at)
         elif number >= position.deadline:
@@ -291,12 +279,6 @@ class Trader:
         if position.amount:
             position.cursor = number + 1
             position.look = self._ahead(position, number + 1)
-
-    def _trail(self, position: Position, price: int) -> None:
-        if position.trail:
-            position.is_armed = True
-            position.stop = max(position.stop, price * position.trail)
-            position.watch = price + 1
 
     def _call(self, column: int, number: int, at: int) -> None:
         """Buy a coin if the terms allow it."""
@@ -354,7 +336,7 @@ class Trader:
             return min(number, self._end)
         if position.is_held or not self._is_seller:
             return self._end
-        position.ahead = self._walk(position, number)
+        position.ahead = self._walk(position, number, self._end)
         return position.ahead[0]
 
     def _follow(self, position: Position, until: int) -> None:
@@ -366,27 +348,11 @@ class Trader:
         _, position.stop, position.watch, position.is_armed = known
         position.cursor = until
 
-    def _walk(self, position: Position, number: int, until: int | None = None) -> Ahead:
-        """Where a position is to be sold, or ``until``; and its stop, watch and arm just before."""
-        stop, watch, is_armed = position.stop, position.watch, position.is_armed
-        window = self._window
-        end = self._end if until is None else min(until, self._end)
-        if window is None or number >= end:
-            return end, stop, watch, is_armed
-        last = min(end, max(position.deadline, number))
-        prices, trail = window.prices(self.pairs[position.column]), position.trail
-        top = _NO_PRICE if position.is_halved else _up(position.target)
-        low, high = math.floor(stop), min(_up(watch), top)  # whole numbers compare several times faster
-        for place, price in enumerate(prices[number - window.first : last - window.first], number):
-            if low < price < high:
-                continue
-            if price <= low or price >= top:
-                return place, stop, watch, is_armed
-            is_armed = True
-            stop = max(stop, price * trail)
-            watch = price + 1
-            low, high = math.floor(stop), min(price + 1, top)
-        return last, stop, watch, is_armed
+    def _walk(self, position: Position, number: int, end: int) -> Ahead:
+        if self._window is None:
+            return end, position.stop, position.watch, position.is_armed
+        prices = self._window.prices(self.pairs[position.column])
+        return exits.walk(position, prices, self._window.first, number, min(end, self._end))
 
     def _timers_add(self, at: int, timer: Timer) -> None:
         heapq.heappush(self._timers, (at, next(self._numbers), timer))
@@ -409,8 +375,3 @@ class Trader:
             tuple(book.shorts),
             dict(book.in_orders),
         )
-
-
-def _up(price: float) -> int:
-    """The least whole number that is not below."""
-    return _NO_PRICE if price == math.inf else math.ceil(price)

@@ -429,6 +429,16 @@ def test_a_short_position_is_sold_and_bought_back_with_what_it_brought() -> None
     assert abs(position.amount * price / short.proceeds - 1) < Decimal("0.01")
 
 
+def test_a_short_position_stays_when_nobody_sells() -> None:
+    told = Told({"start": "100000"}, quotes={"*": {"depth": 0.01, "restored": 86400}})
+    told.order("buy", "ETH", "0.1")
+    told("short")
+    told.order("buy", "ETH", "12")  # more than there is
+    (short,) = told.state.shorts
+    told("cover", short.id)
+    assert told.state.shorts == (short,)
+
+
 def test_deposits_and_withdrawals_by_plan_happen_at_their_time() -> None:
     told = Told(
         commands=[
