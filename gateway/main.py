@@ -110,7 +110,7 @@ async def _watch(tokens: Tokens, runtime: Runtime, health: grpc_health.HealthSer
         try:
             await tokens.answer()
             is_there, word = True, ""
-        except Unavailable as error:
+        except CryptwireError as error:
             is_there, word = False, str(error)
         runtime.health.mark("database", is_there, word)
         await _tell(health, is_there=is_there)

@@ -10,15 +10,15 @@ class Settings:
     """``certificates`` holds ``ca.pem``, ``gateway.pem`` and ``gateway-key.pem``.
 
     Master keys come from ``key_provider``: ``file`` (``master_key_file``) or ``environment`` (``master_keys``), each 32
-    random bytes in hexadecimal a line or word, the current one first; or ``vault`` (``vault_url``, the name of its transit
-    key in ``vault_key``, and a file with its token, read again when it changes).
+    random bytes in hexadecimal a line or word, the current one first; or ``vault`` (``vault_url``, the name of its
+    transit key in ``vault_key``, and a file with its token, read again when it changes).
 
-    ``session_key_file`` is the public key (PEM) with which the API's session tokens are verified; without it no user can
-    act. ``upstream_url`` and ``oauth_url`` are without a slash at the end. ``uses_pkce``: a code challenge is sent along
-    with the user's consent.
+    ``session_key_file`` is the public key (PEM) with which the API's session tokens are verified; without it no user
+    can act. ``upstream_url`` and ``oauth_url`` are without a slash at the end. ``uses_pkce``: a code challenge is sent
+    along with the user's consent.
 
-    A token may make ``requests_per_window`` requests in ``request_window``, of which ``reserved_per_window`` are kept from
-    ordinary reads, and of these ``orders_per_window`` in ``order_window`` that are orders.
+    A token may make ``requests_per_window`` requests in ``request_window``, of which ``reserved_per_window`` are kept
+    from ordinary reads, and of these ``orders_per_window`` in ``order_window`` that are orders.
     """
 
     database_url: str = field(repr=False)

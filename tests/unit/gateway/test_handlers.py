@@ -23,7 +23,7 @@ from gateway.ports import Late, TokenRefused
 from generated.wire.v1 import gateway_pb2 as pb
 from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
 
-REASONS = {LinkAgain: "link-again", Fenced: "fenced", SwitchedOff: "switched-off"}
+REASONS: dict[type[CryptwireError], str] = {LinkAgain: "link-again", Fenced: "fenced", SwitchedOff: "switched-off"}
 
 
 class FakeContext:
