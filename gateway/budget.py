@@ -103,6 +103,7 @@ class TokenBudget:
         self._own: dict[UserId, _Own] = {}
         self._waiting: dict[UserId, dict[str, _Waiter]] = {}
         self._few = asyncio.Semaphore(_AT_ONCE)
+        self._away_until: datetime | None = None
         self._beat: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -201,17 +202,20 @@ class TokenBudget:
         return Answer(Verdict.WAITS, min(at - now, _AGAIN), 0)
 
     async def _talk(self, call: Callable[[], Awaitable[T]]) -> T:
-        """One call to Redis. Raises Unavailable also when it takes too long."""
-        try:
-            async with asyncio.timeout(_PATIENCE), self._few:
-                return await call()
-        except TimeoutError:
-            raise Unavailable("Redis does not answer in time") from None
-        except Corrupt as error:  # a server that only reads, is full or is of another kind
-            _log.error("Redis cannot keep the request budget", reason=error)
-            raise Unavailable("Redis cannot keep the request budget") from None
-        finally:
+        """One call to Redis. Raises Unavailable also when it takes too long, and for a moment afterwards at once."""
+        async with self._few:
+            if self._away_until is not None and self._clock.now() < self._away_until:
+                raise Unavailable("Redis did not answer just now")
             self._meters.count("gateway_budget_round_trips", "Calls to Redis for the request budget")
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    return await call()
+            except TimeoutError:
+                self._away_until = self._clock.now() + _AGAIN
+                raise Unavailable("Redis does not answer in time") from None
+            except Corrupt as error:  # a server that only reads, is full or is of another kind
+                _log.error("Redis cannot keep the request budget", reason=error)
+                raise Unavailable("Redis cannot keep the request budget") from None
 
     # ---- waiting ----
 

@@ -18,7 +18,7 @@ Key = tuple[datetime, int, str]
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Trades of one page in rising order, encoded and compressed; about a fortieth of what they take as objects."""
+    """Trades of one page in rising order, encoded and compressed: a fifteenth of what they take as objects."""
 
     first: Key
     packed: bytes
@@ -33,9 +33,9 @@ class _Page:
 
 
 class History:
-    """Trades at or after ``since``, each once, oldest first (equal times by id); about forty bytes each.
+    """Trades at or after ``since``, each once, oldest first (equal times by id).
 
-    Giving them out opens one page at a time, and those which overlap it.
+    One takes about 45 bytes, 110 until ``end``. Giving them out opens one page at a time, and those which overlap it.
     """
 
     def __init__(self, since: datetime) -> None:

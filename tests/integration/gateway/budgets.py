@@ -15,23 +15,27 @@ from cryptwire.storage import redis
 from cryptwire.storage.rate_budget import Answer, Limits, RateBudget
 from cryptwire.storage.redis import Redis
 from gateway.budget import TokenBudget
-from tests.unit.gateway.clock import HandClock, settled
+from tests.unit.gateway.clock import HandClock
 
 T = TypeVar("T")
 SECOND = timedelta(seconds=1)
+_IDLE = 20  # rounds of the loop without anything under way, after which nothing is about to begin
 
 
 @dataclass
 class Wire:
-    """How much is under way to Redis and back; ``is_cut``: nothing gets there."""
+    """How much is under way to Redis and back; ``is_cut``: nothing gets there; ``is_dead``: no answer comes back."""
 
     busy: int = 0
     calls: int = 0
     is_cut: bool = False
+    is_dead: bool = False
 
     async def over(self, call: Callable[[], Awaitable[T]]) -> T:
         if self.is_cut:
             raise Unavailable("Redis is away")
+        if self.is_dead:
+            await asyncio.sleep(60)
         self.busy += 1
         self.calls += 1
         try:
@@ -101,11 +105,10 @@ async def world(url: str, given: Limits) -> AsyncIterator[World]:
         wires: list[Wire] = []
 
         async def all_settled() -> None:
-            await settled()
-            while any(wire.busy for wire in wires):
-                while any(wire.busy for wire in wires):
-                    await asyncio.sleep(0)
-                await settled()
+            idle = 0
+            while idle < _IDLE:
+                await asyncio.sleep(0)
+                idle = 0 if any(wire.busy for wire in wires) else idle + 1
 
         made = World(client, HandClock(all_settled), given, wires)
         try:

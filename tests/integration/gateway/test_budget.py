@@ -174,6 +174,20 @@ async def test_while_redis_is_away_reads_are_refused_and_few_actions_go(roomy: W
     assert late.done()
 
 
+async def test_a_redis_that_does_not_answer_holds_actions_for_a_second_and_once(roomy: World) -> None:
+    budget = roomy.budget()
+    roomy.wires[0].is_dead = True
+    began = SystemClock().now()
+    for _ in range(3):
+        await budget.take(USER, roomy.clock.now(), ACTION)
+    with pytest.raises(Unavailable):
+        await budget.take(USER, roomy.clock.now(), POLL)
+    assert SystemClock().now() - began < timedelta(seconds=1.9)
+    roomy.wires[0].is_dead = False
+    await roomy.clock.turn(1)
+    await budget.take(USER, roomy.clock.now(), POLL)
+
+
 async def test_what_went_while_redis_was_away_counts_when_it_is_back(roomy: World) -> None:
     budget, other = roomy.budget(), roomy.budget()
     for _ in range(20):
