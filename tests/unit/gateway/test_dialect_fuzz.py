@@ -20,7 +20,7 @@ from gateway import dialect
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 HOME = Pair(Exchange("kraken"), Asset(""), Asset("USDT"))
-EXAMPLES = 20_000 if environment().get("CRYPTWIRE_FULL") else 150
+EXAMPLES = 5_000 if environment().get("CRYPTWIRE_FULL") else 150
 
 _WORDS = """
     id name exchange hopper_id plan_name total_cur created base_currency buying_enabled selling_enabled enabled
