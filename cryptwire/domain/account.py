@@ -13,9 +13,9 @@ from cryptwire.domain.trade import Side
 class Position:
     """An open position: ``quantity`` of ``base`` bought at ``rate``, which cost ``cost`` of ``quote``.
 
-    ``is_held``: its owner told the hopper not to sell it. ``take_profit`` and what follows are percent of the rate, None
-    where they are off or not told: profit that sells, loss that sells, profit that arms the trailing stop, and the fall
-    from the peak that then sells.
+    ``is_held``: its owner told the hopper not to sell it. ``take_profit`` and what follows are percent of the rate,
+    None where they are off or not told: profit that sells, loss that sells, profit that arms the trailing stop, and the
+    fall from the peak that then sells.
     """
 
     id: str
