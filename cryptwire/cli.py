@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import importlib
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ SERVICES = {
     "datafeed": "candles.datafeed",
     "api": "api",
     "webhook": "webhook",
+    "processor": "processor",
     "edge": "devstack.edge",
     "history": "replay.history",
 }
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("down", help="stop what `up --detach` started")
     commands.add_parser("status", help="what runs, and how it is")
     commands.add_parser("migrate", help="bring the database at CRYPTWIRE_DATABASE_URL up to date")
-    commands.add_parser("simulate", help="run the simulator of Cryptohopper and the exchanges alone")
+    commands.add_parser("simulate", add_help=False, help="run the simulator of Cryptohopper and the exchanges alone")
 
     replay = commands.add_parser("replay", help="feed recorded candles through tracker, Redis, writer and database")
     replay.add_argument("folder", type=Path, metavar="DIR", help="files named like BTC-USDT.5m.csv.gz")
@@ -45,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replay.add_argument("--base", required=True, metavar="CUR", help="currency in which the portfolio is valued")
     replay.add_argument("--csv", action="store_true", help="print the candles on standard output")
 
-    asked = parser.parse_args(arguments)
+    _add_admin(commands.add_parser("admin", help="what only an administrator may do"))
+
+    asked, rest = parser.parse_known_args(arguments)
+    if asked.command == "simulate":
+        return _simulate(rest)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     log.setup("cryptwire", "WARNING")
     try:
         return _obey(asked)
@@ -72,15 +80,12 @@ def _obey(asked: argparse.Namespace) -> int:
             applied = asyncio.run(migrate(url, lambda name: print(f"applied {name}")))
             print("nothing to apply" if not applied else f"{len(applied)} steps applied")
             return 0
-        case "simulate":
-            import runpy
-
-            runpy.run_module("simulator", run_name="__main__")
-            return 0
         case "replay":
             from devstack.replaying import replay_here
 
             return asyncio.run(replay_here(asked.folder, asked.portfolio, asked.base.upper(), print_csv=asked.csv))
+        case "admin":
+            return _admin(asked)
         case "up":
             from devstack.up import up
 
@@ -93,6 +98,62 @@ def _obey(asked: argparse.Namespace) -> int:
             from devstack.up import status
 
             return status()
+
+
+def _add_admin(admin: argparse.ArgumentParser) -> None:
+    subjects = admin.add_subparsers(dest="subject", required=True)
+    switch = subjects.add_parser(
+        "kill-switch",
+        help="keep everything from acting: on one hopper, for one user or rule set, or at all",
+        description="The database is the one at CRYPTWIRE_DATABASE_URL (its owner's), else that of the running stack.",
+    )
+    verbs = switch.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", help="every switch that was ever set, those that are on first")
+    for verb in ("on", "off"):
+        turn = verbs.add_parser(verb, help=f"turn a switch {verb}; every gateway heeds it at once")
+        turn.add_argument("--level", required=True, choices=("rule", "hopper", "user", "platform"))
+        turn.add_argument("--id", default="", help="of the rule set, hopper or user; none for the platform")
+        turn.add_argument("--reason", required=verb == "on", default="", help="told to whoever is kept from acting")
+        turn.add_argument("--by", default="", help="who turns it (default: this login's name)")
+
+
+def _admin(asked: argparse.Namespace) -> int:
+    from cryptwire import admin
+    from cryptwire.storage.kill_switches import Level
+    from devstack.place import running_servers
+
+    url = config.environment().get("CRYPTWIRE_DATABASE_URL")
+    if not url:
+        running = running_servers()
+        if running is None:
+            raise Invalid(
+                "CRYPTWIRE_DATABASE_URL is not set (the owner's address of the database), and no stack runs here"
+            )
+        url = running.database_url
+    if asked.verb == "list":
+        lines = asyncio.run(admin.list_kill_switches(url))
+    else:
+        level, by = Level(asked.level), asked.by or _login()
+        turned = admin.set_kill_switch(url, level, asked.id, is_on=asked.verb == "on", reason=asked.reason, by=by)
+        lines = asyncio.run(turned)
+    print("\n".join(lines))
+    return 0
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"
+
+
+def _simulate(arguments: list[str]) -> int:
+    """Run the simulator, which shares no code with us: it reads its own options and ends the process itself."""
+    import runpy
+
+    sys.argv = ["cryptwire simulate", *arguments]
+    runpy.run_module("simulator", run_name="__main__")
+    return 0
 
 
 def _run(service: str) -> int:

@@ -34,6 +34,18 @@ class LinkAgain(Refused):
     """The Cryptohopper account must be linked again before anything can be read or done."""
 
 
+class Fenced(Refused):
+    """Somebody else acts for this hopper now: the fence is an older one, or the session has ended."""
+
+
+class SwitchedOff(Refused):
+    """A kill switch is on: nothing acts until a person turns it off."""
+
+
+class Unconfirmed(CryptwireError):
+    """It was sent and what became of it is not known: read back, never send it again."""
+
+
 class Unavailable(CryptwireError):
     """Something this needs is away: the same request may succeed later."""
 

@@ -10,6 +10,7 @@ _NAMES = r"(?:access[-_]?token|refresh[-_]?token|client[-_]?secret|password|api[
 _HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s*[=:]\s*)([^\n]+)")
 _QUOTED = re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*)([\"'])(.*?)(?<!\\)\2")
 _PLAIN = re.compile(rf"(?i)({_NAMES}\s*[=:]\s*)([^\s\"',&;}}]+)")
+_OURS = ("cryptwire", "api", "gateway", "webhook", "streamer", "tracker", "candles", "processor", "replay", "devstack")
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@/\s]+)(@)")
 
 
@@ -39,7 +40,7 @@ def setup(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING")
-    for ours in ("cryptwire", "api", "gateway", "webhook", "streamer", "tracker", "candles", "replay", "devstack"):
+    for ours in _OURS:
         logging.getLogger(ours).setLevel(level)
 
 

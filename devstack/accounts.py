@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import aiohttp
 import argon2
@@ -41,9 +41,7 @@ DEMOS = (
 async def set_up(
     database: Database,
     gateway: GatewayClient,
-    oauth_url: str,
     redirect_uri: str,
-    client_id: str,
     say: Callable[[str], None],
 ) -> list[HopperId]:
     """Make the demo users that are missing, link them, write down their hoppers and assign these; gives the hoppers."""
@@ -53,8 +51,8 @@ async def set_up(
         user = await _user(users, demo)
         if (await gateway.link_state(user)).state is not LinkState.LINKED:
             say(f"linking {demo.email} to the simulated Cryptohopper")
-            code = await authorize(oauth_url, client_id, redirect_uri, demo.username, demo.password)
-            await gateway.link(user, code, redirect_uri)
+            url, state = await gateway.begin_link(user, redirect_uri)
+            await gateway.link(user, await authorize(url, state, demo.username, demo.password), state)
         for linked in await gateway.hoppers(user, timedelta(minutes=1)):
             await hoppers.put(linked.hopper)
             everyone.append(linked.hopper.id)
@@ -71,23 +69,15 @@ async def _user(users: Users, demo: Demo) -> UserId:
     return await users.add(demo.email, argon2.PasswordHasher().hash(PASSWORD), demo.zone, demo.currency, "pro")
 
 
-async def authorize(oauth_url: str, client_id: str, redirect_uri: str, username: str, password: str) -> str:
-    """The code that a user's consent gives, as if he had filled the consent page; raises Unavailable."""
-    form = {
-        "response_type": "code",
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "scope": "read,notifications,manage,trade",
-        "state": "development",
-        "username": username,
-        "password": password,
-        "decision": "allow",
-    }
+async def authorize(url: str, state: str, username: str, password: str) -> str:
+    """The code that a user's consent gives, as if he had filled the consent page at ``url``; raises Unavailable."""
+    page = urlsplit(url)
+    form = dict(parse_qsl(page.query)) | {"username": username, "password": password, "decision": "allow"}
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{oauth_url}/authorize", data=form, allow_redirects=False) as answer,
+        session.post(urlunsplit(page._replace(query="")), data=form, allow_redirects=False) as answer,
     ):
-        query = parse_qs(urlsplit(answer.headers.get("location", "")).query)
-        if answer.status != 302 or "code" not in query:
+        query = dict(parse_qsl(urlsplit(answer.headers.get("location", "")).query))
+        if answer.status != 302 or "code" not in query or query.get("state") != state:
             raise Unavailable(f"the simulated Cryptohopper gave no code for {username}: status {answer.status}")
-        return query["code"][0]
+        return query["code"]

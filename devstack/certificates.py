@@ -1,34 +1,35 @@
-"""A certificate authority for development, and a certificate for each service."""
+"""A certificate authority for development, a certificate for each service, and the key of session tokens."""
 
 import contextlib
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from cryptwire.clock import Clock
 from cryptwire.errors import Invalid
 
 SERVERS = frozenset({"gateway"})
 """Services that are called: theirs are also certificates of a server on this machine."""
 _AUTHORITY = "ca"
-_LIVES = timedelta(days=30)
-_RENEWED_BEFORE = timedelta(days=10)
+LIVES = timedelta(days=30)
 _AUTHORITY_LIVES = timedelta(days=3650)
 _EARLIER = timedelta(hours=1)  # a clock may be behind
 
 
-def issue(folder: Path, services: Sequence[str], now: datetime) -> None:
+def issue(folder: Path, services: Sequence[str], now: datetime, lives: timedelta = LIVES) -> None:
     """Make ``ca.pem``, and ``<service>.pem`` with ``<service>-key.pem`` for each of ``services``.
 
-    The authority is kept; a certificate is made anew when less than ten of its thirty days are left or it does not
-    belong to authority and key. Keys are readable by the owner alone. Raises Invalid for a name that is no service's.
+    The authority is kept; a certificate is made anew when less than a third of the time that it ``lives`` is left or it
+    does not belong to authority and key. Keys are readable by the owner alone. Raises Invalid for a name that is no
+    service's.
     """
     for service in services:
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", service) or service == _AUTHORITY:
@@ -37,14 +38,42 @@ def issue(folder: Path, services: Sequence[str], now: datetime) -> None:
     authority, authority_key = _authority(folder, now)
     for service in services:
         kept = _read(folder, service)
-        if kept is None or not _is_good(*kept, service, authority, now):
+        if kept is None or not _is_good(*kept, service, authority, now + lives / 3):
             key = ec.generate_private_key(ec.SECP256R1())
-            _write(folder, service, _certificate(service, key, authority, authority_key, now), key)
+            _write(folder, service, _certificate(service, key, authority, authority_key, now, lives), key)
+
+
+async def keep_issued(
+    folder: Path, services: Sequence[str], clock: Clock, say: Callable[[str], None], lives: timedelta = LIVES
+) -> None:
+    """Make anew what comes near its end, forever: a look each thirtieth of its life, which is a day."""
+    while True:
+        await clock.sleep(lives / 30)
+        try:
+            issue(folder, services, clock.now(), lives)
+        except OSError as error:
+            say(f"certificates cannot be renewed now: {error}")
+
+
+def issue_session_key(folder: Path) -> None:
+    """Make the keys of session tokens: ``session-key.pem`` for the API, ``session-key-public.pem`` for the gateway.
+
+    Kept when they belong together. The private one is readable by the owner alone.
+    """
+    private, public = folder / "session-key.pem", folder / "session-key-public.pem"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        key = serialization.load_pem_private_key(private.read_bytes(), None)
+        if isinstance(key, ed25519.Ed25519PrivateKey) and _public(key) == public.read_bytes():
+            return
+    fresh = ed25519.Ed25519PrivateKey.generate()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _put(private, _private(fresh), 0o600)
+    _put(public, _public(fresh), 0o644)
 
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     kept = _read(folder, _AUTHORITY)
-    if kept is not None and kept[0].not_valid_after_utc > now + _LIVES:
+    if kept is not None and kept[0].not_valid_after_utc > now + LIVES:
         return kept
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Cryptwire development")
@@ -68,6 +97,7 @@ def _certificate(
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
     now: datetime,
+    lives: timedelta,
 ) -> x509.Certificate:
     names: list[x509.GeneralName] = [x509.DNSName(service)]
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -78,7 +108,7 @@ def _certificate(
     return (
         x509.CertificateBuilder(authority.subject, _name(service), key.public_key(), x509.random_serial_number())
         .not_valid_before(now - _EARLIER)
-        .not_valid_after(now + _LIVES)
+        .not_valid_after(now + lives)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
@@ -110,13 +140,13 @@ def _is_good(
     _: ec.EllipticCurvePrivateKey,
     service: str,
     authority: x509.Certificate,
-    now: datetime,
+    until: datetime,
 ) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
         return False
-    return certificate.subject == _name(service) and certificate.not_valid_after_utc >= now + _RENEWED_BEFORE
+    return certificate.subject == _name(service) and certificate.not_valid_after_utc >= until
 
 
 def _read(folder: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
@@ -133,10 +163,20 @@ def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.Ellip
     """The key first: a certificate without its key would look good."""
     _put(
         folder / f"{name}-key.pem",
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        _private(key),
         0o600,
     )
     _put(folder / f"{name}.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _private(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _public(key: ed25519.Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _put(path: Path, content: bytes, mode: int) -> None:

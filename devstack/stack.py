@@ -28,7 +28,7 @@ from devstack.servers import Process, ServerFailed, Servers, free_port
 Say = Callable[[str], None]
 _CLIENT_ID = "cryptwire-dev"
 _READY_SECONDS = 60.0
-_CALLERS = ("tracker", "webhook", "api", "processor", "devstack")
+_CERTIFIED = ("gateway", "tracker", "webhook", "api", "processor", "controller", "devstack")
 
 
 class StepFailed(Exception):
@@ -64,7 +64,7 @@ class Stack:
     gateway_address: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     """What is said beyond the defaults: CRYPTWIRE_<SERVICE>_<FIELD>, passed on to the service."""
-    _confirming: asyncio.Task[None] | None = None
+    _chores: list[asyncio.Task[None]] = field(default_factory=list)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -80,13 +80,15 @@ class Stack:
         self.say(f"schema is up to date ({len(applied)} migrations applied)")
 
     async def start_chain(self) -> None:
-        """Simulator, gateway, streamer, tracker and writer, with the demo accounts linked and assigned."""
-        certificates.issue(self.folder / "certificates", ("gateway", *_CALLERS), SystemClock().now())
+        """Simulator, gateway, streamer, tracker, writer and processor, with the demo accounts linked and assigned."""
+        certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
+        certificates.issue_session_key(self.folder)
         simulated = self._add_simulator()
         self._add_gateway(simulated)
         self._add_streamer(simulated)
         self._add_writer()
         self._add_tracker()
+        self._add_processor()
         for name in ("simulator", "gateway", "streamer", "writer"):
             self.services[name].start(self.root)
         self.write_down()
@@ -96,10 +98,16 @@ class Stack:
             database.connect(self.servers.postgres.url, "devstack", 2) as rows,
             gateway_client.connect(self.gateway_address, identity) as gateway,
         ):
-            hoppers = await accounts.set_up(rows, gateway, f"{simulated}/oauth2", self._redirect, _CLIENT_ID, self.say)
+            hoppers = await accounts.set_up(rows, gateway, self._redirect, self.say)
         self.say(f"{len(hoppers)} hoppers of {len(accounts.DEMOS)} demo users are assigned to pod {accounts.POD}")
-        self._confirming = asyncio.create_task(self._confirm())
-        self.services["tracker"].start(self.root)
+        self._chores = [
+            asyncio.create_task(self._confirm()),
+            asyncio.create_task(
+                certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
+            ),
+        ]
+        for name in ("tracker", "processor"):
+            self.services[name].start(self.root)
         self.write_down()
 
     async def start_edge(self, app: Path) -> None:
@@ -123,6 +131,7 @@ class Stack:
                 "CRYPTWIRE_WEBHOOK_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_WEBHOOK_APP_SECRET": self._secret("client-secret"),
                 "CRYPTWIRE_WEBHOOK_VERIFICATION_CODE": self._secret("webhook-verification"),
+                "CRYPTWIRE_WEBHOOK_SHARED_SECRET": self._secret("webhook-shared"),
                 **self._passed_on("CRYPTWIRE_API_", "CRYPTWIRE_DATAFEED_", "CRYPTWIRE_WEBHOOK_"),
             },
         ).start(self.root)
@@ -226,9 +235,9 @@ class Stack:
 
     async def end(self) -> None:
         """Stop everything: first what feeds others, the servers last."""
-        if self._confirming is not None:
-            self._confirming.cancel()
-        order = (("history", "edge", "streamer"), ("tracker",), ("writer",), ("gateway", "simulator"))
+        for chore in self._chores:
+            chore.cancel()
+        order = (("history", "edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
         for names in order:
             known = [self.services[name].process for name in names if name in self.services]
             await asyncio.gather(*(process.stop(15) for process in known))
@@ -283,6 +292,7 @@ class Stack:
             "CRYPTWIRE_SIMULATOR_REDIRECT_URIS": self._redirect,
             "CRYPTWIRE_SIMULATOR_WEBHOOK_URL": f"http://127.0.0.1:{self.port}/webhooks/cryptohopper",
             "CRYPTWIRE_SIMULATOR_WEBHOOK_VERIFICATION": self._secret("webhook-verification"),
+            "CRYPTWIRE_SIMULATOR_WEBHOOK_SHARED_SECRET": self._secret("webhook-shared"),
             **self._passed_on("CRYPTWIRE_SIMULATOR_"),
         }
         self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz", False)
@@ -295,6 +305,9 @@ class Stack:
             "gateway",
             {
                 "CRYPTWIRE_GATEWAY_DATABASE_URL": url_of("gateway", self.servers.postgres.url),
+                "CRYPTWIRE_GATEWAY_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_GATEWAY_SESSION_KEY_FILE": str(self.folder / "session-key-public.pem"),
+                "CRYPTWIRE_GATEWAY_IS_DEVELOPMENT": "true",
                 "CRYPTWIRE_GATEWAY_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": str(self.folder / "master-key"),
                 "CRYPTWIRE_GATEWAY_CLIENT_ID": _CLIENT_ID,
@@ -346,6 +359,18 @@ class Stack:
                 "CRYPTWIRE_TRACKER_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_TRACKER_CERTIFICATES": str(self.folder / "certificates"),
                 **self._passed_on("CRYPTWIRE_TRACKER_"),
+            },
+        )
+
+    def _add_processor(self) -> None:
+        self._add(
+            "processor",
+            {
+                "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", self.servers.postgres.url),
+                "CRYPTWIRE_PROCESSOR_NATS_URL": self.servers.nats.url("processor"),
+                "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(self.folder / "certificates"),
+                **self._passed_on("CRYPTWIRE_PROCESSOR_"),
             },
         )
 

@@ -1,21 +1,8 @@
-"""Decisions of the gateway: who may call what, how long to wait, what upstream's answers mean for us."""
+"""Decisions of the gateway: what comes first, how long to wait, when a list is read to its end."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from cryptwire.errors import Forbidden
-
-MAY_CALL: Mapping[str, frozenset[str]] = {
-    "LinkAccount": frozenset({"api", "devstack"}),
-    "GetLinkState": frozenset({"api", "devstack"}),
-    "ListHoppers": frozenset({"api", "devstack", "processor", "webhook"}),
-    "GetHopper": frozenset({"processor", "tracker"}),
-    "GetConfig": frozenset({"processor"}),
-    "GetAssets": frozenset({"processor", "tracker"}),
-    "ListPositions": frozenset({"processor", "tracker"}),
-    "ListTradesSince": frozenset({"processor", "tracker", "webhook"}),
-}
-"""Which services may make a call; what is not named here nobody may."""
+from gateway.ports import Urgency
 
 ATTEMPTS = 4
 """How often a read goes upstream at most."""
@@ -23,12 +10,22 @@ ATTEMPTS = 4
 _REFRESH_SECONDS = {"hero": 60, "adventurer": 120, "explorer": 300, "pioneer": 600}
 _UNKNOWN_REFRESH = timedelta(seconds=300)
 _FIRST_PAUSE = 0.25
+_TRADES = frozenset({"ListTradesSince", "ListOutput"})
 
 
-def must_call(service: str, call: str) -> None:
-    """Raises Forbidden unless ``service`` may make ``call``."""
-    if service not in MAY_CALL.get(call, frozenset()):
-        raise Forbidden(f"{service[:40] or 'nobody'} may not call {call}")
+def urgency(caller: str, call: str, *, is_import: bool) -> Urgency:
+    """How urgent a service's read is, within the budget of its user's token.
+
+    First what the controller asks, for its reads are the checks of its actions; then what the API asks while somebody
+    looks at the screen, or links an account; then polls of balances, reads of trades, and long histories.
+    """
+    if is_import:
+        return Urgency.IMPORT
+    if caller == "controller":
+        return Urgency.ACTION
+    if caller == "api" or call == "LinkAccount":
+        return Urgency.SIGN_IN
+    return Urgency.TRADES if call in _TRADES else Urgency.POLL
 
 
 def refresh_every(plan: str) -> timedelta:

@@ -12,21 +12,32 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from simulator.clock import Clock, SystemClock, milliseconds
+from simulator.coinmarketcap.service import CoinMarketCap
 from simulator.cryptohopper.access import Access
+from simulator.cryptohopper.buckets import Buckets
 from simulator.cryptohopper.commands import Commands
-from simulator.cryptohopper.faults import Faults
-from simulator.cryptohopper.oauth import OAuth
-from simulator.cryptohopper.routes import routes
+from simulator.cryptohopper.faults.effects import Effects
+from simulator.cryptohopper.faults.queue import Faults
+from simulator.cryptohopper.faults.wire import Reachable
+from simulator.cryptohopper.oauth.server import OAuth
+from simulator.cryptohopper.requests import Requests
+from simulator.cryptohopper.routes import entries, routes
 from simulator.cryptohopper.state import Kept
+from simulator.cryptohopper.webhook_messages import TOPICS
 from simulator.cryptohopper.webhooks import Webhooks
 from simulator.exchanges.binance import Binance
 from simulator.exchanges.feed import Feed
 from simulator.exchanges.kucoin import KuCoin
 from simulator.market.klines import Bars
 from simulator.market.prices import Market
+from simulator.openexchangerates.service import OpenExchangeRates
+from simulator.scenario import Scenario
 from simulator.settings import Settings
+from simulator.worlds.commands import Command
+from simulator.worlds.demo import Hopper
 from simulator.worlds.world import World
 
 _log = logging.getLogger(__name__)
@@ -37,41 +48,69 @@ _STEP = 0.25  # seconds at most between a decision's instant and its webhook
 
 
 class Simulator:
-    """The whole of it, without a server: ``app`` is an ASGI application whose lifespan runs what moves by itself."""
+    """The whole of it, without a server: ``app`` is an ASGI application whose lifespan runs what moves by itself.
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    Raises ValueError when the scenario asks for what there is not.
+    """
+
+    app: ASGIApp
+
+    def __init__(self, settings: Settings, clock: Clock, scenario: Scenario | None = None) -> None:
+        scenario = scenario or Scenario()
         now = milliseconds(clock.now())
         self._clock = clock
+        faults, effects, buckets = Faults(clock), Effects(), Buckets(settings)
+        faults.add(list(scenario.faults))
+        effects.add(list(scenario.effects))
+        self._webhooks = Webhooks(settings, clock)
+        self._webhooks.configure(scenario.webhooks)
         self._kept = Kept(settings.folder)
         began_at = int(self._kept.fact("began_at", str((now - settings.history_days * _DAY) // _HOUR * _HOUR)))
         market = Market(settings.seed)
         self.world = World(
-            market, began_at, settings.decision_seconds * 1000, self._kept.commands(), settings.snapshot_seconds
+            market,
+            began_at,
+            settings.decision_seconds * 1000,
+            self._kept.commands(),
+            settings.snapshot_seconds,
+            scenario.plan,
         )
         self.world.advance(now)
         self.world.new_trades()  # what happened while nobody looked is in the trade list, no webhook tells it
-        self._webhooks = Webhooks(settings)
+        self.world.new_entries()
         bars = Bars(settings.tick_milliseconds)
         listed, lifetime = market.exchanges, settings.socket_seconds
         binance = Feed({name.replace("/", ""): pair for name, pair in listed["binance"].items()}, bars, clock, lifetime)
         kucoin = Feed({name.replace("/", "-"): pair for name, pair in listed["kucoin"].items()}, bars, clock, lifetime)
         self._feeds = (binance, kucoin)
-        faults = Faults()
-        commands = Commands(self._kept, self.world, clock)
-        access = Access(self._kept, self.world, clock, settings.rate_limit, faults)
-        self.app = Starlette(
-            routes=[
-                Route("/healthz", _healthy),
-                *OAuth(settings, self._kept, self.world, clock).routes(),
-                *faults.routes(),
-                *commands.routes(),
-                binance.control("binance"),
-                kucoin.control("kucoin"),
-                Mount("/v1", routes=routes(access, commands)),
-                Mount("/binance", routes=Binance(binance).routes()),
-                Mount("/kucoin", routes=KuCoin(kucoin).routes()),
-            ],
-            lifespan=self._lifespan,
+        commands = Commands(self._kept, self.world, clock, effects, self._heard)
+        access = Access(settings, self._kept, self.world, clock, faults, buckets)
+        requests = Requests(lambda: milliseconds(clock.now()), settings.requests_kept, buckets)
+
+        async def active(_: Request) -> Response:
+            return JSONResponse(scenario.told)
+
+        self.app = requests.over(
+            Starlette(
+                routes=[
+                    Route("/healthz", _healthy),
+                    Route("/control/scenario", active),
+                    *OAuth(settings, self._kept, self.world, clock, faults, scenario.clients).routes(),
+                    *faults.routes(),
+                    *effects.routes(),
+                    *requests.routes(),
+                    *commands.routes(),
+                    *self._webhooks.routes(),
+                    binance.control("binance"),
+                    kucoin.control("kucoin"),
+                    Mount("/v1", routes=routes(access, entries(settings, self._kept, commands, bars, self._webhooks))),
+                    Mount("/binance", routes=Binance(binance).routes()),
+                    Mount("/kucoin", routes=KuCoin(kucoin).routes()),
+                    *CoinMarketCap(market, clock).routes(),
+                    *OpenExchangeRates(market, clock).routes(),
+                ],
+                lifespan=self._lifespan,
+            )
         )
 
     @contextlib.asynccontextmanager
@@ -97,18 +136,33 @@ class Simulator:
             self.world.advance(milliseconds(self._clock.now()))
             for hopper, trade in self.world.new_trades():
                 self._webhooks.note(hopper, trade)
+            for hopper, entry in self.world.new_entries():
+                if entry.topic in TOPICS:  # trades are told as such
+                    _, found, coin = entry.said.rpartition(" for ")
+                    self._webhooks.tell(hopper, entry.topic, entry.said, {"coin": coin if found else "-"})
             await asyncio.sleep(_STEP)
 
+    def _heard(self, hopper: Hopper, command: Command) -> None:
+        """Tell of a new hopper; the rest is told when it takes effect, which may be later, or never."""
+        if command.kind == "create":
+            self._webhooks.obeyed(hopper, command)
 
-def main(settings: Settings) -> None:
-    """Serve on 127.0.0.1 until SIGTERM or SIGINT."""
+
+def main(settings: Settings, scenario: Scenario | None = None, *, is_told: bool = False) -> None:
+    """Serve on 127.0.0.1 until SIGTERM or SIGINT; ``is_told``: say on standard output where and to whom.
+
+    Raises ValueError when the scenario asks for what there is not.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # before the server listens to them, and once more when it is done
-    simulator = Simulator(settings, SystemClock())
+    simulator = Simulator(settings, SystemClock(), scenario)
+    if is_told:
+        print(told(settings, simulator.world, scenario), flush=True)
     config = uvicorn.Config(
         simulator.app,
         host="127.0.0.1",
         port=settings.port,
+        http=Reachable,
         log_level="warning",
         timeout_graceful_shutdown=1,
         ws_ping_interval=20.0,
@@ -117,6 +171,34 @@ def main(settings: Settings) -> None:
         server_header=False,
     )
     uvicorn.Server(config).run()
+
+
+def told(settings: Settings, world: World, scenario: Scenario | None = None) -> str:
+    """What a person needs to begin: the address, users with their passwords, and how to come by a token."""
+    address = f"http://127.0.0.1:{settings.port}"
+    users = [f"  {user.name:<12} {user.password:<16} {len(world.of(user.id))} hoppers" for user in world.users.values()]
+    more = [f"  … and {len(users) - 10} more"] if len(users) > 10 else []
+    redirect = settings.redirect_uris[0] if settings.redirect_uris else ""
+    first = next(iter(world.users.values()))
+    is_known = settings.client_secret == Settings().client_secret  # another one may be worth keeping
+    secret = settings.client_secret if is_known else "<secret>"
+    return "\n".join(
+        [
+            f"Cryptohopper, simulated: {address}/v1" + (f" ({scenario.says})" if scenario and scenario.says else ""),
+            f"sign-in {address}/oauth2, exchanges {address}/binance and {address}/kucoin, tests {address}/control",
+            "users and passwords:",
+            *users[:10],
+            *more,
+            f"a token: open {address}/oauth2/authorize?response_type=code&client_id={settings.client_id}"
+            f"&redirect_uri={redirect}&scope=read,manage,trade&state=x and exchange the code, or in two steps:",
+            f"  curl -s -o /dev/null -w '%{{redirect_url}}' {address}/oauth2/authorize -d response_type=code "
+            f"-d client_id={settings.client_id} -d redirect_uri={redirect} -d scope=read,manage,trade -d state=x "
+            f"-d username={first.name} -d password={first.password} -d decision=allow",
+            f"  curl -s {address}/oauth2/token -d grant_type=authorization_code -d client_id={settings.client_id} "
+            f"-d client_secret={secret} -d redirect_uri={redirect} -d code=<code>",
+            "Ctrl-C stops it; docs/simulator.md tells the rest.",
+        ]
+    )
 
 
 def _end_with(task: asyncio.Task[None]) -> None:

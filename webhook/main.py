@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -12,16 +12,21 @@ from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.trade import Trade
 from cryptwire.gateway_client import GatewayClient, Identity
 from cryptwire.messaging import bus as messaging
-from cryptwire.runtime import Runtime, serving
+from cryptwire.runtime import Runtime, jobs, serving
 from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.strange_calls import StrangeCalls
 from cryptwire.storage.trades import Trades
-from webhook.handlers import Reads, Receiver
+from webhook.handlers.aside import Waiting
+from webhook.handlers.reads import Reads
+from webhook.handlers.receiver import Receiver
+from webhook.logic import Secrets
 from webhook.ports import TradeList
 from webhook.settings import Settings
 
 PATH = "/webhooks/cryptohopper"
 _FINISH_SECONDS = 5.0
+_WITHIN = timedelta(seconds=10)  # who has no budget is told so, and waits here and not in a place of another's
 
 
 class GatewayTrades:
@@ -31,7 +36,7 @@ class GatewayTrades:
         self._gateway = gateway
 
     async def since(self, user: UserId, hopper: HopperId, since: datetime) -> list[Trade]:
-        return await self._gateway.trades_since(user, hopper, since)
+        return await self._gateway.trades_since(user, hopper, since, within=_WITHIN)
 
 
 @asynccontextmanager
@@ -61,13 +66,20 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
             runtime.meters,
             every=settings.read_every,
             most=settings.queue_size,
+            rate=settings.reads_a_second,
         )
-        receiver = Receiver(settings.app_secret, settings.verification_code, reads, runtime.clock, runtime.meters)
+        aside = Waiting(
+            StrangeCalls(rows, settings.strange_a_day, settings.strange_bytes), runtime.clock, runtime.meters
+        )
+        secrets = Secrets(settings.app_secret, settings.shared_secret)
+        receiver = Receiver(secrets, settings.verification_code, reads, aside, runtime.clock, runtime.meters)
         runtime.health.mark("webhook", True, "receives")
         try:
-            yield Starlette(routes=[Route(PATH, receiver.on_call, methods=["POST"])])
+            async with jobs(runtime, aside.run()):
+                yield Starlette(routes=[Route(PATH, receiver.on_call, methods=["POST"])])
         finally:
             await reads.finish(_FINISH_SECONDS)
+            await aside.flush()
             await bus.drain()
 
 

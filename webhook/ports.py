@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.domain.strange_call import StrangeCall
 from cryptwire.domain.trade import Trade
 
 
@@ -31,6 +32,20 @@ class Trades(Protocol):
 
     async def add(self, trades: Sequence[Trade]) -> list[Trade]:
         """Keep those that are new, and give just these."""
+        ...
+
+
+class Aside(Protocol):
+    """Where calls that nobody understands wait for a person."""
+
+    def put(self, body: bytes, form: int, reason: str, at: datetime) -> None:
+        """Have a call kept, later; never waits and never fails."""
+        ...
+
+
+class StrangeTable(Protocol):
+    async def keep(self, calls: Sequence[StrangeCall]) -> None:
+        """Keep them, a bounded number; raises Unavailable."""
         ...
 
 

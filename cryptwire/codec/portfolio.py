@@ -8,6 +8,7 @@ concatenated").
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from google.protobuf.message import DecodeError
 
@@ -30,6 +31,12 @@ def position_to_message(position: Position) -> pb.OpenPosition:
         rate=str(position.rate),
         cost=str(position.cost),
         opened_at_us=0 if position.opened_at is None else to_us(position.opened_at),
+        trigger=position.trigger,
+        is_held=position.is_held,
+        take_profit=_text(position.take_profit),
+        stop_loss=_text(position.stop_loss),
+        trailing_arm=_text(position.trailing_arm),
+        trailing=_text(position.trailing),
     )
 
 
@@ -43,7 +50,17 @@ def position_from_message(message: pb.OpenPosition) -> Position:
         decimal(message.rate),
         decimal(message.cost),
         _moment(message.opened_at_us),
+        message.trigger,
+        message.is_held,
+        *(
+            decimal(percent) if percent else None
+            for percent in (message.take_profit, message.stop_loss, message.trailing_arm, message.trailing)
+        ),
     )
+
+
+def _text(number: Decimal | None) -> str:
+    return "" if number is None else str(number)
 
 
 def account_to_wire(account: Account) -> bytes:

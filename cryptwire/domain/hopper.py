@@ -1,7 +1,8 @@
 """A hopper, Cryptohopper's name for one of a user's trading bots."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NewType
 
 HopperId = NewType("HopperId", str)
@@ -25,6 +26,31 @@ class Hopper:
     base: Asset
     is_paper: bool
     refresh_every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedHopper:
+    """A hopper as upstream shows it now. ``total`` is upstream's own sum in its base currency, a cross-check; ``error``
+    what upstream says is wrong with it, empty for nothing.
+    """
+
+    hopper: Hopper
+    is_enabled: bool
+    plan: str
+    total: Decimal | None
+    created_at: datetime | None
+    is_buying: bool = True
+    is_selling: bool = True
+    error: str = ""
+
+    @property
+    def id(self) -> HopperId:
+        return self.hopper.id
+
+    @property
+    def refresh_every(self) -> timedelta:
+        """How often upstream renews the data of this plan."""
+        return self.hopper.refresh_every
 
 
 @dataclass(frozen=True, slots=True)

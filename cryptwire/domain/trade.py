@@ -1,7 +1,8 @@
 """A trade, which is one fill."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from typing import NewType
@@ -48,3 +49,19 @@ class Trade:
         change = {self.pair.base: sign * self.quantity, self.pair.quote: -sign * self.total}
         change[self.fee_currency] = change.get(self.fee_currency, Decimal(0)) - self.fee
         return change
+
+
+_RECENT = timedelta(minutes=30)
+
+
+def news(added: Sequence[Trade], now: datetime, *, is_first_look: bool) -> list[Trade]:
+    """Which of the trades that were just stored are told to others, in their order.
+
+    All of them. At the first look at a hopper they are its past, which nobody waits for: then those of the last half
+    hour, since they may belong to the candle in progress, and the newest in any case, from which others learn that
+    there is something to read.
+    """
+    if not is_first_look or not added:
+        return list(added)
+    newest = max(added, key=lambda trade: trade.at)
+    return [trade for trade in added if trade is newest or trade.at > now - _RECENT]

@@ -91,6 +91,7 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     "streamer": (["ticker.>", "feed.*"], ["candles.>"]),
     "tracker": (["portfolio.*.live", "portfolio.*.closed"], ["ticker.>", "feed.*", "trade.>"]),
     "webhook": (["trade.>"], []),
+    "processor": (["trade.>"], []),
     "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>"]),
     "api": ([], ["portfolio.*.live"]),
     "replay": (["replay.>", "candles.>", "portfolio.*.rewritten"], ["replay.>", "portfolio.*.live"]),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cryptwire.domain.hopper import Assignment, HopperId
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.hoppers import hopper_of
 
 # Read each 3 s, so what ten thousand hoppers hold is fetched anew only when something changed, or once a minute.
@@ -16,6 +16,11 @@ _OF_POD = """
     SELECT h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds, a.fence
       FROM assignments a JOIN hoppers h USING (hopper_id)
      WHERE a.pod = $1
+"""
+_STANDING = """
+    SELECT a.fence, p.confirmed_at > now() - interval '20 seconds' AS is_confirmed
+      FROM assignments a JOIN pods p USING (pod)
+     WHERE a.hopper_id = $1
 """
 _CONFIRM = "INSERT INTO pods VALUES ($1, now()) ON CONFLICT (pod) DO UPDATE SET confirmed_at = now()"
 _ASSIGN = """
@@ -55,3 +60,12 @@ class Assignments:
     async def assign(self, hoppers: Iterable[HopperId], pod: str) -> None:
         """Give hoppers to ``pod``; the fence grows where the pod changes."""
         await self._database.execute(_ASSIGN, list(hoppers), pod)
+
+
+async def standing(connection: Connection, hopper: HopperId) -> tuple[int, bool] | None:
+    """A hopper's fence now, and whether its pod was confirmed within 20 s: after that it may be another's any moment.
+
+    None when no pod holds it. Read in the transaction of ``connection``.
+    """
+    row = await connection.fetchrow(_STANDING, hopper)
+    return None if row is None else (row["fence"], row["is_confirmed"])

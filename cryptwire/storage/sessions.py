@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Unauthenticated
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 
 COOKIE = "cw_session"
 REMEMBERED = timedelta(seconds=5)
@@ -25,6 +25,10 @@ _WHO = """
 _LIVING = """
     SELECT session_hash FROM sessions
      WHERE session_hash = ANY($1::bytea[]) AND ended_at IS NULL AND expires_at > now()
+"""
+_LIVES = """
+    SELECT 1 FROM sessions
+     WHERE session_hash = $1 AND user_id = $2::text::uuid AND ended_at IS NULL AND expires_at > now()
 """
 _BEGIN = "INSERT INTO sessions (session_hash, user_id, expires_at) VALUES ($1, $2::text::uuid, now() + $3::interval)"
 _END = "UPDATE sessions SET ended_at = now() WHERE session_hash = $1 AND ended_at IS NULL"
@@ -81,6 +85,11 @@ class Sessions:
         """End a session, by its hash. Other processes notice within five seconds."""
         await self._database.execute(_END, session)
         self._remembered.pop(session, None)
+
+
+async def lives(connection: Connection, session: bytes, user: UserId) -> bool:
+    """Whether a session (its hash) is this user's and goes on; read in the transaction of ``connection``."""
+    return await connection.fetchval(_LIVES, session, user) is not None
 
 
 def hash_of(secret: str) -> bytes:

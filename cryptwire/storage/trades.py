@@ -24,6 +24,7 @@ _ADD = f"""
     RETURNING trade_id
 """  # noqa: S608 - columns of ours
 
+_BATCH = 5_000
 _WITHIN = f"SELECT {_COLUMNS} FROM trades WHERE hopper_id = $1 AND at >= $2 AND at < $3 ORDER BY at, trade_id"  # noqa: S608
 _LAST_AT = "SELECT max(at) FROM trades WHERE hopper_id = $1"
 
@@ -35,33 +36,20 @@ class Trades:
         self._database = database
 
     async def add(self, trades: Sequence[Trade]) -> list[Trade]:
-        """Store what is not there yet; gives just these, in the order of ``trades`` (all of one hopper)."""
-        if not trades:
-            return []
-        rows = [
-            (
-                t.hopper,
-                t.id,
-                t.pair.exchange,
-                t.pair.base,
-                t.pair.quote,
-                int(t.side),
-                t.quantity,
-                t.rate,
-                t.total,
-                t.fee,
-                t.fee_currency,
-                t.at,
-                t.buy_id,
-                t.trigger,
-                t.result,
-            )
-            for t in trades
-        ]
-        added = {row["trade_id"] for row in await self._database.fetch(_ADD, *map(list, zip(*rows, strict=True)))}
+        """Store what is not there yet; gives just these, in the order of ``trades`` (all of one hopper).
+
+        Whoever adds the same at the same time: one of them is given each. Stored in batches; when one cannot be, those
+        before it are there.
+        """
         first: dict[TradeId, Trade] = {}
         for trade in trades:
             first.setdefault(trade.id, trade)
+        # in one order, whoever adds: two that insert the same rows in different orders would wait for each other
+        ordered = sorted(first.values(), key=lambda trade: trade.id)
+        added: set[TradeId] = set()
+        for begin in range(0, len(ordered), _BATCH):
+            columns = map(list, zip(*map(_row, ordered[begin : begin + _BATCH]), strict=True))
+            added.update(TradeId(row["trade_id"]) for row in await self._database.fetch(_ADD, *columns))
         return [trade for trade in first.values() if trade.id in added]
 
     async def within(self, hopper: HopperId, since: datetime, until: datetime) -> list[Trade]:
@@ -72,6 +60,26 @@ class Trades:
         """When the newest stored trade was made."""
         last: datetime | None = await self._database.value(_LAST_AT, hopper)
         return last
+
+
+def _row(trade: Trade) -> tuple[object, ...]:
+    return (
+        trade.hopper,
+        trade.id,
+        trade.pair.exchange,
+        trade.pair.base,
+        trade.pair.quote,
+        int(trade.side),
+        trade.quantity,
+        trade.rate,
+        trade.total,
+        trade.fee,
+        trade.fee_currency,
+        trade.at,
+        trade.buy_id,
+        trade.trigger,
+        trade.result,
+    )
 
 
 def _trade(row: asyncpg.Record) -> Trade:

@@ -1,20 +1,22 @@
 """Who asks: tokens, scopes and the rate limit before every answer of ``/v1``."""
 
-import math
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from simulator.clock import Clock, milliseconds
-from simulator.cryptohopper.faults import Faults
+from simulator.cryptohopper.buckets import Bucket, Buckets
+from simulator.cryptohopper.faults.queue import Faults, quirk
+from simulator.cryptohopper.requests import noted
 from simulator.cryptohopper.state import Grant, Kept
+from simulator.settings import Settings
+from simulator.worlds.books import State
 from simulator.worlds.trader import Trader
 from simulator.worlds.world import World
-
-_WINDOW = 60_000  # milliseconds
 
 
 class Refusal(Exception):
@@ -26,7 +28,7 @@ class Refusal(Exception):
 
     def response(self) -> Response:
         body = {"status": self.status, "code": self.code, "error": 1, "message": self.said}
-        return JSONResponse(body, self.status, self.headers)
+        return json(body, self.status, self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +40,84 @@ class Call:
     world: World
     now: int
 
-    def trader(self) -> Trader:
-        """The hopper of the path, the caller's own. Refuses with 404 what is unknown or somebody else's."""
-        trader = self.world.traders.get(self.request.path_params["id"])
+    def trader(self, hopper: str | None = None) -> Trader:
+        """The hopper named, else that of the path; the caller's own.
+
+        Refuses with 404 what is unknown or somebody else's.
+        """
+        trader = self.world.traders.get(self.request.path_params["id"] if hopper is None else hopper)
         if trader is None or trader.hopper.user != self.grant.user:
             raise Refusal(404, "Hopper not found")
+        noted(self.request).hopper = trader.hopper.id
         return trader
+
+    def snapshot(self, trader: Trader) -> tuple[int, State]:
+        """What the hopper owned at the last instant of its plan's schedule, and that instant."""
+        at, state = self.world.snapshot(trader, self.now)
+        return self.world.snapshot(trader, at - 1) if quirk(self.request) == "stale" else (at, state)
+
+    def asked(self, name: str, otherwise: str = "") -> str:
+        """A value of the query."""
+        return self.request.query_params.get(name, otherwise)
+
+    async def body(self) -> dict[str, Any]:
+        """The object in the body; nothing there is an empty one. Refuses with 400 what is no object."""
+        text = await self.request.body()
+        if not text:
+            return {}
+        try:
+            body = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            body = None
+        if not isinstance(body, dict):
+            raise Refusal(400, "The request body is not a JSON object")
+        return body
 
 
 Answer = Callable[[Call], Awaitable[Response]]
 
 
-class Access:
-    """Admits requests: ``access-token`` only, the scope, the bucket ``normal`` for each token or app."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One route below ``/v1``: its scope (empty: any token will do), and the bucket it is counted in."""
 
-    def __init__(self, kept: Kept, world: World, clock: Clock, rate_limit: int, faults: Faults) -> None:
+    method: str
+    path: str
+    scope: str
+    answer: Answer
+    bucket: Bucket = "normal"
+
+
+class Access:
+    """Admits requests: a token, the scope, the buckets of each token or app."""
+
+    def __init__(
+        self, settings: Settings, kept: Kept, world: World, clock: Clock, faults: Faults, buckets: Buckets
+    ) -> None:
+        self._takes_bearer = settings.accepts_bearer
         self._kept = kept
         self._world = world
         self._clock = clock
-        self._limit = rate_limit
         self._faults = faults
-        self._asked: dict[str, deque[int]] = {}
+        self._buckets = buckets
 
-    def admitting(self, scope: str, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    def admitting(
+        self, scope: str, answer: Answer, bucket: Bucket = "normal"
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """A route that answers who may ask; ``scope`` empty: any token will do."""
+
         async def respond(request: Request) -> Response:
             try:
-                if "authorization" in request.headers:
-                    return JSONResponse({"message": "Missing Authentication Token"}, 405)
+                if "authorization" in request.headers and not self._takes_bearer:
+                    return json({"message": "Missing Authentication Token"}, 405)
                 now = milliseconds(self._clock.now())
-                grant = self._grant(request, now)
-                self._count(request, now)
-                if scope not in grant.scopes:
+                token = self._token(request)
+                grant = self._grant(token, now)
+                note = noted(request)
+                note.user = self._world.users[grant.user].name
+                note.hopper = request.path_params.get("id", "")
+                self._count(request.headers.get("x-api-app-key") or token, bucket, now)
+                if scope and scope not in grant.scopes:
                     raise Refusal(403, f"The scope '{scope}' is missing")
                 self._world.advance(now)
                 return await self._faults.spoil(request, lambda: answer(Call(request, grant, self._world, now)))
@@ -77,30 +126,43 @@ class Access:
 
         return respond
 
-    def _grant(self, request: Request, now: int) -> Grant:
+    def _token(self, request: Request) -> str:
         token = request.headers.get("access-token", "")
+        kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if not token and kind.lower() == "bearer":
+            token = bearer.strip()
         if not token:
             raise Refusal(401, "No access token was given")
+        return token
+
+    def _grant(self, token: str, now: int) -> Grant:
         grant = self._kept.grant_of(token, "access")
-        if grant is None:
+        if grant is None or grant.user not in self._world.users:
             raise Refusal(401, "The access token is invalid")
         if grant.expires_at <= now:
             raise Refusal(401, "The access token has expired")
         return grant
 
-    def _count(self, request: Request, now: int) -> None:
-        if not self._limit:
-            return
-        counted = request.headers.get("x-api-app-key") or request.headers["access-token"]
-        asked = self._asked.setdefault(counted, deque())
-        while asked and asked[0] <= now - _WINDOW:
-            asked.popleft()
-        if len(asked) >= self._limit:
-            wait = math.ceil((asked[0] + _WINDOW - now) / 1000)
-            raise Refusal(429, "Too many requests", "normal", {"Retry-After": str(max(1, wait))})
-        asked.append(now)
+    def _count(self, counted: str, bucket: Bucket, now: int) -> None:
+        refused = self._buckets.take(counted, bucket, now)
+        if refused is not None:
+            headers = self._buckets.headers(refused.wait, now)
+            raise Refusal(429, "Too many requests", refused.bucket, headers)
 
 
 def data(value: object) -> Response:
     """The envelope of everything that went well."""
-    return JSONResponse({"data": value})
+    return json({"data": value})
+
+
+def json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), status, headers, "application/json")
+
+
+def whole(text: object, otherwise: int) -> int:
+    """A number from 0 in a query. Refuses with 400 what is none."""
+    if text is None or text == "":
+        return otherwise
+    if not str(text).isdecimal() or len(str(text)) > 9:
+        raise Refusal(400, f"Not a number: {text}")
+    return int(str(text))

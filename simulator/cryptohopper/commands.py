@@ -1,6 +1,8 @@
-"""What users tell their hoppers: panic, switches, sells, deposits. Kept, so that a restart repeats them."""
+"""What users tell their hoppers. Kept, so that a restart repeats it."""
 
-from collections.abc import Mapping
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 import orjson
@@ -9,112 +11,142 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from simulator.clock import Clock, milliseconds
-from simulator.cryptohopper.access import Answer, Call, Refusal, data
-from simulator.cryptohopper.positions import buy_id
+from simulator.cryptohopper.access import Call, Refusal
+from simulator.cryptohopper.faults.effects import Effects
+from simulator.cryptohopper.requests import noted
 from simulator.cryptohopper.state import Kept
-from simulator.worlds.trader import Command, Kind, Trader
+from simulator.worlds.books import UNIT
+from simulator.worlds.commands import KINDS, NORMAL, Command, Effect, Impossible, Kind
+from simulator.worlds.demo import Hopper
+from simulator.worlds.trader import Trader
 from simulator.worlds.world import World
 
-_SWITCHES: Mapping[str, tuple[Kind, str, str]] = {
-    "enable": ("enabled", "1", "Hopper enabled"),
-    "disable": ("enabled", "0", "Hopper disabled"),
-    "enable/buying": ("buying", "1", "Buying enabled"),
-    "disable/buying": ("buying", "0", "Buying disabled"),
-    "enable/selling": ("selling", "1", "Selling enabled"),
-    "disable/selling": ("selling", "0", "Selling disabled"),
-}
+_MOST = 500  # refusals remembered of a hopper
 
 
 class Commands:
-    """Commands of the API, and deposits by ``POST /control/hopper/{id}/deposit {"coin": …, "amount": …}``."""
+    """Gives commands to the world, with the effect that a rule asks for, and keeps those it took.
 
-    def __init__(self, kept: Kept, world: World, clock: Clock) -> None:
+    ``POST /control/hopper/{id}/deposit {"coin", "amount"}`` moves money in, or out below zero;
+    ``POST /control/hopper/{id}/command {"command", "value"?, "amount"?}`` tells a hopper anything.
+    """
+
+    def __init__(
+        self, kept: Kept, world: World, clock: Clock, effects: Effects, heard: Callable[[Hopper, Command], None]
+    ) -> None:
         self._kept = kept
         self._world = world
         self._clock = clock
+        self._effects = effects
+        self._heard = heard
+        self._refused: dict[str, deque[tuple[int, str]]] = {}
 
-    def answers(self) -> list[tuple[str, str, str, Answer]]:
-        """Method, path below a hopper, scope and answer of each command of the API."""
-        return [
-            ("GET", "panicbutton", "trade", self._panic),
-            ("DELETE", "panicbutton", "trade", self._told("calm", "", "Panic mode ended")),
-            ("POST", "position/sell", "trade", self._sell),
-            ("POST", "position/sell/{position}", "trade", self._sell),
-            *(("PATCH", path, "manage", self._told(*switch)) for path, switch in _SWITCHES.items()),
-            ("POST", "papertrading/deposit", "manage", self._paper(1)),
-            ("POST", "papertrading/withdraw", "manage", self._paper(-1)),
-        ]
+    def refused(self, hopper: str) -> Sequence[tuple[int, str]]:
+        """When (milliseconds) and why a hopper did not do as told, since the start; the last few hundred."""
+        return self._refused.get(hopper, ())
 
     def routes(self) -> list[BaseRoute]:
-        return [Route("/control/hopper/{id}/deposit", self._deposit, methods=["POST"])]
+        return [
+            Route("/control/hopper/{id}/deposit", self._deposit, methods=["POST"]),
+            Route("/control/hopper/{id}/command", self._command, methods=["POST"]),
+        ]
 
-    async def _panic(self, call: Call) -> Response:
-        """Sell everything and buy nothing more until it is ended; a GET with an effect, as the real one is."""
-        self._give(call.trader(), "panic")
-        return data("Panic mode started, all positions are being sold")
+    def tell(self, call: Call, trader: Trader, kind: Kind, value: str = "", amount: str = "") -> None:
+        """Give a hopper a command of its user. Refuses with 400 what is impossible."""
+        effect = self._effects.take(kind, trader.hopper.id)
+        note = noted(call.request)
+        try:
+            self._give(trader.hopper.id, kind, value, amount, effect)
+        except Impossible as error:
+            note.said = str(error)
+            now = milliseconds(self._clock.now())
+            self._refused.setdefault(trader.hopper.id, deque(maxlen=_MOST)).append((now, str(error)))
+            raise Refusal(400, str(error)) from None
+        note.command = kind
+        note.effect = "" if effect == NORMAL else f"after {effect.delay} ms, share {effect.share:g}"
 
-    async def _sell(self, call: Call) -> Response:
-        """Sell open positions at market. Refuses with 400 when none of them is open."""
-        trader, named = call.trader(), call.request.path_params.get("position")
-        listed = [named] if named else (await _body(call.request)).get("position_id")
-        if not isinstance(listed, list) or not all(str(each).isdecimal() for each in listed):
-            raise Refusal(400, "position_id must be a list of positions")
-        wanted = {buy_id(str(each)) for each in listed}
-        is_open = [position.id for position in trader.book.positions if position.id in wanted]
-        if not is_open:
-            raise Refusal(400, "No open position was selected")
-        self._give(trader, "sell", ",".join(is_open))
-        return data("Sell order placed")
+    def create(self, call: Call, fields: Mapping[str, object]) -> str:
+        """A new hopper of the caller's; its id. Refuses with 400 what cannot be one."""
+        id_ = str(max([1_042_000, *map(int, self._world.traders)]) + 1)
+        try:
+            self._give(id_, "create", json.dumps({**fields, "user": call.grant.user}), "", NORMAL)
+        except Impossible as error:
+            raise Refusal(400, str(error)) from None
+        note = noted(call.request)
+        note.command, note.hopper = "create", id_
+        return id_
 
-    def _told(self, kind: Kind, value: str, said: str) -> Answer:
-        async def answer(call: Call) -> Response:
-            self._give(call.trader(), kind, value)
-            return data(said)
+    def move(self, call: Call, trader: Trader, body: Mapping[str, object], sign: int) -> None:
+        """Move paper money. Refuses with 400 what is no coin of the hopper's or no amount."""
+        coin, amount = _moved(trader, body)
+        self.tell(call, trader, "deposit", coin, f"{amount * sign:f}")
 
-        return answer
-
-    def _paper(self, sign: int) -> Answer:
-        async def answer(call: Call) -> Response:
-            trader = call.trader()
-            if not trader.hopper.paper:
-                raise Refusal(400, "Paper trading is not enabled")
-            body = await _body(call.request)
-            self._move(trader, body, sign)
-            return data("Paper trading balance updated")
-
-        return answer
+    def _give(self, hopper: str, kind: Kind, value: str, amount: str, effect: Effect) -> None:
+        now = milliseconds(self._clock.now())
+        self._world.advance(now)
+        command = Command(now // 1000 * 1000, kind, value, amount, effect)
+        self._world.obey(hopper, command)
+        self._kept.add_command(hopper, command)
+        if hopper in self._world.traders:
+            self._heard(self._world.traders[hopper].hopper, command)
 
     async def _deposit(self, request: Request) -> Response:
         trader = self._world.traders.get(request.path_params["id"])
         if trader is None:
             return JSONResponse({"error": "no such hopper"}, 404)
         try:
-            self._move(trader, await _body(request), 1)
+            coin, amount = _moved(trader, _mapping(await request.body()))
+            self._give(trader.hopper.id, "deposit", coin, f"{amount:f}", NORMAL)
         except Refusal as refusal:
             return refusal.response()
-        return JSONResponse({coin: f"{amount:f}" for coin, amount in trader.book.balances.items()})
+        except Impossible as error:
+            return JSONResponse({"error": str(error)}, 400)
+        state = trader.state(milliseconds(self._clock.now()))
+        return JSONResponse({coin: f"{amount:f}" for coin, amount in state.balances.items()})
 
-    def _move(self, trader: Trader, body: Mapping[str, object], sign: int) -> None:
-        coin = body.get("coin")
+    async def _command(self, request: Request) -> Response:
+        if request.path_params["id"] not in self._world.traders:
+            return JSONResponse({"error": "no such hopper"}, 404)
         try:
-            amount = Decimal(str(body.get("amount"))).quantize(Decimal("0.00000001")) * sign
-        except InvalidOperation:
-            amount = Decimal(0)
-        if coin not in (trader.hopper.base, *trader.hopper.coins) or not amount.is_finite() or not amount:
-            raise Refusal(400, "coin must be one of the hopper's, amount a number")
-        self._give(trader, "deposit", str(coin), f"{amount:f}")
-
-    def _give(self, trader: Trader, kind: Kind, value: str = "", amount: str = "") -> None:
-        now = milliseconds(self._clock.now())
-        self._world.advance(now)
-        command = Command(now // 1000 * 1000, kind, value, amount)
-        self._kept.add_command(trader.hopper.id, command)
-        trader.obey(command)
+            body = _mapping(await request.body())
+        except Refusal as refusal:
+            return refusal.response()
+        kind, value, amount = body.get("command"), body.get("value", ""), body.get("amount", "")
+        if kind not in KINDS or not isinstance(value, str) or not isinstance(amount, str):
+            return JSONResponse({"error": f"command must be one of {', '.join(sorted(KINDS))}"}, 400)
+        try:
+            self._give(request.path_params["id"], kind, value, amount, NORMAL)  # type: ignore[arg-type]  # one of KINDS
+        except Impossible as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"command": kind, "value": value, "amount": amount})
 
 
-async def _body(request: Request) -> dict[str, object]:
+def decimal(value: object, name: str = "amount") -> Decimal:
+    """A number above 0, cut to what exchanges book. Refuses with 400 what is none."""
     try:
-        body = orjson.loads(await request.body())
+        found = Decimal(str(value)).quantize(UNIT)
+    except InvalidOperation:
+        found = Decimal(0)
+    if not found.is_finite() or found <= 0:
+        raise Refusal(400, f"{name} must be a number above 0")
+    return found
+
+
+def _moved(trader: Trader, body: Mapping[str, object]) -> tuple[str, Decimal]:
+    coin = body.get("coin")
+    try:
+        amount = Decimal(str(body.get("amount"))).quantize(UNIT)
+    except InvalidOperation:
+        amount = Decimal(0)
+    known = {trader.hopper.base, *trader.hopper.coins, *dict(trader.hopper.reserved)}
+    if not isinstance(coin, str) or coin not in known or not amount.is_finite() or not amount:
+        raise Refusal(400, "coin must be one of the hopper's, amount a number")
+    return coin, amount
+
+
+def _mapping(text: bytes) -> dict[str, object]:
+    try:
+        body = orjson.loads(text)
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):

@@ -1,41 +1,56 @@
 """``/v1/hopper/{id}/trade``: every fill, at once and newest first."""
 
+import random
 from datetime import UTC, datetime
 
 from starlette.responses import Response
 
 from simulator.clock import milliseconds, spoken
-from simulator.cryptohopper.access import Call, Refusal, data
+from simulator.cryptohopper.access import Answer, Call, Refusal, data, whole
+from simulator.cryptohopper.faults.queue import quirk
 from simulator.worlds.books import Trade
 from simulator.worlds.demo import Hopper
 
 _PAGE = 500
+_REPEATED = 5  # trades of the page before, when a fault repeats them
 _FORMS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
 
 
-async def trades(call: Call) -> Response:
-    """A page of at most 500, newest first. ``dateFrom`` and ``dateTo`` are dates or times, UTC, both inclusive.
+def trades(tells_numbers: bool) -> Answer:
+    """The route of a page of trades; ``tells_numbers``: ``results`` and ``count`` are numbers, not text."""
 
-    Refuses with 400 a date that does not exist and an offset or count that is no number.
-    """
-    trader, query = call.trader(), call.request.query_params
-    since = _moment(query.get("dateFrom"), is_end=False)
-    until = _moment(query.get("dateTo"), is_end=True)
-    offset, count = _number(query.get("offset"), 0), min(_number(query.get("count"), _PAGE), _PAGE)
-    found = [
-        trade
-        for trade in reversed(trader.trades)
-        if (since is None or trade.at >= since) and (until is None or trade.at <= until)
-    ]
-    page = found[offset : offset + count]
-    return data(
-        {
-            "trades": [shown(trader.hopper, trade) for trade in page],
-            "offset": str(offset),
-            "count": len(found),
-            "results": str(len(page)),
-        }
-    )
+    async def answer(call: Call) -> Response:
+        """At most 500, newest first. ``dateFrom`` and ``dateTo`` are dates or times, UTC, both inclusive.
+
+        Refuses with 400 a date that does not exist and an offset or count that is no number.
+        """
+        trader, odd = call.trader(), quirk(call.request)
+        since = _moment(call.asked("dateFrom"), is_end=False)
+        until = _moment(call.asked("dateTo"), is_end=True)
+        offset = whole(call.asked("offset"), 0)
+        count = min(whole(call.asked("count") or call.asked("limit"), _PAGE), _PAGE)
+        if odd == "date-ignored":
+            since = None
+        found = [
+            trade
+            for trade in reversed(trader.trades)
+            if (since is None or trade.at >= since) and (until is None or trade.at <= until)
+        ]
+        begin = 0 if odd == "offset-ignored" else max(0, offset - _REPEATED) if odd == "trades-repeated" else offset
+        page = found[begin : begin + count + (_REPEATED if odd == "trades-long" else 0)]
+        if odd == "trades-shuffled":
+            random.Random(offset).shuffle(page)
+        is_number = tells_numbers or odd == "results-as-number"
+        return data(
+            {
+                "trades": [shown(trader.hopper, trade) for trade in page],
+                "offset": offset if odd == "results-as-number" else str(offset),
+                "count": len(found),
+                "results": len(page) if is_number else str(len(page)),
+            }
+        )
+
+    return answer
 
 
 async def trade(call: Call) -> Response:
@@ -49,6 +64,8 @@ async def trade(call: Call) -> Response:
 
 def shown(hopper: Hopper, trade: Trade) -> dict[str, object]:
     """A trade as the API has it; ``strategy_result`` changes its type as the real one's does."""
+    fee_coin = {"fee_currency": trade.fee_coin} if trade.fee_coin else {}
+    result = "" if trade.result is None else f"{trade.result:f}"
     return {
         "id": trade.id,
         "exchange": hopper.exchange,
@@ -56,22 +73,23 @@ def shown(hopper: Hopper, trade: Trade) -> dict[str, object]:
         "pair": trade.coin + hopper.base,
         "type": trade.kind,
         "order_cur": hopper.base,
-        "order_id": f"x-{int(trade.id) * 7919}",
+        "order_id": f"x-{int(trade.order_id or trade.id) * 7919}",
         "date": spoken(trade.at),
         "amount": f"{trade.amount:f}",
         "rate": f"{trade.rate:f}",
         "total": f"{trade.total:f}",
         "fee": f"{trade.fee:f}",
-        "result": "" if trade.result is None else f"{trade.result:f}",
+        **fee_coin,
+        "result": "" if trade.is_short else result,
         "trigger_strategy": trade.trigger,
         "strategy_result": [] if trade.kind == "sell" else {"strategy": hopper.style, "coin": trade.coin},
         "buy_id": trade.buy_id,
-        "is_short": "0",
-        "result_short": "",
+        "is_short": "1" if trade.is_short else "0",
+        "result_short": result if trade.is_short else "",
     }
 
 
-def _moment(text: str | None, is_end: bool) -> int | None:
+def _moment(text: str, is_end: bool) -> int | None:
     if not text:
         return None
     for form in _FORMS:
@@ -81,11 +99,3 @@ def _moment(text: str | None, is_end: bool) -> int | None:
             continue
         return found + (86_399_999 if is_end and form == "%Y-%m-%d" else 999 if is_end else 0)
     raise Refusal(400, f"Invalid date: {text}")
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    if text is None or text == "":
-        return otherwise
-    if not text.isdecimal() or len(text) > 9:
-        raise Refusal(400, f"Not a number: {text}")
-    return int(text)

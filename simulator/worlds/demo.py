@@ -5,6 +5,9 @@ from decimal import Decimal
 from typing import Literal
 
 Style = Literal["dips", "cross", "average"]
+OrderType = Literal["market", "limit"]
+
+PLANS = {"Hero": 60, "Adventurer": 120, "Explorer": 300, "Pioneer": 600}  # seconds between two snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class Hopper:
     """One bot: what it trades, how, and the quirks of its answers.
 
     ``styles`` see strategies.py. Fractions are of a position's price (0.03 is 3 %) for decisions 300 s apart.
-    ``snapshot_seconds`` is what its plan grants. ``lag_seconds`` is how long after the others it decides.
+    ``snapshot_seconds`` is what its plan grants. ``lag_seconds`` is how long after the others it decides; ``phase`` is
+    the same as a part of the time between two decisions.
     """
 
     id: str
@@ -48,6 +52,14 @@ class Hopper:
     paper: bool = False
     tells_hopper: bool = True  # whether webhook messages hold hopper_id
     reserved: tuple[tuple[str, Decimal], ...] = field(default=())
+    phase: float = 0.0
+    order_type: OrderType = "market"  # of what it buys and sells by itself
+    fee_coin: str = ""  # pays fees in this coin, a quarter cheaper, while its reserve of it lasts
+
+    @property
+    def plan_name(self) -> str:
+        """The plan whose snapshots are at most as old."""
+        return next(name for name, seconds in PLANS.items() if self.snapshot_seconds <= seconds or seconds == 600)
 
 
 USERS = (

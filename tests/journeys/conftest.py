@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import asyncpg
@@ -122,7 +123,9 @@ class Doors:
         demo, stack = accounts.DEMOS[0], self.stack
         simulated = stack.services["simulator"].ready_url.removesuffix("/healthz")
         redirect = f"{self.base}/link/callback"
-        code = await accounts.authorize(f"{simulated}/oauth2", "cryptwire-dev", redirect, demo.username, demo.password)
+        query = {"response_type": "code", "client_id": "cryptwire-dev", "redirect_uri": redirect, "state": "x"}
+        page = f"{simulated}/oauth2/authorize?{urlencode(query | {'scope': 'read,manage,trade'})}"
+        code = await accounts.authorize(page, "x", demo.username, demo.password)
         grant = {
             "grant_type": "authorization_code",
             "client_id": "cryptwire-dev",

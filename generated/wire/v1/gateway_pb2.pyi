@@ -43,25 +43,72 @@ LINK_STATE_MUST_LINK_AGAIN: LinkState.ValueType  # 3
 Global___LinkState: _TypeAlias = LinkState  # noqa: Y015
 
 @_typing.final
-class LinkAccountRequest(_message.Message):
+class BeginLinkRequest(_message.Message):
+    """---- account ----"""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
-    CODE_FIELD_NUMBER: _builtins.int
     REDIRECT_URI_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    code: _builtins.str
     redirect_uri: _builtins.str
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
-        code: _builtins.str = ...,
         redirect_uri: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "redirect_uri", b"redirect_uri", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["redirect_uri", b"redirect_uri", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginLinkRequest: _TypeAlias = BeginLinkRequest  # noqa: Y015
+
+@_typing.final
+class BeginLinkResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORIZE_URL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    authorize_url: _builtins.str
+    state: _builtins.str
+    def __init__(
+        self,
+        *,
+        authorize_url: _builtins.str = ...,
+        state: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorize_url", b"authorize_url", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginLinkResponse: _TypeAlias = BeginLinkResponse  # noqa: Y015
+
+@_typing.final
+class LinkAccountRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    code: _builtins.str
+    state: _builtins.str
+    """as BeginLink gave it to this user"""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        code: _builtins.str = ...,
+        state: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "state", b"state", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -85,6 +132,45 @@ class LinkAccountResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LinkAccountResponse: _TypeAlias = LinkAccountResponse  # noqa: Y015
+
+@_typing.final
+class UnlinkAccountRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlinkAccountRequest: _TypeAlias = UnlinkAccountRequest  # noqa: Y015
+
+@_typing.final
+class UnlinkAccountResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_REVOKED_FIELD_NUMBER: _builtins.int
+    is_revoked: _builtins.bool
+    """upstream confirmed; else the tokens are destroyed here and may live on there until they expire"""
+    def __init__(
+        self,
+        *,
+        is_revoked: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_revoked", b"is_revoked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlinkAccountResponse: _TypeAlias = UnlinkAccountResponse  # noqa: Y015
 
 @_typing.final
 class GetLinkStateRequest(_message.Message):
@@ -134,6 +220,10 @@ Global___GetLinkStateResponse: _TypeAlias = GetLinkStateResponse  # noqa: Y015
 
 @_typing.final
 class Hopper(_message.Message):
+    """---- reads ----
+    max_age: how old the answer may be; 0 goes upstream. read_at: when it was asked for; it is at least as new as that.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     HOPPER_ID_FIELD_NUMBER: _builtins.int
@@ -146,6 +236,9 @@ class Hopper(_message.Message):
     REFRESH_EVERY_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    IS_BUYING_FIELD_NUMBER: _builtins.int
+    IS_SELLING_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     hopper_id: _builtins.str
     name: _builtins.str
     exchange: _builtins.str
@@ -156,6 +249,10 @@ class Hopper(_message.Message):
     plan: _builtins.str
     total: _builtins.str
     """upstream's own sum in the base currency, a cross-check; empty = not told"""
+    is_buying: _builtins.bool
+    is_selling: _builtins.bool
+    error: _builtins.str
+    """what upstream says is wrong with it; empty = nothing"""
     @_builtins.property
     def refresh_every(self) -> _duration_pb2.Duration:
         """how often upstream renews the data of this plan"""
@@ -175,10 +272,13 @@ class Hopper(_message.Message):
         refresh_every: _duration_pb2.Duration | None = ...,
         total: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        is_buying: _builtins.bool = ...,
+        is_selling: _builtins.bool = ...,
+        error: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "refresh_every", b"refresh_every"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_currency", b"base_currency", "created_at", b"created_at", "exchange", b"exchange", "hopper_id", b"hopper_id", "is_enabled", b"is_enabled", "is_paper", b"is_paper", "name", b"name", "plan", b"plan", "refresh_every", b"refresh_every", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_currency", b"base_currency", "created_at", b"created_at", "error", b"error", "exchange", b"exchange", "hopper_id", b"hopper_id", "is_buying", b"is_buying", "is_enabled", b"is_enabled", "is_paper", b"is_paper", "is_selling", b"is_selling", "name", b"name", "plan", b"plan", "refresh_every", b"refresh_every", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -212,16 +312,20 @@ class ListHoppersResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HOPPERS_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hoppers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hopper]: ...
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         hoppers: _abc.Iterable[Global___Hopper] | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hoppers", b"hoppers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hoppers", b"hoppers", "read_at", b"read_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -258,16 +362,20 @@ class GetHopperResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HOPPER_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hopper(self) -> Global___Hopper: ...
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         hopper: Global___Hopper | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hopper", b"hopper"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hopper", b"hopper", "read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper", b"hopper"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper", b"hopper", "read_at", b"read_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -324,16 +432,22 @@ class GetConfigResponse(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     FIELDS_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """values that are not text come as JSON"""
+
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         fields: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "read_at", b"read_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -462,14 +576,293 @@ class ListPositionsResponse(_message.Message):
 Global___ListPositionsResponse: _TypeAlias = ListPositionsResponse  # noqa: Y015
 
 @_typing.final
+class ReservedCoins(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    base: _builtins.str
+    quote: _builtins.str
+    quantity: _builtins.str
+    rate: _builtins.str
+    cost: _builtins.str
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        base: _builtins.str = ...,
+        quote: _builtins.str = ...,
+        quantity: _builtins.str = ...,
+        rate: _builtins.str = ...,
+        cost: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cost", b"cost", "id", b"id", "opened_at", b"opened_at", "quantity", b"quantity", "quote", b"quote", "rate", b"rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReservedCoins: _TypeAlias = ReservedCoins  # noqa: Y015
+
+@_typing.final
+class ListReservedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        max_age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReservedRequest: _TypeAlias = ListReservedRequest  # noqa: Y015
+
+@_typing.final
+class ListReservedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVED_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reserved(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReservedCoins]: ...
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        reserved: _abc.Iterable[Global___ReservedCoins] | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at", "reserved", b"reserved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReservedResponse: _TypeAlias = ListReservedResponse  # noqa: Y015
+
+@_typing.final
+class ShortPosition(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    IS_HELD_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    base: _builtins.str
+    quote: _builtins.str
+    quantity: _builtins.str
+    """sold and owed"""
+    rate: _builtins.str
+    """at which it was sold"""
+    cost: _builtins.str
+    is_held: _builtins.bool
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        base: _builtins.str = ...,
+        quote: _builtins.str = ...,
+        quantity: _builtins.str = ...,
+        rate: _builtins.str = ...,
+        cost: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        is_held: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cost", b"cost", "id", b"id", "is_held", b"is_held", "opened_at", b"opened_at", "quantity", b"quantity", "quote", b"quote", "rate", b"rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShortPosition: _TypeAlias = ShortPosition  # noqa: Y015
+
+@_typing.final
+class ListShortsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        max_age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShortsRequest: _TypeAlias = ListShortsRequest  # noqa: Y015
+
+@_typing.final
+class ListShortsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHORTS_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def shorts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShortPosition]: ...
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        shorts: _abc.Iterable[Global___ShortPosition] | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at", "shorts", b"shorts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShortsResponse: _TypeAlias = ListShortsResponse  # noqa: Y015
+
+@_typing.final
+class OpenOrder(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    IS_MARKET_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    base: _builtins.str
+    quote: _builtins.str
+    side: _trade_pb2.Side.ValueType
+    is_market: _builtins.bool
+    quantity: _builtins.str
+    rate: _builtins.str
+    """limit; 0 = none"""
+    trigger: _builtins.str
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        base: _builtins.str = ...,
+        quote: _builtins.str = ...,
+        side: _trade_pb2.Side.ValueType = ...,
+        is_market: _builtins.bool = ...,
+        quantity: _builtins.str = ...,
+        rate: _builtins.str = ...,
+        trigger: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "id", b"id", "is_market", b"is_market", "opened_at", b"opened_at", "quantity", b"quantity", "quote", b"quote", "rate", b"rate", "side", b"side", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenOrder: _TypeAlias = OpenOrder  # noqa: Y015
+
+@_typing.final
+class ListOrdersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        max_age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOrdersRequest: _TypeAlias = ListOrdersRequest  # noqa: Y015
+
+@_typing.final
+class ListOrdersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpenOrder]: ...
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        orders: _abc.Iterable[Global___OpenOrder] | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders", "read_at", b"read_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOrdersResponse: _TypeAlias = ListOrdersResponse  # noqa: Y015
+
+@_typing.final
 class ListTradesSinceRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
+    """a long history that nobody looks at: comes last in the token's budget"""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -478,10 +871,11 @@ class ListTradesSinceRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "since", b"since", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "since", b"since", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,3 +900,421 @@ class ListTradesSinceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTradesSinceResponse: _TypeAlias = ListTradesSinceResponse  # noqa: Y015
+
+@_typing.final
+class OutputEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    IS_ERROR_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    is_error: _builtins.bool
+    text: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        is_error: _builtins.bool = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "is_error", b"is_error", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputEntry: _TypeAlias = OutputEntry  # noqa: Y015
+
+@_typing.final
+class ListOutputRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        max_age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "since", b"since", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOutputRequest: _TypeAlias = ListOutputRequest  # noqa: Y015
+
+@_typing.final
+class ListOutputResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputEntry]: ...
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___OutputEntry] | None = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "read_at", b"read_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOutputResponse: _TypeAlias = ListOutputResponse  # noqa: Y015
+
+@_typing.final
+class Authority(_message.Message):
+    """---- actions ----
+
+    What an action needs beside the hopper: who wants it, and with what right.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTENT_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    SESSION_TOKEN_FIELD_NUMBER: _builtins.int
+    RULE_SET_ID_FIELD_NUMBER: _builtins.int
+    intent_id: _builtins.str
+    """a UUID of the caller's, under which its own audit stands"""
+    number: _builtins.int
+    """Which request of the intent this is. The second call with one intent and number is answered as the first was and
+    not sent; a caller that has made sure that nothing happened, and wants to try again, takes the next number.
+    """
+    fence: _builtins.int
+    """of the hopper's assignment: the controller's"""
+    session_token: _builtins.str
+    """of the user, signed by the API: the API's"""
+    rule_set_id: _builtins.str
+    """whose act this is; empty = none"""
+    def __init__(
+        self,
+        *,
+        intent_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        fence: _builtins.int = ...,
+        session_token: _builtins.str = ...,
+        rule_set_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "right", b"right", "session_token", b"session_token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "intent_id", b"intent_id", "number", b"number", "right", b"right", "rule_set_id", b"rule_set_id", "session_token", b"session_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_right: _TypeAlias = _typing.Literal["fence", "session_token"]  # noqa: Y015
+    _WhichOneofArgType_right: _TypeAlias = _typing.Literal["right", b"right"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_right) -> _WhichOneofReturnType_right | None: ...
+
+Global___Authority: _TypeAlias = Authority  # noqa: Y015
+
+@_typing.final
+class ActionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAID_FIELD_NUMBER: _builtins.int
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    ANSWERED_AT_FIELD_NUMBER: _builtins.int
+    IS_REPEATED_FIELD_NUMBER: _builtins.int
+    said: _builtins.str
+    """upstream's words, 200 characters at most"""
+    is_repeated: _builtins.bool
+    """this intent and number was sent before; this is what was answered then"""
+    @_builtins.property
+    def sent_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def answered_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        said: _builtins.str = ...,
+        sent_at: _timestamp_pb2.Timestamp | None = ...,
+        answered_at: _timestamp_pb2.Timestamp | None = ...,
+        is_repeated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answered_at", b"answered_at", "sent_at", b"sent_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_at", b"answered_at", "is_repeated", b"is_repeated", "said", b"said", "sent_at", b"sent_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActionResponse: _TypeAlias = ActionResponse  # noqa: Y015
+
+@_typing.final
+class StartPanicRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    IS_MARKET_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    is_market: _builtins.bool
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        is_market: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "is_market", b"is_market", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartPanicRequest: _TypeAlias = StartPanicRequest  # noqa: Y015
+
+@_typing.final
+class StopPanicRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopPanicRequest: _TypeAlias = StopPanicRequest  # noqa: Y015
+
+@_typing.final
+class SellPositionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    POSITION_IDS_FIELD_NUMBER: _builtins.int
+    IS_MARKET_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    is_market: _builtins.bool
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    @_builtins.property
+    def position_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 500"""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        position_ids: _abc.Iterable[_builtins.str] | None = ...,
+        is_market: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "is_market", b"is_market", "position_ids", b"position_ids", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SellPositionsRequest: _TypeAlias = SellPositionsRequest  # noqa: Y015
+
+@_typing.final
+class CancelOrdersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 500, none = every open order"""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "order_ids", b"order_ids", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelOrdersRequest: _TypeAlias = CancelOrdersRequest  # noqa: Y015
+
+@_typing.final
+class SetEnabledRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    IS_ON_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    is_on: _builtins.bool
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        is_on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "is_on", b"is_on", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEnabledRequest: _TypeAlias = SetEnabledRequest  # noqa: Y015
+
+@_typing.final
+class SetBuyingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    IS_ON_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    is_on: _builtins.bool
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        is_on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "is_on", b"is_on", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetBuyingRequest: _TypeAlias = SetBuyingRequest  # noqa: Y015
+
+@_typing.final
+class SetSellingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    IS_ON_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    is_on: _builtins.bool
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        is_on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "hopper_id", b"hopper_id", "is_on", b"is_on", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSellingRequest: _TypeAlias = SetSellingRequest  # noqa: Y015
+
+@_typing.final
+class ChangeConfigRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ChangesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HOPPER_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    hopper_id: _builtins.str
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    @_builtins.property
+    def changes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """1 to 50; lists as JSON"""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        hopper_id: _builtins.str = ...,
+        authority: Global___Authority | None = ...,
+        changes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "changes", b"changes", "hopper_id", b"hopper_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeConfigRequest: _TypeAlias = ChangeConfigRequest  # noqa: Y015

@@ -27,9 +27,15 @@ if _version_not_supported:
 
 class GatewayStub:
     """Calls to Cryptohopper on behalf of a user whose token only the gateway holds. Every call names its user; a hopper
-    that is not linked to that user is NOT_FOUND. Statuses: PERMISSION_DENIED (this service may not make this call),
-    RESOURCE_EXHAUSTED (with google.rpc.RetryInfo-like trailing metadata "retry-after-seconds"), UNAVAILABLE (again
-    later), FAILED_PRECONDITION (the account must be linked again). Decimals are text.
+    that is not linked to that user is NOT_FOUND. Decimals are text.
+
+    Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
+    FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
+    "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
+    read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
+    ---- account ----
     """
 
     def __init__(self, channel):
@@ -38,10 +44,20 @@ class GatewayStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.BeginLink = channel.unary_unary(
+                '/wire.v1.Gateway/BeginLink',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.BeginLinkRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.BeginLinkResponse.FromString,
+                _registered_method=True)
         self.LinkAccount = channel.unary_unary(
                 '/wire.v1.Gateway/LinkAccount',
                 request_serializer=wire_dot_v1_dot_gateway__pb2.LinkAccountRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_gateway__pb2.LinkAccountResponse.FromString,
+                _registered_method=True)
+        self.UnlinkAccount = channel.unary_unary(
+                '/wire.v1.Gateway/UnlinkAccount',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.UnlinkAccountRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.UnlinkAccountResponse.FromString,
                 _registered_method=True)
         self.GetLinkState = channel.unary_unary(
                 '/wire.v1.Gateway/GetLinkState',
@@ -73,22 +89,102 @@ class GatewayStub:
                 request_serializer=wire_dot_v1_dot_gateway__pb2.ListPositionsRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_gateway__pb2.ListPositionsResponse.FromString,
                 _registered_method=True)
+        self.ListReserved = channel.unary_unary(
+                '/wire.v1.Gateway/ListReserved',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.ListReservedRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ListReservedResponse.FromString,
+                _registered_method=True)
+        self.ListShorts = channel.unary_unary(
+                '/wire.v1.Gateway/ListShorts',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.ListShortsRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ListShortsResponse.FromString,
+                _registered_method=True)
+        self.ListOrders = channel.unary_unary(
+                '/wire.v1.Gateway/ListOrders',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.ListOrdersRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ListOrdersResponse.FromString,
+                _registered_method=True)
         self.ListTradesSince = channel.unary_stream(
                 '/wire.v1.Gateway/ListTradesSince',
                 request_serializer=wire_dot_v1_dot_gateway__pb2.ListTradesSinceRequest.SerializeToString,
                 response_deserializer=wire_dot_v1_dot_gateway__pb2.ListTradesSinceResponse.FromString,
                 _registered_method=True)
+        self.ListOutput = channel.unary_unary(
+                '/wire.v1.Gateway/ListOutput',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.ListOutputRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ListOutputResponse.FromString,
+                _registered_method=True)
+        self.StartPanic = channel.unary_unary(
+                '/wire.v1.Gateway/StartPanic',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.StartPanicRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.StopPanic = channel.unary_unary(
+                '/wire.v1.Gateway/StopPanic',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.StopPanicRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.SellPositions = channel.unary_unary(
+                '/wire.v1.Gateway/SellPositions',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.SellPositionsRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.CancelOrders = channel.unary_unary(
+                '/wire.v1.Gateway/CancelOrders',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.CancelOrdersRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.SetEnabled = channel.unary_unary(
+                '/wire.v1.Gateway/SetEnabled',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.SetEnabledRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.SetBuying = channel.unary_unary(
+                '/wire.v1.Gateway/SetBuying',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.SetBuyingRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.SetSelling = channel.unary_unary(
+                '/wire.v1.Gateway/SetSelling',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.SetSellingRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
+        self.ChangeConfig = channel.unary_unary(
+                '/wire.v1.Gateway/ChangeConfig',
+                request_serializer=wire_dot_v1_dot_gateway__pb2.ChangeConfigRequest.SerializeToString,
+                response_deserializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServicer:
     """Calls to Cryptohopper on behalf of a user whose token only the gateway holds. Every call names its user; a hopper
-    that is not linked to that user is NOT_FOUND. Statuses: PERMISSION_DENIED (this service may not make this call),
-    RESOURCE_EXHAUSTED (with google.rpc.RetryInfo-like trailing metadata "retry-after-seconds"), UNAVAILABLE (again
-    later), FAILED_PRECONDITION (the account must be linked again). Decimals are text.
+    that is not linked to that user is NOT_FOUND. Decimals are text.
+
+    Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
+    FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
+    "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
+    read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
+    ---- account ----
     """
 
+    def BeginLink(self, request, context):
+        """Where the user's consent is asked for. The state, and the verifier of PKCE, are kept for ten minutes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LinkAccount(self, request, context):
-        """Exchange an OAuth code for tokens and keep them. The code goes straight through.
+        """Exchange an OAuth code for tokens and keep them. The code goes straight through; a state is good for once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlinkAccount(self, request, context):
+        """Revoke the tokens upstream, where that is possible, and destroy them here in any case.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,7 +197,9 @@ class GatewayServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListHoppers(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- reads ----
+
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -132,8 +230,87 @@ class GatewayServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReserved(self, request, context):
+        """Coins that the hopper may not sell.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShorts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOrders(self, request, context):
+        """Orders that are open at the exchange.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTradesSince(self, request, context):
         """All trades at or after a moment, every page, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOutput(self, request, context):
+        """The hopper's own log, newest first, 500 entries at most.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartPanic(self, request, context):
+        """---- actions: sent once, never repeated ----
+
+        Sell every open position and stop buying until StopPanic.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopPanic(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SellPositions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelOrders(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetEnabled(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetBuying(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSelling(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeConfig(self, request, context):
+        """Change some of the fields that may be changed; only these are sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,10 +319,20 @@ class GatewayServicer:
 
 def add_GatewayServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'BeginLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginLink,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.BeginLinkRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.BeginLinkResponse.SerializeToString,
+            ),
             'LinkAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.LinkAccount,
                     request_deserializer=wire_dot_v1_dot_gateway__pb2.LinkAccountRequest.FromString,
                     response_serializer=wire_dot_v1_dot_gateway__pb2.LinkAccountResponse.SerializeToString,
+            ),
+            'UnlinkAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlinkAccount,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.UnlinkAccountRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.UnlinkAccountResponse.SerializeToString,
             ),
             'GetLinkState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLinkState,
@@ -177,10 +364,70 @@ def add_GatewayServicer_to_server(servicer, server):
                     request_deserializer=wire_dot_v1_dot_gateway__pb2.ListPositionsRequest.FromString,
                     response_serializer=wire_dot_v1_dot_gateway__pb2.ListPositionsResponse.SerializeToString,
             ),
+            'ListReserved': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReserved,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.ListReservedRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ListReservedResponse.SerializeToString,
+            ),
+            'ListShorts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShorts,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.ListShortsRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ListShortsResponse.SerializeToString,
+            ),
+            'ListOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrders,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.ListOrdersRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ListOrdersResponse.SerializeToString,
+            ),
             'ListTradesSince': grpc.unary_stream_rpc_method_handler(
                     servicer.ListTradesSince,
                     request_deserializer=wire_dot_v1_dot_gateway__pb2.ListTradesSinceRequest.FromString,
                     response_serializer=wire_dot_v1_dot_gateway__pb2.ListTradesSinceResponse.SerializeToString,
+            ),
+            'ListOutput': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOutput,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.ListOutputRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ListOutputResponse.SerializeToString,
+            ),
+            'StartPanic': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPanic,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.StartPanicRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'StopPanic': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopPanic,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.StopPanicRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'SellPositions': grpc.unary_unary_rpc_method_handler(
+                    servicer.SellPositions,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.SellPositionsRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'CancelOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrders,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.CancelOrdersRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'SetEnabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetEnabled,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.SetEnabledRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'SetBuying': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetBuying,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.SetBuyingRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'SetSelling': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSelling,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.SetSellingRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
+            ),
+            'ChangeConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeConfig,
+                    request_deserializer=wire_dot_v1_dot_gateway__pb2.ChangeConfigRequest.FromString,
+                    response_serializer=wire_dot_v1_dot_gateway__pb2.ActionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -192,10 +439,43 @@ def add_GatewayServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Gateway:
     """Calls to Cryptohopper on behalf of a user whose token only the gateway holds. Every call names its user; a hopper
-    that is not linked to that user is NOT_FOUND. Statuses: PERMISSION_DENIED (this service may not make this call),
-    RESOURCE_EXHAUSTED (with google.rpc.RetryInfo-like trailing metadata "retry-after-seconds"), UNAVAILABLE (again
-    later), FAILED_PRECONDITION (the account must be linked again). Decimals are text.
+    that is not linked to that user is NOT_FOUND. Decimals are text.
+
+    Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
+    FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
+    "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
+    read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
+    ---- account ----
     """
+
+    @staticmethod
+    def BeginLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/BeginLink',
+            wire_dot_v1_dot_gateway__pb2.BeginLinkRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.BeginLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def LinkAccount(request,
@@ -214,6 +494,33 @@ class Gateway:
             '/wire.v1.Gateway/LinkAccount',
             wire_dot_v1_dot_gateway__pb2.LinkAccountRequest.SerializeToString,
             wire_dot_v1_dot_gateway__pb2.LinkAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnlinkAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/UnlinkAccount',
+            wire_dot_v1_dot_gateway__pb2.UnlinkAccountRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.UnlinkAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -387,6 +694,87 @@ class Gateway:
             _registered_method=True)
 
     @staticmethod
+    def ListReserved(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/ListReserved',
+            wire_dot_v1_dot_gateway__pb2.ListReservedRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ListReservedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShorts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/ListShorts',
+            wire_dot_v1_dot_gateway__pb2.ListShortsRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ListShortsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/ListOrders',
+            wire_dot_v1_dot_gateway__pb2.ListOrdersRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListTradesSince(request,
             target,
             options=(),
@@ -403,6 +791,249 @@ class Gateway:
             '/wire.v1.Gateway/ListTradesSince',
             wire_dot_v1_dot_gateway__pb2.ListTradesSinceRequest.SerializeToString,
             wire_dot_v1_dot_gateway__pb2.ListTradesSinceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/ListOutput',
+            wire_dot_v1_dot_gateway__pb2.ListOutputRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ListOutputResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartPanic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/StartPanic',
+            wire_dot_v1_dot_gateway__pb2.StartPanicRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopPanic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/StopPanic',
+            wire_dot_v1_dot_gateway__pb2.StopPanicRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SellPositions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/SellPositions',
+            wire_dot_v1_dot_gateway__pb2.SellPositionsRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/CancelOrders',
+            wire_dot_v1_dot_gateway__pb2.CancelOrdersRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetEnabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/SetEnabled',
+            wire_dot_v1_dot_gateway__pb2.SetEnabledRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetBuying(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/SetBuying',
+            wire_dot_v1_dot_gateway__pb2.SetBuyingRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSelling(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/SetSelling',
+            wire_dot_v1_dot_gateway__pb2.SetSellingRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wire.v1.Gateway/ChangeConfig',
+            wire_dot_v1_dot_gateway__pb2.ChangeConfigRequest.SerializeToString,
+            wire_dot_v1_dot_gateway__pb2.ActionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,56 +28,132 @@ GRPC_VERSION: str
 
 class GatewayStub:
     """Calls to Cryptohopper on behalf of a user whose token only the gateway holds. Every call names its user; a hopper
-    that is not linked to that user is NOT_FOUND. Statuses: PERMISSION_DENIED (this service may not make this call),
-    RESOURCE_EXHAUSTED (with google.rpc.RetryInfo-like trailing metadata "retry-after-seconds"), UNAVAILABLE (again
-    later), FAILED_PRECONDITION (the account must be linked again). Decimals are text.
+    that is not linked to that user is NOT_FOUND. Decimals are text.
+
+    Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
+    FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
+    "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
+    read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
+    ---- account ----
     """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GatewayAsyncStub: ...
+    BeginLink: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.BeginLinkRequest, _gateway_pb2.BeginLinkResponse]
+    """Where the user's consent is asked for. The state, and the verifier of PKCE, are kept for ten minutes."""
     LinkAccount: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.LinkAccountRequest, _gateway_pb2.LinkAccountResponse]
-    """Exchange an OAuth code for tokens and keep them. The code goes straight through."""
+    """Exchange an OAuth code for tokens and keep them. The code goes straight through; a state is good for once."""
+    UnlinkAccount: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.UnlinkAccountRequest, _gateway_pb2.UnlinkAccountResponse]
+    """Revoke the tokens upstream, where that is possible, and destroy them here in any case."""
     GetLinkState: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetLinkStateRequest, _gateway_pb2.GetLinkStateResponse]
     ListHoppers: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListHoppersRequest, _gateway_pb2.ListHoppersResponse]
+    """---- reads ----"""
     GetHopper: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetHopperRequest, _gateway_pb2.GetHopperResponse]
     GetConfig: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetConfigRequest, _gateway_pb2.GetConfigResponse]
     """The configuration, without the exchange's key fields."""
     GetAssets: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetAssetsRequest, _gateway_pb2.GetAssetsResponse]
     ListPositions: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListPositionsRequest, _gateway_pb2.ListPositionsResponse]
     """Open positions, whole list."""
+    ListReserved: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListReservedRequest, _gateway_pb2.ListReservedResponse]
+    """Coins that the hopper may not sell."""
+    ListShorts: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListShortsRequest, _gateway_pb2.ListShortsResponse]
+    ListOrders: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListOrdersRequest, _gateway_pb2.ListOrdersResponse]
+    """Orders that are open at the exchange."""
     ListTradesSince: _grpc.UnaryStreamMultiCallable[_gateway_pb2.ListTradesSinceRequest, _gateway_pb2.ListTradesSinceResponse]
     """All trades at or after a moment, every page, oldest first."""
+    ListOutput: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListOutputRequest, _gateway_pb2.ListOutputResponse]
+    """The hopper's own log, newest first, 500 entries at most."""
+    StartPanic: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.StartPanicRequest, _gateway_pb2.ActionResponse]
+    """---- actions: sent once, never repeated ----
+
+    Sell every open position and stop buying until StopPanic.
+    """
+    StopPanic: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.StopPanicRequest, _gateway_pb2.ActionResponse]
+    SellPositions: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.SellPositionsRequest, _gateway_pb2.ActionResponse]
+    CancelOrders: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.CancelOrdersRequest, _gateway_pb2.ActionResponse]
+    SetEnabled: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.SetEnabledRequest, _gateway_pb2.ActionResponse]
+    SetBuying: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.SetBuyingRequest, _gateway_pb2.ActionResponse]
+    SetSelling: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.SetSellingRequest, _gateway_pb2.ActionResponse]
+    ChangeConfig: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ChangeConfigRequest, _gateway_pb2.ActionResponse]
+    """Change some of the fields that may be changed; only these are sent."""
 
 @_typing.type_check_only
 class GatewayAsyncStub(GatewayStub):
     """Calls to Cryptohopper on behalf of a user whose token only the gateway holds. Every call names its user; a hopper
-    that is not linked to that user is NOT_FOUND. Statuses: PERMISSION_DENIED (this service may not make this call),
-    RESOURCE_EXHAUSTED (with google.rpc.RetryInfo-like trailing metadata "retry-after-seconds"), UNAVAILABLE (again
-    later), FAILED_PRECONDITION (the account must be linked again). Decimals are text.
+    that is not linked to that user is NOT_FOUND. Decimals are text.
+
+    Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
+    FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
+    "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
+    read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
+    ---- account ----
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    BeginLink: _aio.UnaryUnaryMultiCallable[_gateway_pb2.BeginLinkRequest, _gateway_pb2.BeginLinkResponse]  # type: ignore[assignment]
+    """Where the user's consent is asked for. The state, and the verifier of PKCE, are kept for ten minutes."""
     LinkAccount: _aio.UnaryUnaryMultiCallable[_gateway_pb2.LinkAccountRequest, _gateway_pb2.LinkAccountResponse]  # type: ignore[assignment]
-    """Exchange an OAuth code for tokens and keep them. The code goes straight through."""
+    """Exchange an OAuth code for tokens and keep them. The code goes straight through; a state is good for once."""
+    UnlinkAccount: _aio.UnaryUnaryMultiCallable[_gateway_pb2.UnlinkAccountRequest, _gateway_pb2.UnlinkAccountResponse]  # type: ignore[assignment]
+    """Revoke the tokens upstream, where that is possible, and destroy them here in any case."""
     GetLinkState: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetLinkStateRequest, _gateway_pb2.GetLinkStateResponse]  # type: ignore[assignment]
     ListHoppers: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListHoppersRequest, _gateway_pb2.ListHoppersResponse]  # type: ignore[assignment]
+    """---- reads ----"""
     GetHopper: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetHopperRequest, _gateway_pb2.GetHopperResponse]  # type: ignore[assignment]
     GetConfig: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetConfigRequest, _gateway_pb2.GetConfigResponse]  # type: ignore[assignment]
     """The configuration, without the exchange's key fields."""
     GetAssets: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetAssetsRequest, _gateway_pb2.GetAssetsResponse]  # type: ignore[assignment]
     ListPositions: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListPositionsRequest, _gateway_pb2.ListPositionsResponse]  # type: ignore[assignment]
     """Open positions, whole list."""
+    ListReserved: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListReservedRequest, _gateway_pb2.ListReservedResponse]  # type: ignore[assignment]
+    """Coins that the hopper may not sell."""
+    ListShorts: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListShortsRequest, _gateway_pb2.ListShortsResponse]  # type: ignore[assignment]
+    ListOrders: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListOrdersRequest, _gateway_pb2.ListOrdersResponse]  # type: ignore[assignment]
+    """Orders that are open at the exchange."""
     ListTradesSince: _aio.UnaryStreamMultiCallable[_gateway_pb2.ListTradesSinceRequest, _gateway_pb2.ListTradesSinceResponse]  # type: ignore[assignment]
     """All trades at or after a moment, every page, oldest first."""
+    ListOutput: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListOutputRequest, _gateway_pb2.ListOutputResponse]  # type: ignore[assignment]
+    """The hopper's own log, newest first, 500 entries at most."""
+    StartPanic: _aio.UnaryUnaryMultiCallable[_gateway_pb2.StartPanicRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    """---- actions: sent once, never repeated ----
+
+    Sell every open position and stop buying until StopPanic.
+    """
+    StopPanic: _aio.UnaryUnaryMultiCallable[_gateway_pb2.StopPanicRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    SellPositions: _aio.UnaryUnaryMultiCallable[_gateway_pb2.SellPositionsRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    CancelOrders: _aio.UnaryUnaryMultiCallable[_gateway_pb2.CancelOrdersRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    SetEnabled: _aio.UnaryUnaryMultiCallable[_gateway_pb2.SetEnabledRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    SetBuying: _aio.UnaryUnaryMultiCallable[_gateway_pb2.SetBuyingRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    SetSelling: _aio.UnaryUnaryMultiCallable[_gateway_pb2.SetSellingRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    ChangeConfig: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ChangeConfigRequest, _gateway_pb2.ActionResponse]  # type: ignore[assignment]
+    """Change some of the fields that may be changed; only these are sent."""
 
 class GatewayServicer(metaclass=_abc_1.ABCMeta):
     """Calls to Cryptohopper on behalf of a user whose token only the gateway holds. Every call names its user; a hopper
-    that is not linked to that user is NOT_FOUND. Statuses: PERMISSION_DENIED (this service may not make this call),
-    RESOURCE_EXHAUSTED (with google.rpc.RetryInfo-like trailing metadata "retry-after-seconds"), UNAVAILABLE (again
-    later), FAILED_PRECONDITION (the account must be linked again). Decimals are text.
+    that is not linked to that user is NOT_FOUND. Decimals are text.
+
+    Statuses: PERMISSION_DENIED (this service may not make this call, or upstream forbids it), RESOURCE_EXHAUSTED (with
+    trailing metadata "retry-after-seconds"), UNAVAILABLE (again later; of an action: it was not sent, or surely not done,
+    if the trailing metadata "reason" is "not-sent"; without it the status is gRPC's own and tells nothing),
+    FAILED_PRECONDITION (the account must be linked again, or an action's authority is not current: the trailing metadata
+    "reason" is "link-again", "fenced" or "switched-off"), UNKNOWN (an action was sent and its answer did not come or could not be
+    read: read back what became of it, never send it again), DATA_LOSS (upstream's answer makes no sense).
+    ---- account ----
     """
+
+    @_abc_1.abstractmethod
+    def BeginLink(
+        self,
+        request: _gateway_pb2.BeginLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.BeginLinkResponse, _abc.Awaitable[_gateway_pb2.BeginLinkResponse]]:
+        """Where the user's consent is asked for. The state, and the verifier of PKCE, are kept for ten minutes."""
 
     @_abc_1.abstractmethod
     def LinkAccount(
@@ -85,7 +161,15 @@ class GatewayServicer(metaclass=_abc_1.ABCMeta):
         request: _gateway_pb2.LinkAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_pb2.LinkAccountResponse, _abc.Awaitable[_gateway_pb2.LinkAccountResponse]]:
-        """Exchange an OAuth code for tokens and keep them. The code goes straight through."""
+        """Exchange an OAuth code for tokens and keep them. The code goes straight through; a state is good for once."""
+
+    @_abc_1.abstractmethod
+    def UnlinkAccount(
+        self,
+        request: _gateway_pb2.UnlinkAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.UnlinkAccountResponse, _abc.Awaitable[_gateway_pb2.UnlinkAccountResponse]]:
+        """Revoke the tokens upstream, where that is possible, and destroy them here in any case."""
 
     @_abc_1.abstractmethod
     def GetLinkState(
@@ -99,7 +183,8 @@ class GatewayServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _gateway_pb2.ListHoppersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_gateway_pb2.ListHoppersResponse, _abc.Awaitable[_gateway_pb2.ListHoppersResponse]]: ...
+    ) -> _typing.Union[_gateway_pb2.ListHoppersResponse, _abc.Awaitable[_gateway_pb2.ListHoppersResponse]]:
+        """---- reads ----"""
 
     @_abc_1.abstractmethod
     def GetHopper(
@@ -132,11 +217,103 @@ class GatewayServicer(metaclass=_abc_1.ABCMeta):
         """Open positions, whole list."""
 
     @_abc_1.abstractmethod
+    def ListReserved(
+        self,
+        request: _gateway_pb2.ListReservedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ListReservedResponse, _abc.Awaitable[_gateway_pb2.ListReservedResponse]]:
+        """Coins that the hopper may not sell."""
+
+    @_abc_1.abstractmethod
+    def ListShorts(
+        self,
+        request: _gateway_pb2.ListShortsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ListShortsResponse, _abc.Awaitable[_gateway_pb2.ListShortsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListOrders(
+        self,
+        request: _gateway_pb2.ListOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ListOrdersResponse, _abc.Awaitable[_gateway_pb2.ListOrdersResponse]]:
+        """Orders that are open at the exchange."""
+
+    @_abc_1.abstractmethod
     def ListTradesSince(
         self,
         request: _gateway_pb2.ListTradesSinceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_gateway_pb2.ListTradesSinceResponse], _abc.AsyncIterator[_gateway_pb2.ListTradesSinceResponse]]:
         """All trades at or after a moment, every page, oldest first."""
+
+    @_abc_1.abstractmethod
+    def ListOutput(
+        self,
+        request: _gateway_pb2.ListOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ListOutputResponse, _abc.Awaitable[_gateway_pb2.ListOutputResponse]]:
+        """The hopper's own log, newest first, 500 entries at most."""
+
+    @_abc_1.abstractmethod
+    def StartPanic(
+        self,
+        request: _gateway_pb2.StartPanicRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]:
+        """---- actions: sent once, never repeated ----
+
+        Sell every open position and stop buying until StopPanic.
+        """
+
+    @_abc_1.abstractmethod
+    def StopPanic(
+        self,
+        request: _gateway_pb2.StopPanicRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SellPositions(
+        self,
+        request: _gateway_pb2.SellPositionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CancelOrders(
+        self,
+        request: _gateway_pb2.CancelOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetEnabled(
+        self,
+        request: _gateway_pb2.SetEnabledRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetBuying(
+        self,
+        request: _gateway_pb2.SetBuyingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetSelling(
+        self,
+        request: _gateway_pb2.SetSellingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ChangeConfig(
+        self,
+        request: _gateway_pb2.ChangeConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.ActionResponse, _abc.Awaitable[_gateway_pb2.ActionResponse]]:
+        """Change some of the fields that may be changed; only these are sent."""
 
 def add_GatewayServicer_to_server(servicer: GatewayServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

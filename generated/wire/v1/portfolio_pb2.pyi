@@ -32,6 +32,12 @@ class OpenPosition(_message.Message):
     RATE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     OPENED_AT_US_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    IS_HELD_FIELD_NUMBER: _builtins.int
+    TAKE_PROFIT_FIELD_NUMBER: _builtins.int
+    STOP_LOSS_FIELD_NUMBER: _builtins.int
+    TRAILING_ARM_FIELD_NUMBER: _builtins.int
+    TRAILING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     base: _builtins.str
     quote: _builtins.str
@@ -40,6 +46,17 @@ class OpenPosition(_message.Message):
     cost: _builtins.str
     opened_at_us: _builtins.int
     """0 = not told"""
+    trigger: _builtins.str
+    """what bought it, in Cryptohopper's words; may be empty"""
+    is_held: _builtins.bool
+    """its owner told the hopper not to sell it"""
+    take_profit: _builtins.str
+    """Percent of the rate; empty = off or not told."""
+    stop_loss: _builtins.str
+    trailing_arm: _builtins.str
+    """profit at which the trailing stop arms"""
+    trailing: _builtins.str
+    """fall from the peak that sells, once armed"""
     def __init__(
         self,
         *,
@@ -50,10 +67,16 @@ class OpenPosition(_message.Message):
         rate: _builtins.str = ...,
         cost: _builtins.str = ...,
         opened_at_us: _builtins.int = ...,
+        trigger: _builtins.str = ...,
+        is_held: _builtins.bool = ...,
+        take_profit: _builtins.str = ...,
+        stop_loss: _builtins.str = ...,
+        trailing_arm: _builtins.str = ...,
+        trailing: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cost", b"cost", "id", b"id", "opened_at_us", b"opened_at_us", "quantity", b"quantity", "quote", b"quote", "rate", b"rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cost", b"cost", "id", b"id", "is_held", b"is_held", "opened_at_us", b"opened_at_us", "quantity", b"quantity", "quote", b"quote", "rate", b"rate", "stop_loss", b"stop_loss", "take_profit", b"take_profit", "trailing", b"trailing", "trailing_arm", b"trailing_arm", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import json
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,7 +14,7 @@ import pytest
 from aiohttp import web
 from websockets.asyncio.client import connect
 
-from tests.contract.simulator.conftest import Run, Running, free_port, within
+from tests.contract.simulator.conftest import ROOT, Run, Running, free_port, within
 
 SECRET = b"cryptwire-dev-secret"
 ALICES = {"1042001", "1042002", "1042003", "1042004"}
@@ -28,13 +30,15 @@ async def test_it_exits_cleanly_and_soon_even_when_somebody_listens(run: Run, nu
         assert seconds < 2
 
 
-async def linked(here: Running, session: aiohttp.ClientSession) -> str:
+async def linked(
+    here: Running, session: aiohttp.ClientSession, scope: str = "read notifications", secret: str = SECRET.decode()
+) -> str:
     """alice's token, got as a browser and an app get it."""
     form = {
         "response_type": "code",
         "client_id": "cryptwire-dev",
         "redirect_uri": "http://127.0.0.1:8080/link/callback",
-        "scope": "read notifications",
+        "scope": scope,
         "state": "s",
         "username": "alice",
         "password": "alice-demo",
@@ -46,7 +50,7 @@ async def linked(here: Running, session: aiohttp.ClientSession) -> str:
         "grant_type": "authorization_code",
         "code": code,
         "client_id": "cryptwire-dev",
-        "client_secret": SECRET.decode(),
+        "client_secret": secret,
         "redirect_uri": form["redirect_uri"],
     }
     async with session.post(f"{here.url}/oauth2/token", json=body) as answer:
@@ -104,3 +108,58 @@ async def test_every_live_trade_is_told_once_it_is_in_the_list(run: Run) -> None
         assert len({data["id"] for data in told()}) == len(told())
     finally:
         await runner.cleanup()
+
+
+async def test_the_command_line_tells_how_to_begin_and_ends_by_ctrl_c(tmp_path: Path) -> None:
+    port = free_port()
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps({"says": "of a test", "settings": {"history_days": 0, "port": 1, "rate_limit": 3}}))
+    variables = {"CRYPTWIRE_SIMULATOR_FOLDER": str(tmp_path / "kept"), "CRYPTWIRE_SIMULATOR_RATE_LIMIT": "4"}
+    options = ("--scenario", str(file), "--port", str(port), "--client-secret", "not-for-the-log")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cryptwire", "simulate", *options, cwd=ROOT, env=variables,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with aiohttp.ClientSession() as session:
+            for _ in range(200):
+                assert process.returncode is None
+                try:
+                    async with session.get(f"http://127.0.0.1:{port}/control/scenario") as answer:
+                        assert (await answer.json())["says"] == "of a test"
+                    break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.05)
+            token = await linked(Running(port, process), session, secret="not-for-the-log")
+            answers = []
+            for _ in range(5):
+                async with session.get(f"http://127.0.0.1:{port}/v1/user", headers={"access-token": token}) as answer:
+                    answers.append(answer.status)
+            assert answers == [200] * 4 + [429]  # the variable came before the scenario, the option before both
+        process.send_signal(signal.SIGINT)
+        said, complained = await within(10, process.communicate())
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert (process.returncode, complained) == (0, b"")
+    for text in (b"of a test", b"alice", b"alice-demo", f"http://127.0.0.1:{port}/oauth2/authorize".encode()):
+        assert text in said
+    assert b"not-for-the-log" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--scenario", "nowhere.json"), "nowhere.json"),
+        (("--port", "eighty"), "--port"),
+        (("--nonsense", "1"), "--nonsense"),
+        (("--decision-seconds", "7"), "decision_seconds"),
+    ],
+)
+async def test_nonsense_on_the_command_line_ends_at_once(tmp_path: Path, options: tuple[str, str], named: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simulator", "--folder", str(tmp_path), *options, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    _, complained = await within(20, process.communicate())
+    assert process.returncode == 2
+    assert named in complained.decode()

@@ -7,27 +7,54 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
+import aiohttp
 import asyncpg
 import pytest
 
 from cryptwire import gateway_client
 from cryptwire.clock import SystemClock
-from cryptwire.domain.hopper import HopperId, UserId
-from cryptwire.gateway_client import GatewayClient, Identity
+from cryptwire.codec.session_token import SignedSession, Signer
+from cryptwire.domain.action import Act, Fence, IntentId, SessionToken
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.gateway_client import GatewayClient, Identity, LinkState
 from cryptwire.metrics import Meters
 from cryptwire.runtime import Health, Runtime, serving
+from cryptwire.storage import database, sessions
+from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import url_of
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.sessions import Sessions
 from devstack import certificates
 from devstack.servers import free_port
 from gateway.main import main
 from gateway.settings import Settings
 from tests.integration.gateway.upstream import FakeUpstream
 
-SERVICES = ("gateway", "api", "tracker", "webhook", "processor", "streamer")
+SERVICES = (
+    "gateway",
+    "analyser",
+    "api",
+    "cluster_manager",
+    "controller",
+    "datafeed",
+    "devstack",
+    "processor",
+    "streamer",
+    "tracker",
+    "webhook",
+    "writer",
+)
 HOPPER = HopperId("501")
 REDIRECT = "http://127.0.0.1/link/callback"
+
+
+def act(right: Fence | SessionToken, number: int = 1, intent: str = "") -> Act:
+    """An act of a new intent, unless one is named."""
+    return Act(IntentId(intent or str(uuid.uuid4())), number, right)
 
 
 @dataclass
@@ -74,8 +101,44 @@ class Stage:
     async def linked_user(self) -> UserId:
         user = await self.user()
         async with self.client("api") as api:
-            await api.link(user, "good-" + secrets.token_hex(4), REDIRECT)
+            await self.link(api, user)
         return user
+
+    async def link(self, api: GatewayClient, user: UserId) -> LinkState:
+        """Link an account as the app does it: ask, consent, and give what comes back."""
+        url, state = await api.begin_link(user, REDIRECT)
+        async with aiohttp.ClientSession() as session, session.get(url, allow_redirects=False) as answer:
+            query = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+        assert query["state"] == state
+        return await api.link(user, query["code"], state)
+
+    async def assigned(self, user: UserId, pod: str = "shard-1") -> Fence:
+        """The fence of the hopper, which ``pod`` holds from now on."""
+        async with database.connect(self.owner_url, "test", 1) as rows:
+            await Hoppers(rows).put(
+                Hopper(HOPPER, user, "Main", Exchange("coinbase"), Asset("USDT"), False, timedelta(minutes=1))
+            )
+            assignments = Assignments(rows)
+            await assignments.confirm(pod)
+            await assignments.assign([HOPPER], pod)
+        ((fence,),) = await self.sql("SELECT fence FROM assignments WHERE hopper_id = $1", HOPPER)
+        return Fence(fence)
+
+    async def session(self, user: UserId) -> SignedSession:
+        """A session of ``user``, which has begun."""
+        async with database.connect(self.owner_url, "test", 1) as rows:
+            secret = await Sessions(rows, SystemClock()).begin(user, timedelta(hours=1))
+        return SignedSession(user, sessions.hash_of(secret))
+
+    def token(self, session: SignedSession) -> SessionToken:
+        """What the API signs for a session."""
+        assert self.settings.session_key_file is not None
+        key = self.settings.session_key_file.with_name("session-key.pem").read_bytes()
+        return SessionToken(Signer(key, SystemClock()).signed(session))
+
+    def on(self, address: str) -> "Stage":
+        """Another gateway beside this one, on the same servers."""
+        return replace(self, settings=replace(self.settings, address=address))
 
     async def sql(self, statement: str, *values: object) -> list[asyncpg.Record]:
         """What the owner of the database does or sees."""
@@ -100,17 +163,20 @@ async def upstream() -> FakeUpstream:
 
 @pytest.fixture
 async def stage(
-    database_url: str, certificate_folder: Path, tmp_path: Path, upstream: FakeUpstream
+    database_url: str, redis_url: str, certificate_folder: Path, tmp_path: Path, upstream: FakeUpstream
 ) -> AsyncIterator[Stage]:
     """All of it but the gateway, which the test starts."""
     master_key = tmp_path / "master.key"
     master_key.touch(mode=0o600)
     master_key.write_text(secrets.token_hex(32))
+    certificates.issue_session_key(tmp_path)
     async with serving(upstream.app, "127.0.0.1", 0) as port:
         settings = Settings(
             database_url=url_of("gateway", database_url),
+            redis_url=redis_url,
             certificates=certificate_folder,
             master_key_file=master_key,
+            session_key_file=tmp_path / "session-key-public.pem",
             client_id="client",
             client_secret="client-secret-of-the-test",
             address=f"127.0.0.1:{free_port()}",
@@ -130,7 +196,7 @@ async def gateway(stage: Stage) -> AsyncIterator[Stage]:
 @pytest.fixture
 async def roomy(stage: Stage) -> AsyncIterator[Stage]:
     """A gateway whose budget is never short."""
-    stage.settings = replace(stage.settings, requests_per_minute=10_000)
+    stage.settings = replace(stage.settings, requests_per_window=10_000, orders_per_window=9_000)
     async with stage.running():
         yield stage
 

@@ -74,7 +74,7 @@ async def test_it_starts_before_the_database_and_survives_its_restart(stage: Sta
             await api.link_state(user)
         assert not runtime.health.is_ready
         await door.open()
-        await api.link(user, "good", "x")
+        await stage.link(api, user)
         async with asyncio.timeout(5):
             while not runtime.health.is_ready:  # noqa: ASYNC110 - health has no event
                 await asyncio.sleep(0.05)

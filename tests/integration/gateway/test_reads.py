@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from cryptwire.clock import EPOCH
 from cryptwire.errors import Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Unavailable
 from cryptwire.gateway_client import GatewayClient, LinkState
+from devstack.servers import free_port
 from tests.integration.gateway.conftest import HOPPER, REDIRECT, Stage
 
 ASSETS = "/v1/hopper/501/assets"
@@ -45,7 +46,7 @@ async def test_a_link_brings_its_hoppers(gateway: Stage) -> None:
         assert (await api.link_state(user)).state is LinkState.NONE
         with pytest.raises(LinkAgain):
             await api.hoppers(user)
-        assert await api.link(user, "good", REDIRECT) is LinkState.LINKED
+        assert await gateway.link(api, user) is LinkState.LINKED
         link = await api.link_state(user)
         assert link.state is LinkState.LINKED
         assert link.scopes == ("read", "trade")
@@ -62,15 +63,16 @@ async def test_a_link_brings_its_hoppers(gateway: Stage) -> None:
 async def test_a_code_that_is_spent_is_invalid_and_leaves_the_link(gateway: Stage) -> None:
     user = await gateway.linked_user()
     async with gateway.client("api") as api:
+        _, state = await api.begin_link(user, REDIRECT)
         with pytest.raises(Invalid, match="code"):
-            await api.link(user, "bad", REDIRECT)
+            await api.link(user, "bad", state)
         assert (await api.link_state(user)).state is LinkState.LINKED
 
 
 async def test_nobody_can_be_linked_who_is_not_there(gateway: Stage) -> None:
     async with gateway.client("api") as api:
         with pytest.raises(Invalid):
-            await api.link("7e1f27d4-0000-4000-8000-000000000000", "good", REDIRECT)  # type: ignore[arg-type]
+            await api.begin_link("7e1f27d4-0000-4000-8000-000000000000", REDIRECT)  # type: ignore[arg-type]
         with pytest.raises(Invalid, match="UUID"):
             await api.link_state("somebody")  # type: ignore[arg-type]
 
@@ -165,19 +167,13 @@ async def test_a_token_that_upstream_refuses_is_renewed_once(roomy: Stage) -> No
 
 async def test_two_gateways_renew_once(stage: Stage) -> None:
     stage.upstream.data[ASSETS] = {"BTC": "1"}
-    from devstack.servers import free_port
-
-    other = replace_address(stage, f"127.0.0.1:{free_port()}")
+    other = stage.on(f"127.0.0.1:{free_port()}")
     async with stage.running(), other.running():
         user = await stage.linked_user()
         await stage.sql("UPDATE custody.tokens SET expires_at = now() - interval '1 second'")
         async with stage.client("tracker") as one, other.client("tracker") as two:
             await asyncio.gather(one.assets(user, HOPPER), two.assets(user, HOPPER))
     assert stage.upstream.count("/oauth2/token") == 2
-
-
-def replace_address(stage: Stage, address: str) -> Stage:
-    return replace(stage, settings=replace(stage.settings, address=address))
 
 
 async def test_a_revoked_link_must_be_linked_again(gateway: Stage) -> None:
@@ -193,7 +189,7 @@ async def test_a_revoked_link_must_be_linked_again(gateway: Stage) -> None:
             await tracker.assets(user, HOPPER)
         assert len(gateway.upstream.seen) == asked
         gateway.upstream.is_revoked = False
-        await api.link(user, "good-again", REDIRECT)
+        await gateway.link(api, user)
         assert (await tracker.assets(user, HOPPER))[0] == {"BTC": Decimal(1)}
 
 
@@ -259,7 +255,7 @@ async def test_an_endless_answer_is_cut(stage: Stage) -> None:
 
 
 async def test_the_budget_of_a_token_is_kept(stage: Stage) -> None:
-    stage.settings = replace(stage.settings, requests_per_minute=8, reserved_per_minute=3)
+    stage.settings = replace(stage.settings, requests_per_window=8, reserved_per_window=3)
     async with stage.running():
         user = await stage.linked_user()
         stage.upstream.data[ASSETS] = {"BTC": "1"}

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import grpc
 import pytest
-from google.protobuf.descriptor import MethodDescriptor
 from starlette.responses import JSONResponse
 
 from cryptwire.clock import EPOCH, SystemClock
-from cryptwire.errors import CryptwireError, Forbidden, LinkAgain, Unavailable
-from cryptwire.gateway_client import Identity, LinkState
+from cryptwire.errors import CryptwireError, Forbidden, LinkAgain, Unavailable, Unconfirmed
+from cryptwire.gateway_client import LinkState
 from devstack import certificates
 from generated.wire.v1 import gateway_pb2 as pb
 from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
-from tests.integration.gateway.conftest import HOPPER, Stage
+from tests.integration.gateway.conftest import HOPPER, Stage, act
 
 ASSETS = "/v1/hopper/501/assets"
-CALLS = list(pb.DESCRIPTOR.services_by_name["Gateway"].methods)
 
 
 async def test_without_a_certificate_there_is_no_call(gateway: Stage) -> None:
@@ -79,24 +77,17 @@ async def test_a_service_makes_its_own_calls_only(gateway: Stage) -> None:
             await tracker.config(user, HOPPER)
 
 
-@pytest.mark.parametrize("method", CALLS, ids=lambda method: method.name)
-async def test_no_call_is_open_to_whoever_has_no_right(gateway: Stage, method: MethodDescriptor) -> None:
-    """Every call that the contract has, those too that are written tomorrow."""
-    authority, certificate, key = Identity(gateway.settings.certificates, "streamer").read()
-    options = (("grpc.ssl_target_name_override", "gateway"),)
-    credentials = grpc.ssl_channel_credentials(authority, key, certificate)
-    async with grpc.aio.secure_channel(gateway.settings.address, credentials, options=options) as channel:
-        call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"/wire.v1.Gateway/{method.name}")
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            async for _ in call(b"", timeout=5):
-                pass
-    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-
-
 async def test_it_ends_in_time_whatever_hangs(stage: Stage) -> None:
-    async with stage.client("tracker") as tracker:
+    """A renewal hangs, and an action: what became of that is written down as unknown."""
+    async with stage.client("tracker") as tracker, stage.client("controller") as controller:
         async with stage.running():
             user = await stage.linked_user()
+            one = act(await stage.assigned(user))
+            stage.upstream.act_delay = 60
+            acting = asyncio.create_task(controller.stop_panic(user, HOPPER, one))
+            async with asyncio.timeout(5):
+                while not stage.upstream.acts:  # noqa: ASYNC110 - it has no event
+                    await asyncio.sleep(0.01)
             stage.upstream.token_delay = 60
             await stage.sql("UPDATE custody.tokens SET expires_at = now() - interval '1 second'")
             reading = asyncio.create_task(tracker.assets(user, HOPPER))
@@ -105,7 +96,11 @@ async def test_it_ends_in_time_whatever_hangs(stage: Stage) -> None:
         assert asyncio.get_running_loop().time() - began < 9
         with pytest.raises(Unavailable):
             await reading
+        with pytest.raises(Unconfirmed):
+            await acting
     stage.upstream.released.set()
+    (row,) = await stage.sql("SELECT outcome FROM calls")
+    assert row["outcome"] == "unknown"
 
 
 async def test_no_token_is_ever_seen(gateway: Stage, everything_logged: list[str]) -> None:
@@ -135,13 +130,15 @@ async def test_no_token_is_ever_seen(gateway: Stage, everything_logged: list[str
     await gateway.sql("UPDATE custody.tokens SET is_revoked = false, sealed = sealed || '\\x00'::bytea")
     await read()
     async with gateway.client("api") as api:
+        _, state = await api.begin_link(user, "http://x.test/callback")
         with pytest.raises(CryptwireError) as refused:
-            await api.link(user, f"bad-{upstream.marked}", "x")
+            await api.link(user, f"bad-{upstream.marked}", state)
         said.append(str(refused.value))
     assert len(said) == 4
     rows = await gateway.sql("SELECT row_to_json(t)::text AS row, sealed, wrapped_key FROM custody.tokens t")
     assert len(rows) == 1
     gc.collect()
+    assert gateway.settings.master_key_file is not None
     for word in (upstream.marked, "client-secret-of-the-test", gateway.settings.master_key_file.read_text()):
         assert word not in "\n".join(everything_logged)
         assert word not in "\n".join(said)

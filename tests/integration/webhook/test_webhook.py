@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from cryptwire.metrics import Meters
 from cryptwire.runtime import Health, Runtime, serving
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
+from cryptwire.storage.strange_calls import StrangeCalls
 from cryptwire.storage.trades import Trades
 from devstack.servers import Servers
 from tests.unit.webhook.twins import USER, TwinList, trade
@@ -44,8 +45,9 @@ def call(*messages: object, kind: str = "messages") -> bytes:
     return json.dumps({"app_id": 1, "type": kind, "messages": messages}).encode()
 
 
-def traded(hopper: str, coin: str = "BTC") -> dict[str, object]:
-    return {"type": "trade_completed", "title": "t", "message": "m", "data": {"coin": coin, "hopper_id": hopper}}
+def traded(hopper: str, coin: str = "BTC", **more: str) -> dict[str, object]:
+    data = {"coin": coin, "hopper_id": hopper, **more}
+    return {"type": "trade_completed", "title": "t", "message": "m", "data": data}
 
 
 @dataclass
@@ -131,6 +133,24 @@ async def test_validation_is_answered_with_the_bare_code(play: Play) -> None:
     assert await play.post(body, X_HUB_SIGNATURE=signature(body).upper()) == (200, CODE)
 
 
+async def test_the_other_form_is_heard_where_a_secret_is_shared(servers: Servers, database_url: str) -> None:
+    payload = {"market": "BTC/USDT", "type": "buy", "amount": 1, "price": 2, "id": 7, "hopper_id": "1"}
+    body = json.dumps({"event": "order_filled", "payload": payload}).encode()
+    signed = hmac.new(b"shared-secret", body, hashlib.sha256).hexdigest()
+    async with playing(servers, database_url, shared_secret="shared-secret") as play:
+        assert (await play.post(body, X_Cryptohopper_Signature="0" * 64))[0] == 401
+        assert (await play.post(body, X_Cryptohopper_Signature=signed))[0] == 200
+        await play.until_told(1)
+        assert play.told == [("trade.binance.1", "t1")]
+
+
+async def test_and_refused_where_none_is(play: Play) -> None:
+    body = b'{"event":"order_filled","payload":{}}'
+    for secret in (b"", b"None", SECRET.encode()):
+        signed = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        assert (await play.post(body, X_Cryptohopper_Signature=signed))[0] == 401
+
+
 async def test_who_did_not_sign_is_turned_away(play: Play) -> None:
     body = call(traded("1"))
     assert (await play.post(body))[0] == 401
@@ -150,7 +170,7 @@ async def test_a_trade_is_in_the_database_when_it_is_told(play: Play) -> None:
 
 
 async def test_the_same_call_again_does_nothing(play: Play) -> None:
-    body = call(traded("1"))
+    body = call(traded("1", id="7"))
     for _ in range(3):
         assert (await play.signed(body))[0] == 200
     await play.until_told(1)
@@ -181,8 +201,13 @@ async def test_what_names_no_known_hopper_is_acknowledged_and_counted(play: Play
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\x00\xff", b"{" * 1000, b'"messages"'])
-async def test_signed_garbage_is_refused(play: Play, body: bytes) -> None:
+async def test_signed_garbage_is_refused_and_kept_for_a_person(play: Play, database_url: str, body: bytes) -> None:
     assert (await play.signed(body))[0] == 400
+    assert (await play.post(body))[0] == 401
+    async with asyncio.timeout(10), database.connect(database_url, "test") as rows:
+        while not (kept := await StrangeCalls(rows, 1, 1).newest()):  # noqa: ASYNC110 - rows in a server
+            await asyncio.sleep(0.02)
+    assert [(call.body, call.times) for call in kept] == [(body, 1)]
 
 
 @pytest.mark.parametrize("is_length_told", [True, False])
@@ -220,10 +245,6 @@ async def test_a_full_queue_says_come_again_and_the_retry_is_no_duplicate(server
 
 async def test_without_a_secret_it_does_not_start(servers: Servers, database_url: str) -> None:
     settings = settings_of(servers, database_url)
-    runtime = Runtime(asyncio.Event(), SystemClock(), Meters(), Health())
-    empty = Settings(
-        settings.database_url, settings.nats_url, settings.gateway_address, settings.certificates, "", CODE
-    )
+    assert SECRET not in repr(settings)
     with pytest.raises(Invalid, match="APP_SECRET"):
-        async with reading(empty, runtime, TwinList()):
-            pass
+        replace(settings, app_secret="")

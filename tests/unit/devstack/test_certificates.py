@@ -1,5 +1,6 @@
 """Certificates are made once, renewed in time, and never readable by others where they are keys."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from cryptwire.codec.session_token import SignedSession, Signer, Verifier
+from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Invalid
-from devstack.certificates import issue
+from cryptwire.memory.clock import HandClock
+from devstack.certificates import issue, issue_session_key, keep_issued
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("gateway", "tracker")
@@ -58,6 +62,61 @@ def test_less_than_ten_days_before_the_end_it_is_renewed_by_the_same_authority(t
     assert after["ca.pem"] == before["ca.pem"]
     assert after["tracker.pem"] != before["tracker.pem"]
     read(tmp_path, "tracker").verify_directly_issued_by(read(tmp_path, "ca"))
+
+
+def test_one_that_lives_shorter_is_renewed_when_a_third_is_left(tmp_path: Path) -> None:
+    lives = timedelta(minutes=30)
+    issue(tmp_path, NAMES, NOW, lives)
+    before = contents(tmp_path)
+    issue(tmp_path, NAMES, NOW + timedelta(minutes=20), lives)
+    assert contents(tmp_path) == before
+    issue(tmp_path, NAMES, NOW + timedelta(minutes=21), lives)
+    assert contents(tmp_path)["tracker.pem"] != before["tracker.pem"]
+
+
+async def test_they_are_kept_issued_without_end(tmp_path: Path) -> None:
+    clock = HandClock(NOW)
+    issue(tmp_path, NAMES, NOW)
+    keeping = asyncio.create_task(keep_issued(tmp_path, NAMES, clock, print))
+    for _ in range(100):
+        await clock.turn(timedelta(days=1))
+        left = read(tmp_path, "tracker").not_valid_after_utc - clock.now()
+        assert left >= timedelta(days=9)
+    keeping.cancel()
+
+
+async def test_a_folder_that_is_away_is_told_and_tried_again(tmp_path: Path) -> None:
+    clock = HandClock(NOW)
+    said: list[str] = []
+    folder = tmp_path / "made"
+    (tmp_path / "made").write_text("a file stands where the folder should be")
+    keeping = asyncio.create_task(keep_issued(folder, NAMES, clock, said.append))
+    await clock.turn(timedelta(days=1))
+    assert "cannot be renewed" in said[0]
+    folder.unlink()
+    await clock.turn(timedelta(days=1))
+    assert (folder / "tracker.pem").exists()
+    keeping.cancel()
+
+
+def test_the_key_of_session_tokens_is_made_once_and_is_a_pair(tmp_path: Path) -> None:
+    issue_session_key(tmp_path)
+    before = contents(tmp_path)
+    assert (tmp_path / "session-key.pem").stat().st_mode & 0o777 == 0o600
+    clock = HandClock(NOW)
+    who = SignedSession(UserId("7e1f27d4-0000-4000-8000-000000000001"), bytes(32))
+    token = Signer(before["session-key.pem"], clock).signed(who)
+    assert Verifier(tmp_path / "session-key-public.pem", clock).verified(token) == who
+    issue_session_key(tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["session-key.pem", "session-key-public.pem"])
+def test_half_a_pair_of_session_keys_is_made_anew(tmp_path: Path, name: str) -> None:
+    issue_session_key(tmp_path)
+    (tmp_path / name).write_bytes(b"rubbish")
+    issue_session_key(tmp_path)
+    assert contents(tmp_path)[name].startswith(b"-----BEGIN")
 
 
 def test_a_new_service_leaves_the_others(tmp_path: Path) -> None:

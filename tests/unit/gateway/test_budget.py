@@ -1,18 +1,49 @@
-"""Never more than so many requests within a minute, first come first served, and no wait that is for nothing."""
+"""What a token may do by the settings, and what an action may do while nobody can tell."""
 
 import asyncio
-import random
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cryptwire.domain.hopper import UserId
-from cryptwire.errors import Exhausted
-from gateway.budget import Budget
-from tests.unit.gateway.clock import HandClock, settled
+from cryptwire.errors import Exhausted, Invalid, Unavailable
+from cryptwire.metrics import Meters
+from cryptwire.storage.rate_budget import Answer, Limits, RateBudget
+from gateway.budget import TokenBudget, limits
+from gateway.ports import Urgency
+from gateway.settings import Settings
+from tests.unit.gateway.clock import HandClock
 
 USER = UserId("u")
-LONG = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+def settings(**other: Any) -> Settings:
+    return Settings("none", "none", Path(), "client", "secret", **other)
+
+
+class AwayTable(RateBudget):
+    """Redis that nobody reaches."""
+
+    def __init__(self, given: Limits) -> None:
+        self.limits = given
+
+    async def take(
+        self, user: UserId, who: str, urgency: int, patience: timedelta, place: int, last: str, held: timedelta
+    ) -> Answer:
+        raise Unavailable("away")
+
+    async def look(self, waiting: Mapping[UserId, Sequence[str]]) -> dict[UserId, list[timedelta | None]]:
+        raise Unavailable("away")
+
+    async def leave(self, user: UserId, who: str) -> None:
+        raise Unavailable("away")
+
+    async def hold(self, user: UserId, span: timedelta) -> None:
+        raise Unavailable("away")
 
 
 @pytest.fixture
@@ -20,103 +51,51 @@ def clock() -> HandClock:
     return HandClock()
 
 
-async def test_reads_leave_the_reserve_to_what_is_urgent(clock: HandClock) -> None:
-    budget = Budget(clock, 30, 6)
-    for _ in range(24):
-        await budget.take(USER, clock.now())
+@pytest.fixture
+def budget(clock: HandClock) -> TokenBudget:
+    return TokenBudget(AwayTable(Limits(30, 6, 61 * SECOND, 4, 9 * SECOND)), clock, Meters())
+
+
+def test_windows_are_a_second_longer_than_upstreams() -> None:
+    assert limits(settings()) == Limits(30, 6, 61 * SECOND, 8, 9 * SECOND)
+
+
+@pytest.mark.parametrize("other", [{"requests_per_window": 6}, {"reserved_per_window": -1}, {"orders_per_window": 0}])
+def test_limits_that_leave_nothing_are_refused(other: dict[str, int]) -> None:
+    with pytest.raises(Invalid, match="CRYPTWIRE_GATEWAY_"):
+        limits(settings(**other))
+
+
+@pytest.mark.parametrize("urgency", [each for each in Urgency if each is not Urgency.ACTION])
+async def test_no_read_goes_untold(budget: TokenBudget, clock: HandClock, urgency: Urgency) -> None:
+    with pytest.raises(Unavailable, match="Redis is away"):
+        await budget.take(USER, clock.now() + SECOND, urgency)
+
+
+async def test_actions_go_by_what_is_reserved_and_orders_by_their_own_window(
+    budget: TokenBudget, clock: HandClock
+) -> None:
+    for _ in range(4):
+        await budget.take(USER, clock.now(), Urgency.ACTION, is_order=True)
     with pytest.raises(Exhausted) as refused:
-        await budget.take(USER, clock.now() + timedelta(seconds=60))
+        await budget.take(USER, clock.now() + SECOND, Urgency.ACTION, is_order=True)
+    assert refused.value.retry_after == 9
+    for _ in range(2):
+        await budget.take(USER, clock.now(), Urgency.ACTION)
+    with pytest.raises(Exhausted) as refused:
+        await budget.take(USER, clock.now() + SECOND, Urgency.ACTION)
     assert refused.value.retry_after == 61
-    for _ in range(6):
-        await budget.take(USER, clock.now(), is_urgent=True)
-    with pytest.raises(Exhausted):
-        await budget.take(USER, clock.now(), is_urgent=True)
+    await budget.take(UserId("other"), clock.now(), Urgency.ACTION)
 
 
-async def test_another_user_has_a_budget_of_his_own(clock: HandClock) -> None:
-    budget = Budget(clock, 1, 0)
-    await budget.take(USER, clock.now())
-    await budget.take(UserId("other"), clock.now())
-
-
-async def test_who_waits_goes_in_the_order_of_asking(clock: HandClock) -> None:
-    budget = Budget(clock, 2, 0)
-    went: list[tuple[int, datetime]] = []
-
-    async def go(number: int) -> None:
-        await budget.take(USER, clock.now() + LONG)
-        went.append((number, clock.now()))
-
-    tasks = [asyncio.create_task(go(number)) for number in range(6)]
-    await settled()
-    assert [number for number, _ in went] == [0, 1]
-    await clock.turn(200)
-    await asyncio.gather(*tasks)
-    assert [number for number, _ in went] == [0, 1, 2, 3, 4, 5]
-    assert (went[5][1] - went[0][1]).total_seconds() == 122
-
-
-async def test_the_wait_counts_those_ahead(clock: HandClock) -> None:
-    budget = Budget(clock, 1, 0)
-    await budget.take(USER, clock.now())
-    waiting = [asyncio.create_task(budget.take(USER, clock.now() + LONG)) for _ in range(2)]
-    await settled()
+async def test_upstreams_word_is_heeded_without_redis_too(budget: TokenBudget, clock: HandClock) -> None:
+    await budget.hold(USER, 5)
     with pytest.raises(Exhausted) as refused:
-        await budget.take(USER, clock.now() + timedelta(seconds=150))
-    assert refused.value.retry_after == 183
-    await clock.turn(200)
-    await asyncio.gather(*waiting)
-
-
-async def test_who_stops_waiting_leaves_his_turn_to_the_next(clock: HandClock) -> None:
-    budget = Budget(clock, 1, 0)
-    await budget.take(USER, clock.now())
-    gone, stays = (asyncio.create_task(budget.take(USER, clock.now() + LONG)) for _ in range(2))
-    await settled()
-    gone.cancel()
-    await clock.turn(61)
-    assert stays.done()
-
-
-async def test_upstreams_word_holds_everybody(clock: HandClock) -> None:
-    budget = Budget(clock, 30, 6)
-    budget.hold(USER, 10)
-    with pytest.raises(Exhausted) as refused:
-        await budget.take(USER, clock.now() + timedelta(seconds=9), is_urgent=True)
-    assert refused.value.retry_after == 10
-    waits = asyncio.create_task(budget.take(USER, clock.now() + timedelta(seconds=11)))
-    await clock.turn(9.9)
+        await budget.take(USER, clock.now(), Urgency.ACTION)
+    assert refused.value.retry_after == 5
+    waits = asyncio.create_task(budget.take(USER, clock.now() + 6 * SECOND, Urgency.ACTION))
+    await clock.turn(4.9)
     assert not waits.done()
-    await clock.turn(0.1)
+    await clock.turn(1)
     assert waits.done()
-
-
-@pytest.mark.parametrize("seed", range(20))
-async def test_no_minute_ever_has_more(clock: HandClock, seed: int) -> None:
-    chance = random.Random(seed)
-    budget = Budget(clock, 6, 2)
-    sent: list[datetime] = []
-
-    async def go() -> None:
-        try:
-            await budget.take(
-                USER, clock.now() + timedelta(seconds=chance.uniform(0, 200)), is_urgent=chance.random() < 0.2
-            )
-        except Exhausted:
-            return
-        sent.append(clock.now())
-
-    tasks = []
-    for _ in range(80):
-        tasks.append(asyncio.create_task(go()))
-        await clock.turn(chance.choice([0, 0, 1, 5, 30]))
-        if chance.random() < 0.1:
-            budget.hold(USER, chance.uniform(0, 20))
-        if chance.random() < 0.1:
-            chance.choice(tasks).cancel()
-    await clock.turn(600)
-    await asyncio.gather(*tasks, return_exceptions=True)
-    sent.sort()
-    assert len(sent) > 10
-    for first, seventh in zip(sent, sent[6:], strict=False):
-        assert seventh - first >= timedelta(seconds=60)
+    await budget.finish()

@@ -9,14 +9,21 @@ from cryptwire.errors import (
     Corrupt,
     CryptwireError,
     Exhausted,
+    Fenced,
     Forbidden,
     Invalid,
     LinkAgain,
     NotFound,
+    SwitchedOff,
     Unavailable,
+    Unconfirmed,
 )
-from gateway.handlers import Context, caller_of, refuse
+from gateway.handlers import Context, Handlers, caller_of, refuse
 from gateway.ports import Late, TokenRefused
+from generated.wire.v1 import gateway_pb2 as pb
+from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
+
+REASONS: dict[type[CryptwireError], str] = {LinkAgain: "link-again", Fenced: "fenced", SwitchedOff: "switched-off"}
 
 
 class FakeContext:
@@ -55,10 +62,13 @@ def test_the_certificate_names_the_caller(said: dict[str, list[bytes]], caller: 
         (Forbidden("x"), grpc.StatusCode.PERMISSION_DENIED),
         (Exhausted("x", 1.5), grpc.StatusCode.RESOURCE_EXHAUSTED),
         (LinkAgain("x"), grpc.StatusCode.FAILED_PRECONDITION),
+        (Fenced("x"), grpc.StatusCode.FAILED_PRECONDITION),
+        (SwitchedOff("x"), grpc.StatusCode.FAILED_PRECONDITION),
         (Invalid("x"), grpc.StatusCode.INVALID_ARGUMENT),
         (Late("x"), grpc.StatusCode.DEADLINE_EXCEEDED),
         (TokenRefused("x"), grpc.StatusCode.UNAVAILABLE),
         (Unavailable("x"), grpc.StatusCode.UNAVAILABLE),
+        (Unconfirmed("x"), grpc.StatusCode.UNKNOWN),
         (Corrupt("x"), grpc.StatusCode.DATA_LOSS),
     ],
 )
@@ -66,5 +76,22 @@ async def test_an_error_is_a_status(error: CryptwireError, status: grpc.StatusCo
     context = FakeContext()
     with pytest.raises(RuntimeError, match="aborted"):
         await refuse(cast("Context", context), error)
-    trailing = (("retry-after-seconds", "1.500"),) if isinstance(error, Exhausted) else ()
+    reason = REASONS.get(type(error))
+    trailing = (("reason", reason),) if reason else ()
+    if isinstance(error, Exhausted):
+        trailing = (("retry-after-seconds", "1.500"),)
     assert context.aborted == (status, "x", trailing)
+
+
+@pytest.mark.parametrize("error", [Unavailable("x"), Late("x"), TokenRefused("x"), Exhausted("x", 1.5)])
+async def test_of_an_action_it_is_said_that_it_was_not_sent(error: CryptwireError) -> None:
+    context = FakeContext()
+    with pytest.raises(RuntimeError, match="aborted"):
+        await refuse(cast("Context", context), error, is_action=True)
+    assert ("reason", "not-sent") in context.aborted[2]
+
+
+def test_every_call_of_the_contract_is_answered() -> None:
+    """None is left to the class that protoc makes, which answers UNIMPLEMENTED."""
+    for method in pb.DESCRIPTOR.services_by_name["Gateway"].methods:
+        assert getattr(Handlers, method.name) is not getattr(pb_grpc.GatewayServicer, method.name)

@@ -1,47 +1,37 @@
-"""Who may call what, and how long things wait."""
+"""What comes first within a token's budget, and how long things wait."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptwire.errors import Forbidden
 from gateway import logic
-from generated.wire.v1 import gateway_pb2 as pb
+from gateway.ports import Urgency
 
-CALLS = [method.name for method in pb.DESCRIPTOR.services_by_name["Gateway"].methods]
-SERVICES = {"api", "devstack", "processor", "tracker", "webhook", "streamer", "controller", "gateway", "", "tracker "}
-RIGHTS = {
-    "tracker": {"GetAssets", "ListPositions", "ListTradesSince", "GetHopper"},
-    "webhook": {"ListTradesSince", "ListHoppers"},
-    "api": {"LinkAccount", "GetLinkState", "ListHoppers"},
-    "processor": {"ListHoppers", "GetHopper", "GetConfig", "GetAssets", "ListPositions", "ListTradesSince"},
-    "devstack": {"LinkAccount", "GetLinkState", "ListHoppers"},
-}
 SINCE = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_every_call_has_a_rule(call: str) -> None:
-    assert logic.MAY_CALL[call]
-
-
-def test_no_rule_is_for_a_call_that_is_not_there() -> None:
-    assert set(logic.MAY_CALL) == set(CALLS)
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("service", sorted(SERVICES))
-def test_services_have_these_rights_and_no_more(service: str, call: str) -> None:
-    if call in RIGHTS.get(service, set()):
-        logic.must_call(service, call)
-    else:
-        with pytest.raises(Forbidden):
-            logic.must_call(service, call)
-
-
-def test_a_call_without_a_rule_is_forbidden() -> None:
-    with pytest.raises(Forbidden):
-        logic.must_call("tracker", "PanicSell")
+@pytest.mark.parametrize(
+    ("caller", "call", "is_import", "urgency"),
+    [
+        ("controller", "GetAssets", False, Urgency.ACTION),
+        ("controller", "ListTradesSince", False, Urgency.ACTION),
+        ("api", "ListHoppers", False, Urgency.SIGN_IN),
+        ("api", "ListOutput", False, Urgency.SIGN_IN),
+        ("devstack", "LinkAccount", False, Urgency.SIGN_IN),
+        ("tracker", "GetAssets", False, Urgency.POLL),
+        ("tracker", "ListPositions", False, Urgency.POLL),
+        ("processor", "GetConfig", False, Urgency.POLL),
+        ("processor", "ListOrders", False, Urgency.POLL),
+        ("webhook", "ListTradesSince", False, Urgency.TRADES),
+        ("tracker", "ListTradesSince", False, Urgency.TRADES),
+        ("processor", "ListTradesSince", True, Urgency.IMPORT),
+        ("nobody", "NoSuchCall", False, Urgency.POLL),
+    ],
+)
+def test_actions_and_their_checks_come_first_and_long_histories_last(
+    caller: str, call: str, is_import: bool, urgency: Urgency
+) -> None:
+    assert logic.urgency(caller, call, is_import=is_import) is urgency
 
 
 @pytest.mark.parametrize(

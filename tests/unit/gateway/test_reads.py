@@ -1,144 +1,34 @@
-"""Equal reads are one, failures are tried again while that may help, and no caller waits for nothing."""
+"""Equal reads are one, failures are tried again while that may help, no answer is older than the last action."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, cast
+from datetime import timedelta
 
 import pytest
 
-from cryptwire.domain.hopper import Asset, HopperId, UserId
+from cryptwire.domain.account import OutputEntry
+from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.errors import CryptwireError, Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Unavailable
-from cryptwire.metrics import Meters
-from cryptwire.storage.tokens import SealedToken, Tokens
-from gateway.budget import Budget
-from gateway.custody import Custody, FileKeys
-from gateway.ports import Grant, Late, SignIn, TokenRefused, Upstream
-from gateway.reads import Reads
+from gateway.ports import Late, TokenRefused, Urgency
+from gateway.reads.kept import Kept, Read
+from tests.unit.gateway import reading
 from tests.unit.gateway.clock import HandClock, settled
+from tests.unit.gateway.reading import HOPPER, USER, Stage
 
-USER, HOPPER = UserId("u"), HopperId("501")
 NOW = timedelta(0)
-
-
-@dataclass
-class MemoryTokens:
-    """Tables ``custody`` in memory; ``away`` makes that many next calls fail."""
-
-    rows: dict[UserId, SealedToken] = field(default_factory=dict)
-    hoppers: set[tuple[UserId, HopperId]] = field(default_factory=set)
-    away: int = 0
-    locks: dict[UserId, asyncio.Lock] = field(default_factory=dict)
-
-    def _answer(self) -> None:
-        if self.away:
-            self.away -= 1
-            raise Unavailable("the database is away")
-
-    async def of(self, user: UserId) -> SealedToken | None:
-        self._answer()
-        return self.rows.get(user)
-
-    @asynccontextmanager
-    async def held(self, user: UserId) -> AsyncIterator[Any]:
-        async with self.locks.setdefault(user, asyncio.Lock()):
-            if user not in self.rows:
-                raise NotFound("no account is linked")
-            yield _Held(self, self.rows[user])
-
-    async def link(self, token: SealedToken) -> None:
-        self.rows[token.user] = token
-
-    async def renew(self, token: SealedToken) -> None:
-        self._answer()
-        if self.rows[token.user].linked_at == token.linked_at:
-            self.rows[token.user] = token
-
-    async def has_hopper(self, user: UserId, hopper: HopperId) -> bool:
-        return (user, hopper) in self.hoppers
-
-
-@dataclass
-class _Held:
-    tokens: MemoryTokens
-    token: SealedToken
-
-    async def renew(self, token: SealedToken) -> None:
-        await self.tokens.renew(token)
-
-    async def revoke(self) -> None:
-        self.tokens.rows[self.token.user] = replace(self.token, is_revoked=True)
-
-
-@dataclass
-class FakeCryptohopper:
-    """Answers assets with what is queued, else 1 BTC; each answer takes ``seconds``."""
-
-    clock: HandClock
-    queued: deque[CryptwireError] = field(default_factory=deque)
-    seconds: float = 0
-    asked: list[str] = field(default_factory=list)
-    renewed: int = 0
-    is_revoked: bool = False
-
-    async def assets(self, token: str, hopper: HopperId, timeout: timedelta) -> dict[Asset, Decimal]:
-        self.asked.append(token)
-        await self.clock.sleep(min(timedelta(seconds=self.seconds), timeout))
-        if timeout < timedelta(seconds=self.seconds):
-            raise Unavailable("not in time")
-        if self.queued:
-            raise self.queued.popleft()
-        return {Asset("BTC"): Decimal(1)}
-
-    async def link(self, code: str, redirect_uri: str) -> Grant:
-        return Grant("first", "refresh-0", ("read",), timedelta(hours=1))
-
-    async def renew(self, refresh: str) -> Grant:
-        await self.clock.sleep(timedelta(seconds=1))
-        if self.is_revoked or refresh != f"refresh-{self.renewed}":
-            raise LinkAgain("invalid_grant")
-        self.renewed += 1
-        return Grant(f"access-{self.renewed}", f"refresh-{self.renewed}", (), timedelta(hours=1))
-
-
-@dataclass
-class Stage:
-    clock: HandClock
-    tokens: MemoryTokens
-    upstream: FakeCryptohopper
-    custody: Custody
-    reads: Reads
-
-    def ask(self, within: float = 20, max_age: float = 0) -> "asyncio.Task[Any]":
-        until = self.clock.now() + timedelta(seconds=within)
-        return asyncio.create_task(self.reads.assets(USER, HOPPER, timedelta(seconds=max_age), until))
+ACTION, POLL = Urgency.ACTION, Urgency.POLL
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> Stage:
-    path = tmp_path / "master.key"
-    path.touch(mode=0o600)
-    path.write_text("5a" * 32)
-    clock, tokens, meters = HandClock(), MemoryTokens(), Meters()
-    upstream = FakeCryptohopper(clock)
-    table = cast("Tokens", tokens)
-    custody = Custody(table, FileKeys(path), cast("SignIn", upstream), clock, meters)
-    await custody.link(USER, "code", "there")
-    tokens.hoppers.add((USER, HOPPER))
-    reads = Reads(
-        table, custody, cast("Upstream", upstream), Budget(clock, 30, 6), clock, meters, timedelta(seconds=15)
-    )
-    return Stage(clock, tokens, upstream, custody, reads)
+async def stage() -> Stage:
+    return reading.stage()
+
+
+# ---- equal reads ----
 
 
 async def test_equal_reads_are_one_request(stage: Stage) -> None:
     stage.upstream.seconds = 1
-    asked = [stage.ask() for _ in range(50)]
+    asked = [stage.ask(urgency=urgency) for urgency in (POLL, ACTION, POLL, Urgency.IMPORT) * 10]
     await stage.clock.turn(2)
     assert len({id(read) for read in await asyncio.gather(*asked)}) == 1
     assert len(stage.upstream.asked) == 1
@@ -154,6 +44,12 @@ async def test_an_answer_is_as_old_as_its_request(stage: Stage) -> None:
     await stage.clock.turn(5)
     assert (await young).at == began
     assert (await old).at > began
+
+
+async def test_no_age_goes_upstream(stage: Stage) -> None:
+    await stage.ask()
+    await stage.ask(max_age=0)
+    assert len(stage.upstream.asked) == 2
 
 
 async def test_who_leaves_does_not_end_the_read_of_others_and_the_last_one_does(stage: Stage) -> None:
@@ -183,6 +79,134 @@ async def test_who_waits_longer_than_the_first_is_not_given_up_with_him(stage: S
     assert (await patient).value
 
 
+# ---- urgency ----
+
+
+async def test_who_is_more_urgent_does_not_wait_behind_the_turn_of_others(stage: Stage) -> None:
+    stage.budget.held_back = {POLL}
+    slow = [stage.ask(), stage.ask()]
+    await settled()
+    urgent = stage.ask(urgency=ACTION)
+    await settled()
+    assert (await urgent).value
+    assert len({id(await read) for read in [*slow, urgent]}) == 1
+    assert stage.log == ["ACTION", "sent"]
+    assert stage.budget.waiting == []
+
+
+async def test_who_is_more_urgent_joins_what_has_been_sent(stage: Stage) -> None:
+    stage.upstream.seconds = 1
+    slow = stage.ask()
+    await settled()
+    urgent = stage.ask(urgency=ACTION)
+    await stage.clock.turn(1)
+    assert await slow is await urgent
+    assert stage.log == ["POLL", "sent"]
+
+
+async def test_what_waits_goes_on_when_the_more_urgent_one_does_not_get_its_turn(stage: Stage) -> None:
+    stage.budget.held_back = {POLL}
+    stage.budget.refusal[ACTION] = Exhausted("no turn", 5)
+    slow = stage.ask()
+    await settled()
+    with pytest.raises(Exhausted):
+        await stage.ask(urgency=ACTION)
+    joins = stage.ask()
+    await settled()
+    stage.budget.release()
+    assert await slow is await joins
+    assert stage.log == ["POLL", "sent"]
+
+
+async def test_the_first_that_gets_its_turn_goes_for_all(stage: Stage) -> None:
+    stage.budget.held_back = {POLL, ACTION}
+    slow = stage.ask()
+    await settled()
+    urgent = stage.ask(urgency=ACTION)
+    await settled()
+    stage.budget.waiting[0][1].set_result(None)
+    assert (await slow) is (await urgent)
+    assert stage.log == ["POLL", "sent"]
+
+
+async def test_a_read_that_needs_another_turn_is_as_urgent_as_who_has_joined_it(stage: Stage) -> None:
+    stage.upstream.seconds = 1
+    stage.upstream.queued.append(Unavailable("502"))
+    slow = stage.ask()
+    await settled()
+    urgent = stage.ask(urgency=ACTION)
+    await stage.clock.turn(5)
+    assert await slow is await urgent
+    assert stage.log == ["POLL", "sent", "ACTION", "sent"]
+
+
+async def test_who_has_overtaken_others_and_leaves_does_not_end_their_read(stage: Stage) -> None:
+    stage.upstream.seconds = 1
+    stage.budget.held_back = {POLL}
+    slow = stage.ask()
+    await settled()
+    urgent = stage.ask(urgency=ACTION)
+    await settled()
+    stage.budget.held_back.clear()
+    urgent.cancel()
+    await stage.clock.turn(5)
+    assert (await slow).value
+
+
+# ---- actions ----
+
+
+async def test_after_an_action_nothing_is_given_that_was_asked_for_before(stage: Stage) -> None:
+    await stage.ask()
+    await stage.ask(max_age=60)
+    assert len(stage.upstream.asked) == 1
+    stage.tokens.linked[USER, HOPPER] += 1
+    await stage.ask(max_age=60)
+    await stage.ask(max_age=60)
+    assert len(stage.upstream.asked) == 2
+
+
+async def test_after_an_action_no_read_under_way_is_joined_and_its_answer_is_not_kept(stage: Stage) -> None:
+    stage.upstream.seconds = 2
+    before = stage.ask()
+    await stage.clock.turn(1)
+    stage.tokens.linked[USER, HOPPER] += 1
+    after = stage.ask()
+    await stage.clock.turn(1)
+    assert before.done()
+    kept = stage.ask(max_age=60)
+    await settled()
+    assert not kept.done()
+    await stage.clock.turn(3)
+    assert await after is await kept
+    assert len(stage.upstream.asked) == 2
+
+
+async def test_after_an_action_on_one_of_them_the_list_of_hoppers_is_read_anew(stage: Stage) -> None:
+    for _ in range(2):
+        await stage.reads.hoppers(USER, timedelta(minutes=1), stage.until(), POLL)
+    assert stage.upstream.calls == ["hoppers"]
+    stage.tokens.linked[USER, HOPPER] += 1
+    await stage.reads.hoppers(USER, timedelta(minutes=1), stage.until(), POLL)
+    assert stage.upstream.calls == ["hoppers", "hoppers"]
+
+
+async def test_what_was_read_with_an_earlier_link_is_forgotten(stage: Stage) -> None:
+    await stage.ask()
+    stage.upstream.seconds = 1
+    under_way = stage.ask()
+    await settled()
+    stage.reads.forget(USER)
+    fresh = stage.ask(max_age=60)
+    await stage.clock.turn(2)
+    assert await under_way is not await fresh
+    assert await stage.ask(max_age=60) is await fresh
+    assert len(stage.upstream.asked) == 3
+
+
+# ---- failures ----
+
+
 async def test_failures_are_tried_again_four_times_at_most(stage: Stage) -> None:
     stage.upstream.queued.extend([Unavailable("502")] * 3)
     asked = stage.ask()
@@ -194,6 +218,7 @@ async def test_failures_are_tried_again_four_times_at_most(stage: Stage) -> None
     with pytest.raises(Unavailable, match="502"):
         await asked
     assert len(stage.upstream.asked) == 8
+    assert stage.log.count("POLL") == 8
 
 
 async def test_no_pause_goes_beyond_the_deadline(stage: Stage) -> None:
@@ -213,78 +238,98 @@ async def test_a_refusal_is_not_tried_again(stage: Stage, error: CryptwireError)
     assert len(stage.upstream.asked) == 1
 
 
-async def test_too_much_is_waited_out_within_the_deadline(stage: Stage) -> None:
+async def test_upstreams_word_that_it_is_too_much_holds_the_budget(stage: Stage) -> None:
     stage.upstream.queued.append(Exhausted("429", 7))
-    asked = stage.ask()
-    await stage.clock.turn(6)
-    assert not asked.done()
-    await stage.clock.turn(1)
-    assert (await asked).value
-    stage.upstream.queued.append(Exhausted("429", 30))
+    assert (await stage.ask()).value
+    assert stage.budget.holds == [7]
+    stage.upstream.queued.extend([Exhausted("429", 30)] * 9)
     with pytest.raises(Exhausted) as refused:
         await stage.ask()
     assert refused.value.retry_after == 30
+    assert len(stage.upstream.asked) == 6
 
 
-async def test_a_refused_token_is_renewed_and_the_read_goes_on(stage: Stage) -> None:
-    stage.upstream.queued.append(TokenRefused("401"))
-    asked = stage.ask()
-    await stage.clock.turn(2)
-    assert (await asked).value
-    assert stage.upstream.asked == ["first", "access-1"]
-
-
-async def test_a_new_token_that_is_refused_as_well_is_not_renewed_again_and_again(stage: Stage) -> None:
-    """A fault of upstream that answers 401 to everybody must neither end links nor spend refresh tokens."""
-    for _ in range(3):
-        stage.upstream.queued.extend([TokenRefused("401")] * 2)
-        asked = stage.ask()
-        await stage.clock.turn(5)
-        with pytest.raises(Unavailable, match="just given"):
-            await asked
-        stage.upstream.queued.clear()
-    assert stage.upstream.renewed == 1
-    assert not stage.tokens.rows[USER].is_revoked
-
-
-async def test_a_link_that_is_not_accepted_any_more_is_remembered(stage: Stage) -> None:
-    stage.upstream.queued.append(TokenRefused("401"))
-    stage.upstream.is_revoked = True
-    asked = stage.ask()
-    await stage.clock.turn(2)
-    with pytest.raises(LinkAgain):
-        await asked
-    count = len(stage.upstream.asked)
-    with pytest.raises(LinkAgain):
+async def test_no_turn_is_taken_while_upstream_is_away(stage: Stage) -> None:
+    stage.upstream.is_away = True
+    with pytest.raises(Unavailable, match="away"):
         await stage.ask()
-    assert len(stage.upstream.asked) == count
+    assert stage.log == []
 
 
-async def test_a_rotated_token_is_saved_however_often_the_database_fails(stage: Stage) -> None:
-    stage.tokens.rows[USER] = replace(stage.tokens.rows[USER], expires_at=stage.clock.now())
+# ---- tokens ----
+
+
+async def test_a_refused_token_is_renewed_once_and_before_the_next_turn(stage: Stage) -> None:
+    stage.upstream.queued.append(TokenRefused("401"))
     asked = stage.ask()
-    await settled()
-    stage.tokens.away = 5
-    await stage.clock.turn(10)
-    assert (await asked).value
-    assert stage.upstream.asked == ["access-1"]
-    assert stage.tokens.rows[USER].expires_at > stage.clock.now()
-
-
-async def test_a_renewal_does_not_overwrite_a_link_made_meanwhile(stage: Stage) -> None:
-    stage.tokens.rows[USER] = replace(stage.tokens.rows[USER], expires_at=stage.clock.now())
-    asked = stage.ask()
-    await stage.clock.turn(0.5)
-    await stage.custody.link(USER, "code", "there")
-    linked = stage.tokens.rows[USER]
     await stage.clock.turn(2)
-    await asked
-    assert stage.tokens.rows[USER] == linked
+    assert (await asked).value
+    assert stage.upstream.asked == ["token-0", "token-1"]
+    assert stage.log == ["POLL", "sent", "renewed", "POLL", "sent"]
+
+
+async def test_an_expired_token_is_renewed_before_the_turn(stage: Stage) -> None:
+    assert stage.custody.link is not None
+    stage.custody.link.expires_at = stage.clock.now()
+    asked = stage.ask()
+    await stage.clock.turn(2)
+    assert (await asked).value
+    assert stage.log == ["renewed", "POLL", "sent"]
+
+
+async def test_a_new_token_that_is_refused_as_well_is_not_renewed_again(stage: Stage) -> None:
+    stage.upstream.queued.extend([TokenRefused("401")] * 2)
+    asked = stage.ask()
+    await stage.clock.turn(5)
+    with pytest.raises(Unavailable, match="just given"):
+        await asked
+    assert stage.custody.number == 1
+
+
+async def test_without_a_link_neither_a_turn_nor_a_kept_answer_is_given(stage: Stage) -> None:
+    await stage.ask()
+    assert stage.custody.link is not None
+    stage.custody.link.is_revoked = True
+    stage.log.clear()
+    for max_age in (0, 60):
+        with pytest.raises(LinkAgain):
+            await stage.ask(max_age=max_age)
+    assert stage.log == []
 
 
 async def test_a_stranger_is_told_nothing(stage: Stage) -> None:
-    until: datetime = stage.clock.now() + timedelta(seconds=5)
     for user, hopper in ((UserId("v"), HOPPER), (USER, HopperId("502"))):
         with pytest.raises(NotFound, match="there is no hopper"):
-            await stage.reads.assets(user, hopper, NOW, until)
-    assert stage.upstream.asked == []
+            await stage.reads.assets(user, hopper, NOW, stage.until(), POLL)
+    assert stage.log == []
+
+
+# ---- what is kept ----
+
+
+async def test_the_hoppers_home_is_read_once(stage: Stage) -> None:
+    for _ in range(2):
+        await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
+    assert stage.upstream.calls == ["hopper", "positions", "positions"]
+    assert stage.meters.value("gateway_skipped_rows", what="position") == 2
+
+
+def test_kept_answers_are_bounded_in_number_age_and_bytes() -> None:
+    at = HandClock().now()
+    kept = Kept(many=3, large=10_000)
+    for number in range(5):
+        kept.keep(("a", number), Read({}, at), at)
+    assert [kept.get(("a", number), at) is not None for number in range(5)] == [False, False, True, True, True]
+    kept.get(("a", 2), at)
+    kept.keep(("b",), Read({}, at), at)
+    assert kept.get(("a", 2), at) is not None
+    assert kept.get(("a", 3), at) is None
+    log = tuple(OutputEntry(at, False, "x" * 1_000) for _ in range(4))
+    kept.keep(("log",), Read(log, at), at)
+    assert len(kept) == 2
+    kept.keep(("log",), Read(log * 9, at), at)
+    assert (len(kept), kept.bytes) == (0, 0)
+    kept.keep(("old",), Read({}, at), at)
+    kept.keep(("new",), Read({}, at + timedelta(minutes=11)), at + timedelta(minutes=11))
+    assert kept.get(("old",), at) is None
+    assert kept.get(("new",), at) is not None

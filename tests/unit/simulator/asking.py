@@ -1,5 +1,6 @@
 """Ask an ASGI application something, without a server."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,13 @@ async def ask(
     }
     said: list[dict[str, Any]] = []
 
+    waiting = [{"type": "http.request", "body": sent, "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": sent, "more_body": False}
+        if waiting:
+            return waiting.pop()
+        await asyncio.Event().wait()  # a caller that does not hang up
+        raise AssertionError
 
     async def send(message: dict[str, Any]) -> None:
         said.append(message)

@@ -1,6 +1,7 @@
 """Hints become reads: soon, seldom enough, and each for itself."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -8,7 +9,7 @@ from cryptwire.domain.hopper import HopperId
 from cryptwire.errors import Exhausted, LinkAgain, Unavailable
 from cryptwire.metrics import Meters
 from tests.unit.webhook.twins import START, HandClock, TwinBus, TwinHoppers, TwinList, TwinTrades, trade
-from webhook.handlers import Reads
+from webhook.handlers.reads import Reads
 
 A, B = HopperId("1"), HopperId("2")
 
@@ -114,6 +115,25 @@ async def test_room_is_for_so_many_hoppers_and_hints_of_one_take_one_place() -> 
     assert play.reads.has_room_for([B, HopperId("3")])
 
 
+async def test_a_flood_is_read_at_a_steady_pace() -> None:
+    play = Play(most=500)
+    play.list.trades = [trade(str(number), f"t{number}") for number in range(500)]
+    play.reads = Reads(
+        play.list, TwinHoppers(*map(str, range(500))), play.trades, play.bus, play.clock, play.meters,
+        every=timedelta(seconds=10), most=500, rate=100,
+    )  # fmt: skip
+    for number in range(500):
+        play.reads.want(HopperId(str(number)))
+    counts = []
+    for _ in range(200):
+        await play.clock.turn(0.01)
+        counts.append(len(play.list.asked))
+    assert 180 <= counts[-1] <= 220
+    assert max(later - sooner for sooner, later in pairwise([0, *counts])) <= 17
+    await play.reads.finish(5)
+    assert len(play.list.asked) == 500
+
+
 async def test_at_the_end_what_waits_is_read_without_waiting() -> None:
     play = Play()
     play.reads.want(A)
@@ -125,3 +145,32 @@ async def test_at_the_end_what_waits_is_read_without_waiting() -> None:
     await play.reads.finish(5)
     assert (play.reads_of(A), play.reads_of(B)) == (2, 1)
     assert not play.reads.has_room_for([A])
+
+
+async def test_of_a_first_look_only_what_is_recent_is_told_and_the_newest_in_any_case() -> None:
+    play = Play()
+    play.list.trades = [trade("1", f"t{hours}", START - timedelta(hours=hours)) for hours in (20, 3, 2)]
+    play.reads.want(A)
+    await play.clock.turn(20)
+    assert len(play.trades.kept) == 3
+    assert play.bus.told == ["trade.binance.1"]
+    play.list.trades += [trade("1", f"l{minutes}", START - timedelta(minutes=120 - minutes)) for minutes in (1, 2)]
+    play.reads.want(A)
+    await play.clock.turn()
+    assert play.bus.told == ["trade.binance.1"] * 3
+
+
+async def test_a_flood_of_hoppers_nobody_knows_costs_no_read_and_no_more_than_so_much_memory() -> None:
+    play = Play(most=20)
+    taken = 0
+    for number in range(200):
+        named = [HopperId(f"x{number}")]
+        if play.reads.has_room_for(named):
+            play.reads.want(named[0])
+            taken += 1
+        await play.clock.turn(0.01)
+    assert 20 <= taken <= 60
+    assert play.list.asked == []
+    assert play.meters.value("webhook_reads", outcome="unknown_hopper") == taken
+    await play.clock.turn(11)
+    assert play.reads.has_room_for([A])

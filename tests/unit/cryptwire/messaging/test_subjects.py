@@ -88,6 +88,7 @@ def every(world: World) -> dict[str, str]:
         ("streamer", ["ticker", "feed"], ["candles"]),
         ("tracker", ["live", "closed"], ["ticker", "feed", "trade"]),
         ("webhook", ["trade"], []),
+        ("processor", ["trade"], []),
         ("datafeed", [], ["live", "closed", "trade"]),
         ("api", [], ["live"]),
         ("replay", ["candles"], ["live"]),

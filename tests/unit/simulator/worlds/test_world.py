@@ -1,5 +1,6 @@
 """Balances, positions and trades agree to the last decimal, in whatever steps the world was brought here."""
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -7,8 +8,11 @@ import pytest
 
 from simulator.market.prices import Market
 from simulator.worlds.books import FEE, UNIT
+from simulator.worlds.commands import Command
 from simulator.worlds.demo import HOPPERS
-from simulator.worlds.trader import Command, Trader
+from simulator.worlds.maker import LEVELS
+from simulator.worlds.plan import parsed
+from simulator.worlds.trader import Trader
 from simulator.worlds.world import World
 
 BEGAN = 1_764_547_200_000  # 2025-12-01
@@ -79,7 +83,9 @@ def test_trades_are_numbered_dated_and_matched(hopper: str) -> None:
     for trade in trader.trades:
         assert trade.at % 1000 == 0
         pair = market().pair(trader.hopper.exchange, trade.coin, trader.hopper.base)
-        assert trade.rate == pair.at(trade.at) * Decimal(1).scaleb(-pair.listed.decimals)
+        shown = pair.at(trade.at)
+        away = (trade.rate.scaleb(pair.listed.decimals) - shown) * (1 if trade.kind == "buy" else -1)
+        assert 0 < away <= LEVELS * max(1, shown // 10_000)  # the maker's spread and depth
         if trade.kind == "sell":
             bought = buys[trade.buy_id]
             assert bought.coin == trade.coin
@@ -109,6 +115,37 @@ def test_steps_do_not_matter(decision: int) -> None:
         assert trader.state(until) == stepped.traders[id_].state(until)
 
 
+def crowd() -> World:
+    """Two hundred hoppers that share a thin market, half of them by limit orders."""
+    plan = parsed({"users": 20, "hoppers_per_user": 10, "quotes": {"*": {"depth": 0.3}}})
+    hoppers = tuple(
+        replace(hopper, order_type="limit" if number % 2 else "market") for number, hopper in enumerate(plan.hoppers)
+    )
+    return World(market(), BEGAN, 10_000, plan=replace(plan, hoppers=hoppers))
+
+
+def test_steps_do_not_matter_to_a_crowd_in_one_market_either() -> None:
+    until = BEGAN + 2_400_000
+    at_once, stepped = crowd(), crowd()
+    at_once.advance(until)
+    at = BEGAN
+    while at < until:
+        at = min(until, at + 777 + at % 9000)
+        stepped.advance(at)
+    assert sum(len(trader.trades) for trader in at_once.traders.values()) > 50
+    for id_, trader in at_once.traders.items():
+        assert trader.trades == stepped.traders[id_].trades
+        assert trader.state(until) == stepped.traders[id_].state(until)
+
+
+def test_what_one_hopper_takes_another_pays_for() -> None:
+    world = World(market(), BEGAN, 300_000, plan=parsed({"quotes": {"*": {"depth": 0.1}}}))
+    for hopper in ("1042005", "1042001"):
+        world.obey(hopper, Command(BEGAN, "order", "buy SOL market Manual", "15"))
+    first, second = (world.traders[hopper].trades for hopper in ("1042005", "1042001"))
+    assert first[0].rate < second[0].rate
+
+
 def test_fast_worlds_trade_within_minutes() -> None:
     trades = [trade for trader in world(BEGAN + 3_600_000, 2000).traders.values() for trade in trader.trades]
     assert len(trades) > 60
@@ -126,7 +163,7 @@ def test_commands_given_live_are_repeated_by_a_restart() -> None:
     ]
     for hopper, command in given:
         live.advance(command.at + 999)
-        live.traders[hopper].obey(command)
+        live.obey(hopper, command)
         if command.kind == "panic":
             assert live.traders[hopper].state(command.at).positions == ()
             assert live.traders[hopper].state(command.at).is_panicking

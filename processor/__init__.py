@@ -1,0 +1,6 @@
+"""The background processor: what must be done at a time, and not because somebody asked.
+
+Consumes: the clock; the trade lists of all hoppers, through the gateway. Emits: rows of ``trades``, and NATS
+``trade.<exchange>.<hopper_id>`` for new ones. Owns: ``job_runs`` and ``trade_comparisons``. Exists so that what the
+fast ways miss is mended: a webhook that was lost, or did not say whose it is, costs a quarter of an hour and no trade.
+"""

@@ -1,0 +1,1 @@
+"""What the processor does: runs jobs, each once among all replicas, and compares trades."""

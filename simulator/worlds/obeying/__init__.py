@@ -1,0 +1,1 @@
+"""What each command does to a hopper: checked first, then done whole."""

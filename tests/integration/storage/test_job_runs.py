@@ -1,0 +1,88 @@
+"""Of many who would do a run one does it, whoever is killed; and how far trades were compared is never set back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from cryptwire.domain.hopper import HopperId
+from cryptwire.storage import database
+from cryptwire.storage.database import Database
+from cryptwire.storage.job_runs import JobRuns
+from cryptwire.storage.trade_comparisons import TradeComparisons
+
+T = datetime(2026, 3, 1, 12, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+
+
+@pytest.fixture
+async def rows(database_url: str) -> AsyncIterator[Database]:
+    """As the processor: its role may do all of this."""
+    async with database.connect(database.url_of("processor", database_url), "test", 4) as connected:
+        yield connected
+
+
+async def test_of_many_who_claim_at_once_one_gets_the_run(rows: Database) -> None:
+    runs = JobRuns(rows)
+    for number in range(5):
+        due = T + number * QUARTER
+        got = await asyncio.gather(*(runs.claim("a", due, f"w{worker}") for worker in range(10)))
+        assert [tries for tries in got if tries is not None] == [1]
+        assert await runs.finish("a", due, f"w{got.index(1)}", "done")
+    assert await runs.missing("a", [T, T + QUARTER, T + 5 * QUARTER]) == [T + 5 * QUARTER]
+
+
+async def test_a_job_has_one_run_at_a_time_and_does_not_wait_for_another_job(rows: Database) -> None:
+    runs = JobRuns(rows)
+    assert await runs.claim("a", T, "x") == 1
+    assert await runs.claim("a", T + QUARTER, "y") is None
+    assert await runs.claim("b", T, "y") == 1
+    assert await runs.missing("a", [T]) == []
+    assert await runs.finish("a", T, "x", "done")
+    assert await runs.claim("a", T, "y") is None
+    assert await runs.claim("a", T + QUARTER, "y") == 1
+
+
+async def test_whoever_is_silent_too_long_loses_his_run(rows: Database) -> None:
+    runs = JobRuns(rows, patience=timedelta(seconds=0.3))
+    assert await runs.claim("a", T, "killed") == 1
+    assert await runs.claim("a", T, "other") is None
+    for _ in range(4):
+        await asyncio.sleep(0.1)
+        assert await runs.alive("a", T, "killed")
+        assert await runs.missing("a", [T]) == []
+    await asyncio.sleep(0.4)
+    assert await runs.missing("a", [T]) == [T]
+    assert await runs.claim("a", T, "other") == 2
+    assert not await runs.alive("a", T, "killed")
+    assert not await runs.finish("a", T, "killed", "too late")
+    assert await runs.finish("a", T, "other", "done")
+
+
+async def test_a_run_that_was_let_go_is_anybodys_at_once(rows: Database) -> None:
+    runs = JobRuns(rows)
+    assert await runs.claim("a", T, "x") == 1
+    await runs.let_go("a", T, "not his", "?")
+    assert await runs.missing("a", [T]) == []
+    await runs.let_go("a", T, "x", "cut off")
+    assert await runs.missing("a", [T]) == [T]
+    assert await runs.claim("a", T, "y") == 2
+
+
+async def test_how_far_a_hopper_was_compared_only_grows(rows: Database, database_url: str) -> None:
+    owner = await asyncpg.connect(database_url)
+    user = await owner.fetchval("INSERT INTO users (email, password_hash) VALUES ('a', '-') RETURNING user_id")
+    for id in "123":
+        await owner.execute("INSERT INTO hoppers VALUES ($1, $2, 'n', 'binance', 'USDT', false, 60)", id, user)
+    comparisons = TradeComparisons(rows)
+    await comparisons.complete(HopperId("2"), T, 3)
+    await comparisons.complete(HopperId("2"), T - QUARTER, 1)
+    await comparisons.complete(HopperId("1"), T + QUARTER, 0)
+    await comparisons.complete(HopperId("gone"), T, 0)
+    waiting = await comparisons.waiting(T + 2 * QUARTER)
+    assert [(hopper.id, until) for hopper, until in waiting] == [("2", T), ("1", T + QUARTER), ("3", None)]
+    assert [hopper.id for hopper, _ in await comparisons.waiting(T + QUARTER)] == ["2", "3"]
+    assert await owner.fetchval("SELECT mended FROM trade_comparisons WHERE hopper_id = '2'") == 4
+    await owner.close()
