@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -34,6 +35,7 @@ from simulator.exchanges.kucoin import KuCoin
 from simulator.market.klines import Bars
 from simulator.market.prices import Market
 from simulator.openexchangerates.service import OpenExchangeRates
+from simulator.pace import Pace
 from simulator.scenario import Scenario
 from simulator.settings import Settings
 from simulator.worlds.commands import Command
@@ -42,6 +44,7 @@ from simulator.worlds.world import World
 
 _log = logging.getLogger(__name__)
 
+_MINUTE = 60_000
 _HOUR = 3_600_000
 _DAY = 86_400_000
 _STEP = 0.25  # seconds at most between a decision's instant and its webhook
@@ -65,7 +68,8 @@ class Simulator:
         self._webhooks = Webhooks(settings, clock)
         self._webhooks.configure(scenario.webhooks)
         self._kept = Kept(settings.folder)
-        began_at = int(self._kept.fact("began_at", str((now - settings.history_days * _DAY) // _HOUR * _HOUR)))
+        whole = _HOUR if settings.history_days else _MINUTE  # without history nobody waits until an hour is made up
+        began_at = int(self._kept.fact("began_at", str((now - settings.history_days * _DAY) // whole * whole)))
         market = Market(settings.seed)
         self.world = World(
             market,
@@ -74,7 +78,9 @@ class Simulator:
             self._kept.commands(),
             settings.snapshot_seconds,
             scenario.plan,
+            trades_kept=settings.trades_kept,
         )
+        self._pace = Pace(self.world, clock)
         self.world.advance(now)
         self.world.new_trades()  # what happened while nobody looked is in the trade list, no webhook tells it
         self.world.new_entries()
@@ -83,8 +89,8 @@ class Simulator:
         binance = Feed({name.replace("/", ""): pair for name, pair in listed["binance"].items()}, bars, clock, lifetime)
         kucoin = Feed({name.replace("/", "-"): pair for name, pair in listed["kucoin"].items()}, bars, clock, lifetime)
         self._feeds = (binance, kucoin)
-        commands = Commands(self._kept, self.world, clock, effects, self._heard)
-        access = Access(settings, self._kept, self.world, clock, faults, buckets)
+        commands = Commands(self._kept, self.world, self._pace, clock, effects, self._heard)
+        access = Access(settings, self._kept, self.world, self._pace, clock, faults, buckets)
         requests = Requests(lambda: milliseconds(clock.now()), settings.requests_kept, buckets)
 
         async def active(_: Request) -> Response:
@@ -133,13 +139,12 @@ class Simulator:
 
     async def _live(self) -> None:
         while True:
-            self.world.advance(milliseconds(self._clock.now()))
+            await self._pace.now()
             for hopper, trade in self.world.new_trades():
                 self._webhooks.note(hopper, trade)
             for hopper, entry in self.world.new_entries():
                 if entry.topic in TOPICS:  # trades are told as such
-                    _, found, coin = entry.said.rpartition(" for ")
-                    self._webhooks.tell(hopper, entry.topic, entry.said, {"coin": coin if found else "-"})
+                    self._webhooks.tell(hopper, entry.topic, entry.said, {"coin": entry.coin or "-"})
             await asyncio.sleep(_STEP)
 
     def _heard(self, hopper: Hopper, command: Command) -> None:
@@ -156,6 +161,8 @@ def main(settings: Settings, scenario: Scenario | None = None, *, is_told: bool 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # before the server listens to them, and once more when it is done
     simulator = Simulator(settings, SystemClock(), scenario)
+    gc.collect()
+    gc.freeze()  # the world lives as long as the process: going through its millions of objects stops it for long
     if is_told:
         print(told(settings, simulator.world, scenario), flush=True)
     config = uvicorn.Config(
