@@ -5,7 +5,8 @@ import asyncio
 from simulator.clock import Clock, milliseconds
 from simulator.worlds.world import World
 
-_PIECE = 32  # acts of hoppers, each well below a millisecond
+PIECE = 32
+"""Acts of hoppers that come one after the other before anything else may; each takes well below a millisecond."""
 
 
 class Pace:
@@ -24,6 +25,6 @@ class Pace:
         async with self._turn:
             while True:
                 now = milliseconds(self._clock.now())
-                if self._world.advance(now, _PIECE):
+                if self._world.advance(now, PIECE):
                     return now
                 await asyncio.sleep(0)
