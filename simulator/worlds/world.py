@@ -18,7 +18,7 @@ from simulator.worlds.trader import Floor, Trader
 from simulator.worlds.windows import Windows
 
 _FIRST_ID, _IDS = 500_000_001, 10_000_000  # of trades, and how many each hopper has
-_ENTRIES = 10_000  # kept until somebody asks for them
+_ENTRIES = 100_000  # kept until somebody asks for them
 
 
 class World:
@@ -112,7 +112,7 @@ class World:
         return found
 
     def new_entries(self) -> list[tuple[Hopper, Entry]]:
-        """What hoppers noted since this was asked last, in the order of time; the newest ten thousand."""
+        """What hoppers noted since this was asked last, in the order of time; the newest hundred thousand."""
         found = list(self._entries)
         self._entries.clear()
         return found
@@ -216,7 +216,7 @@ class World:
         if not command.effect.share:
             return
         for errand in tuple(trader.desk.open.values()):
-            trader.desk.cancel(errand, command.at)
+            trader.cancel(errand, command.at)
         trader.book.end()
         trader.turn += 1
         del self.traders[trader.hopper.id]

@@ -87,6 +87,9 @@ async def test_a_bot_s_own_resting_orders_and_triggers_are_told_with_their_coins
                 assert message["data"]["coin"] in trader.hopper.coins
                 assert message["data"]["hopper_id"] == "900001"
                 assert message["data"]["coin"] in message["title"]
+        first = next(place for place, message in enumerate(came) if message["type"] == "on_trigger")
+        coin = came[first]["data"]["coin"]
+        assert not any("Sold" in message["message"] and message["data"]["coin"] == coin for message in came[:first])
         reasons = {"Stop-Loss", "Trailing Stop-Loss", "Percentage profit", "Auto close"}
         assert {message["title"].partition(" sells ")[0] for message in told["on_trigger"]} <= reasons
 
