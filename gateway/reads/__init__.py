@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -38,6 +37,11 @@ class _List(Protocol):
     @property
     def skipped(self) -> int:
         """Rows that could not be read."""
+        ...
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Nothing of what it holds could be read."""
         ...
 
 
@@ -290,18 +294,20 @@ class Reads:
     ) -> Read[L]:
         """A list, asked for once more when it has more rows than before that cannot be read.
 
-        An answer may be spoilt in passing; rows that stay so are not worth a second request each time.
+        An answer may be spoilt in passing; rows that stay so are left out, counted, and not worth a second request each
+        time. Raises Unavailable when nothing could be read: nobody may take that for an empty list.
         """
         key = (what, wish.user, wish.hopper)
         read = await self._asker.ask(flight, what, send)
         if read.value.skipped > self._unreadable.get(key, 0):
-            with suppress(Unavailable):
-                again = await self._asker.ask(flight, what, send)
-                read = min(again, read, key=lambda one: one.value.skipped)
+            again = await self._asker.ask(flight, what, send)
+            read = min(again, read, key=lambda one: one.value.skipped)
             self._unreadable[key] = read.value.skipped
             if len(self._unreadable) > _HOMES:
                 self._unreadable.popitem(last=False)
         self._count_skipped(what, read.value.skipped)
+        if read.value.is_unreadable:
+            raise Unavailable(f"nothing of Cryptohopper's list could be read ({what})")
         return read
 
     def _count_skipped(self, what: str, count: int) -> None:

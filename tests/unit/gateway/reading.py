@@ -122,6 +122,8 @@ class MemoryUpstream:
     heeds_since: bool = True
     spoilt: int = 0
     """So many lists from now on have a row that cannot be read."""
+    spoils_all: bool = False
+    """No other row can be, either."""
 
     def check(self) -> None:
         if self.is_away:
@@ -154,7 +156,9 @@ class MemoryUpstream:
         await self._answer("positions", token, timeout)
         position = Position("7", Asset("BTC"), home.quote, Decimal(1), Decimal(2), Decimal(2), None)
         self.spoilt -= 1
-        return Rows((position,), 0) if self.spoilt < 0 else Rows((), 1)
+        if self.spoilt < 0:
+            return Rows((position,), 0)
+        return Rows((), 1) if self.spoils_all else Rows((position,), 1)
 
     async def trades(
         self, token: str, hopper: HopperId, home: Pair, since: datetime, offset: int, timeout: timedelta

@@ -328,19 +328,26 @@ async def test_a_list_that_was_spoilt_in_passing_is_asked_for_once_more(stage: S
 async def test_rows_that_stay_unreadable_are_left_out_counted_and_not_asked_for_again(stage: Stage) -> None:
     stage.upstream.spoilt = 5
     for _ in range(2):
-        assert (await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)).value == ()
+        read = await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
+        assert [position.id for position in read.value] == ["7"]
     assert stage.upstream.calls == ["hopper", "positions", "positions", "positions"]
     assert stage.meters.value("gateway_skipped_rows", what="position") == 2
 
 
-async def test_when_it_cannot_be_asked_for_again_what_could_be_read_counts(stage: Stage) -> None:
+async def test_a_list_of_which_nothing_can_be_read_is_no_empty_list(stage: Stage) -> None:
+    stage.upstream.spoilt, stage.upstream.spoils_all = 5, True
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="nothing of"):
+            await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
+
+
+async def test_a_spoilt_list_that_cannot_be_asked_for_again_is_not_given(stage: Stage) -> None:
     await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)  # the hopper's home is known
-    stage.upstream.spoilt = 1
-    stage.upstream.seconds = 6
+    stage.upstream.spoilt, stage.upstream.seconds = 1, 6
     asked = asyncio.create_task(stage.reads.positions(USER, HOPPER, NOW, stage.until(10), POLL))
     await stage.clock.turn(10)
-    assert (await asked).value == ()
-    assert stage.meters.value("gateway_skipped_rows", what="position") == 1
+    with pytest.raises(Unavailable):
+        await asked
 
 
 async def test_a_spoilt_page_of_trades_loses_none(stage: Stage) -> None:
