@@ -39,6 +39,14 @@ test-full: install-dev ## the same with full counts: ten million ticks
 soak: install-dev ## thirty minutes of the whole stack, its candles checked
 	@$(PYTHON) -m bench.soak
 
+.PHONY: faults
+faults: install-dev ## 100,000 calls through the gateway while a fifth of upstream's answers is faulty
+	@$(PYTHON) -m bench.faults
+
+.PHONY: polls
+polls: install-dev ## a thousand hoppers polled for ten minutes: not one request too many
+	@$(PYTHON) -m bench.polls
+
 .PHONY: check
 check: install-dev ## linters, types, import contracts, generated code
 	@$(PYTHON) -m ruff check

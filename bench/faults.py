@@ -47,7 +47,7 @@ CALLS = 100_000
 SHARE = 0.2
 _USERS = 60
 _HOPPERS = 4  # of each user; the last one is sold, the others stand still
-_LANES = 48
+_LANES = 96
 _DEADLINE = timedelta(seconds=8)
 _GRACE = 2.0
 _POD = "bench"

@@ -201,7 +201,7 @@ async def _judged(stack: Stack, hoppers: Sequence[LinkedHopper], since: int, sec
         # a poll reads the assets first and last, and again when they differ
         gaps = [gap for a, b in itertools.pairwise(at) if (gap := (b - a).total_seconds()) > every / 4]
         polls += len(gaps) + bool(at)
-        late += [gap / every for gap in gaps]
+        late += [gap / every for gap in gaps[1:]]  # the second poll falls into its place among the user's, up to 1.75
         if not at and every < seconds:
             late.append(float("inf"))
     refused = int(told["statuses"].get("429", 0)) + sum(told["rate_limited"].values())

@@ -20,6 +20,7 @@ from pathlib import Path
 _SOURCES = ("src", "public", "package.json", "package-lock.json", "angular.json", ".npmrc")
 _LAST_LINES = 40
 _GRACE = 5.0
+_LOOKS, _LOOK_EVERY = 100, 0.01
 
 
 class BuildFailed(Exception):
@@ -152,11 +153,17 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         try:
             os.killpg(process.pid, request)
         except (ProcessLookupError, PermissionError):
-            break
+            return
         try:
             await asyncio.wait_for(asyncio.shield(process.wait()), _GRACE)
         except TimeoutError:
             continue
+    for _ in range(_LOOKS):  # what it started is killed and not our child: it may take a moment to be gone
+        try:
+            os.killpg(process.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 def _environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:

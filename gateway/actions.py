@@ -113,6 +113,7 @@ class Actions:
             known = await self._allowed(asked)
             if known is None:
                 self._upstream.check()
+                await self._custody.access(asked.user)  # renewed before the turn: a request leaves when it is counted
                 await self._budget.take(asked.user, until, Urgency.ACTION, is_order=is_order)
                 token = await self._custody.access(asked.user)
                 end = await self._under_way(asked, send, token, until)

@@ -46,6 +46,11 @@ class TradePage:
     is_last: bool
     skipped: int
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Nothing of what it holds could be read."""
+        return self.skipped > 0 and not self.trades
+
 
 @dataclass(frozen=True, slots=True)
 class Rows(Generic[T]):
@@ -53,6 +58,11 @@ class Rows(Generic[T]):
 
     rows: tuple[T, ...]
     skipped: int
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Nothing of what it holds could be read."""
+        return self.skipped > 0 and not self.rows
 
 
 class Urgency(IntEnum):

@@ -32,6 +32,7 @@ class Settings:
     decision_seconds: int = _told(300, "between two decisions of a hopper; divides an hour")
     snapshot_seconds: int = _told(0, "how old answers may be; 0: as each hopper's plan has it (60, 120, 300, 600)")
     socket_seconds: float = _told(86_400.0, "after which an exchange closes a socket")
+    trades_kept: int = _told(20_000, "how many trades of each hopper are known, the newest; about 1 KB each")
     client_id: str = _told("cryptwire-dev", "the first registered client")
     client_secret: str = _told("cryptwire-dev-secret", "its secret, which also signs its webhooks")
     redirect_uris: tuple[str, ...] = _told(("http://127.0.0.1:8080/link/callback",), "its addresses, by comma")
@@ -78,7 +79,7 @@ class Settings:
         for name in ("history_days", "snapshot_seconds", "rate_limit", "order_limit", "backtest_limit"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative: {getattr(self, name)}")
-        for name in ("rate_window", "order_window", "backtest_window", "requests_kept"):
+        for name in ("trades_kept", "rate_window", "order_window", "backtest_window", "requests_kept"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0: {getattr(self, name)}")
 

@@ -58,8 +58,9 @@ def done(status: int, body: bytes, retry_after: str | None, now: datetime) -> An
     code = status if status >= 400 else _code(found)
     if code is not None and 400 <= code < 500:
         error = _error(code, found, retry_after, now)
-        if type(error) is Unavailable and code != 403:
-            raise Invalid(f"Cryptohopper refuses the request ({code})")
+        if type(error) is Unavailable:  # a read may be tried again; this was refused, and not by a lack of connection
+            kind = Forbidden if code == 403 else Invalid
+            raise kind(f"Cryptohopper refuses the request ({code})")
         raise error
     if code is not None or status >= 300:
         raise Unconfirmed(f"Cryptohopper answers {code or status}; whether it was done is not known")
@@ -129,8 +130,9 @@ def _at(text: str, begin: int) -> tuple[Any, int]:
         return None, begin
 
 
-def _not_a_number(text: str) -> None:
-    """NaN and Infinity count as null."""
+def _not_a_number(text: str) -> str:
+    """NaN and Infinity stay what they are, a text that is no number: a balance of them is not known, and not 0."""
+    return text
 
 
 def _as_it_is(found: dict[str, Any]) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from cryptwire import log
 from cryptwire.clock import EPOCH, Clock
 from cryptwire.domain.account import Order, OutputEntry, Position, Reserved, Short
 from cryptwire.domain.hopper import Asset, HopperId, LinkedHopper, UserId
 from cryptwire.domain.ticker import Pair
-from cryptwire.errors import NotFound
+from cryptwire.errors import NotFound, Unavailable
 from cryptwire.metrics import Meters
 from cryptwire.storage.tokens import Tokens
 from gateway import dialect, logic
 from gateway.custody import Custody
-from gateway.ports import Budget, Rows, Upstream, Urgency
+from gateway.ports import Budget, Rows, TradePage, Upstream, Urgency
 from gateway.reads.asking import Asker
 from gateway.reads.flights import Flight, Flights, Make
 from gateway.reads.history import History
@@ -31,6 +31,21 @@ _HOMES = 50_000
 _NOW = timedelta(0)
 
 T = TypeVar("T")
+
+
+class _List(Protocol):
+    @property
+    def skipped(self) -> int:
+        """Rows that could not be read."""
+        ...
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Nothing of what it holds could be read."""
+        ...
+
+
+L = TypeVar("L", bound=_List)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,7 @@ class Reads:
         self._kept = Kept()
         self._flights = Flights(clock, self._land)
         self._homes: OrderedDict[tuple[UserId, HopperId], Pair] = OrderedDict()
+        self._unreadable: OrderedDict[tuple[str, UserId, HopperId], int] = OrderedDict()
 
     def forget(self, user: UserId) -> None:
         """Drop what was read, and what is being read, with an earlier link of this user."""
@@ -157,10 +173,9 @@ class Reads:
         wish = await self._wish(user, hopper, until, urgency)
 
         async def make(flight: Flight) -> Read[tuple[OutputEntry, ...]]:
-            listed = await self._asker.ask(
-                flight, "output", lambda token, timeout: self._upstream.output(token, hopper, since, timeout)
+            return await self._whole(
+                flight, wish, "output", lambda token, timeout: self._upstream.output(token, hopper, since, timeout)
             )
-            return self._counted("output", listed)
 
         return await self._read(wish.key("output", since), user, max_age, until, urgency, make)
 
@@ -214,8 +229,7 @@ class Reads:
 
         async def make(flight: Flight) -> Read[tuple[T, ...]]:
             home = await self._home(wish)
-            listed = await self._asker.ask(flight, what, lambda token, timeout: send(token, wish.hopper, home, timeout))
-            return self._counted(what, listed)
+            return await self._whole(flight, wish, what, lambda token, timeout: send(token, wish.hopper, home, timeout))
 
         return await self._read(wish.key(what), wish.user, max_age, wish.until, wish.urgency, make)
 
@@ -251,16 +265,7 @@ class Reads:
         began = self._clock.now()
         offset = 0
         for _ in range(_PAGES):
-            page = (
-                await self._asker.ask(
-                    flight,
-                    "trades",
-                    lambda token, timeout, at=offset: self._upstream.trades(  # type: ignore[misc]
-                        token, wish.hopper, home, since, at, timeout
-                    ),
-                )
-            ).value
-            self._count_skipped("trade", page.skipped)
+            page = (await self._page(flight, wish, home, since, offset)).value
             is_stuck = not history.add(page.trades) and bool(page.trades)  # upstream does not heed the offset
             times = [trade.at for trade in page.trades]
             is_enough = since > EPOCH and logic.is_complete(min(times, default=None), since, dialect.falls(times))
@@ -270,9 +275,40 @@ class Reads:
         history.end()
         return Read(history, began)
 
-    def _counted(self, what: str, listed: Read[Rows[T]]) -> Read[tuple[T, ...]]:
-        self._count_skipped(what, listed.value.skipped)
-        return Read(listed.value.rows, listed.at)
+    async def _page(self, flight: Flight, wish: _Wish, home: Pair, since: datetime, offset: int) -> Read[TradePage]:
+        return await self._best(
+            flight,
+            wish,
+            "trade",
+            lambda token, timeout: self._upstream.trades(token, wish.hopper, home, since, offset, timeout),
+        )
+
+    async def _whole(
+        self, flight: Flight, wish: _Wish, what: str, send: Callable[[str, timedelta], Awaitable[Rows[T]]]
+    ) -> Read[tuple[T, ...]]:
+        read = await self._best(flight, wish, what, send)
+        return Read(read.value.rows, read.at)
+
+    async def _best(
+        self, flight: Flight, wish: _Wish, what: str, send: Callable[[str, timedelta], Awaitable[L]]
+    ) -> Read[L]:
+        """A list, asked for once more when it has more rows than before that cannot be read.
+
+        An answer may be spoilt in passing; rows that stay so are left out, counted, and not worth a second request each
+        time. Raises Unavailable when nothing could be read: nobody may take that for an empty list.
+        """
+        key = (what, wish.user, wish.hopper)
+        read = await self._asker.ask(flight, what, send)
+        if read.value.skipped > self._unreadable.get(key, 0):
+            again = await self._asker.ask(flight, what, send)
+            read = min(again, read, key=lambda one: one.value.skipped)
+            self._unreadable[key] = read.value.skipped
+            if len(self._unreadable) > _HOMES:
+                self._unreadable.popitem(last=False)
+        self._count_skipped(what, read.value.skipped)
+        if read.value.is_unreadable:
+            raise Unavailable(f"nothing of Cryptohopper's list could be read ({what})")
+        return read
 
     def _count_skipped(self, what: str, count: int) -> None:
         if count:

@@ -13,6 +13,7 @@ from simulator.cryptohopper.buckets import Bucket, Buckets
 from simulator.cryptohopper.faults.queue import Faults, quirk
 from simulator.cryptohopper.requests import noted
 from simulator.cryptohopper.state import Grant, Kept
+from simulator.pace import Pace
 from simulator.settings import Settings
 from simulator.worlds.books import State
 from simulator.worlds.trader import Trader
@@ -92,11 +93,19 @@ class Access:
     """Admits requests: a token, the scope, the buckets of each token or app."""
 
     def __init__(
-        self, settings: Settings, kept: Kept, world: World, clock: Clock, faults: Faults, buckets: Buckets
+        self,
+        settings: Settings,
+        kept: Kept,
+        world: World,
+        pace: Pace,
+        clock: Clock,
+        faults: Faults,
+        buckets: Buckets,
     ) -> None:
         self._takes_bearer = settings.accepts_bearer
         self._kept = kept
         self._world = world
+        self._pace = pace
         self._clock = clock
         self._faults = faults
         self._buckets = buckets
@@ -119,7 +128,7 @@ class Access:
                 self._count(request.headers.get("x-api-app-key") or token, bucket, now)
                 if scope and scope not in grant.scopes:
                     raise Refusal(403, f"The scope '{scope}' is missing")
-                self._world.advance(now)
+                now = await self._pace.now()
                 return await self._faults.spoil(request, lambda: answer(Call(request, grant, self._world, now)))
             except Refusal as refusal:
                 return refusal.response()

@@ -15,6 +15,7 @@ from simulator.cryptohopper.access import Call, Refusal
 from simulator.cryptohopper.faults.effects import Effects
 from simulator.cryptohopper.requests import noted
 from simulator.cryptohopper.state import Kept
+from simulator.pace import Pace
 from simulator.worlds.books import UNIT
 from simulator.worlds.commands import KINDS, NORMAL, Command, Effect, Impossible, Kind
 from simulator.worlds.demo import Hopper
@@ -32,10 +33,17 @@ class Commands:
     """
 
     def __init__(
-        self, kept: Kept, world: World, clock: Clock, effects: Effects, heard: Callable[[Hopper, Command], None]
+        self,
+        kept: Kept,
+        world: World,
+        pace: Pace,
+        clock: Clock,
+        effects: Effects,
+        heard: Callable[[Hopper, Command], None],
     ) -> None:
         self._kept = kept
         self._world = world
+        self._pace = pace
         self._clock = clock
         self._effects = effects
         self._heard = heard
@@ -83,7 +91,7 @@ class Commands:
 
     def _give(self, hopper: str, kind: Kind, value: str, amount: str, effect: Effect) -> None:
         now = milliseconds(self._clock.now())
-        self._world.advance(now)
+        self._world.advance(now)  # little, mostly nothing: the request has waited for all that was due before
         command = Command(now // 1000 * 1000, kind, value, amount, effect)
         self._world.obey(hopper, command)
         self._kept.add_command(hopper, command)
@@ -96,6 +104,7 @@ class Commands:
             return JSONResponse({"error": "no such hopper"}, 404)
         try:
             coin, amount = _moved(trader, _mapping(await request.body()))
+            await self._pace.now()
             self._give(trader.hopper.id, "deposit", coin, f"{amount:f}", NORMAL)
         except Refusal as refusal:
             return refusal.response()
@@ -114,6 +123,7 @@ class Commands:
         kind, value, amount = body.get("command"), body.get("value", ""), body.get("amount", "")
         if kind not in KINDS or not isinstance(value, str) or not isinstance(amount, str):
             return JSONResponse({"error": f"command must be one of {', '.join(sorted(KINDS))}"}, 400)
+        await self._pace.now()
         try:
             self._give(request.path_params["id"], kind, value, amount, NORMAL)  # type: ignore[arg-type]  # one of KINDS
         except Impossible as error:

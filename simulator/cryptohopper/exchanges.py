@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from simulator.cryptohopper.access import Answer, Call, Refusal, data, whole
-from simulator.market.klines import DAY, MINUTE, Bars, Kline, fixed
-from simulator.market.listing import COINS
-from simulator.market.noise import key
+from simulator.market.klines import DAY, MINUTE, Bars, Day, Kline, fixed
 from simulator.market.prices import Pair
 
 SPANS = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "1d": 1440}
@@ -32,11 +30,13 @@ class Exchanges:
 
     async def tickers(self, call: Call) -> Response:
         pairs = _pairs(call, call.request.path_params["exchange"])
-        rows = await asyncio.to_thread(lambda: [self._ticker(pair, call.now) for pair in pairs.values()])
+        days = await asyncio.to_thread(lambda: [self._bars.day(pair, call.now) for pair in pairs.values()])
+        rows = [self._ticker(call, pair, day) for pair, day in zip(pairs.values(), days, strict=True)]
         return data({str(row["currencyPair"]): row for row in rows})
 
     async def ticker(self, call: Call) -> Response:
-        return data(self._ticker(_pair_of_path(call), call.now))
+        pair = _pair_of_path(call)
+        return data(self._ticker(call, pair, self._bars.day(pair, call.now)))
 
     async def candles(self, call: Call) -> Response:
         """Times in seconds, of any form: milliseconds, seconds, seconds with a fraction."""
@@ -57,7 +57,7 @@ class Exchanges:
 
     async def orderbook(self, call: Call) -> Response:
         depth = min(max(whole(call.request.path_params["depth"], 10), 1), 100)
-        return data(self._orderbook(_pair_of_path(call), call.now, depth))
+        return data(self._orderbook(call, _pair_of_path(call), depth))
 
     async def markets(self, call: Call) -> Response:
         return data([name.replace("/", "") for name in _pairs(call, call.request.path_params["exchange"])])
@@ -105,7 +105,7 @@ class Exchanges:
 
     async def ticker_b(self, call: Call) -> Response:
         pair = _asked_pair(call)
-        row = self._ticker(pair, call.now)
+        row = self._ticker(call, pair, self._bars.day(pair, call.now))
         return data(
             {
                 "market": pair.listed.name,
@@ -134,7 +134,7 @@ class Exchanges:
         )
 
     async def orderbook_b(self, call: Call) -> Response:
-        return data(self._orderbook(_asked_pair(call), call.now, 20))
+        return data(self._orderbook(call, _asked_pair(call), 20))
 
     async def markets_b(self, call: Call) -> Response:
         exchange = call.asked("exchange")
@@ -145,14 +145,14 @@ class Exchanges:
 
     # ---- both ----
 
-    def _ticker(self, pair: Pair, now: int) -> dict[str, object]:
-        day = self._bars.day(pair, now)
+    def _ticker(self, call: Call, pair: Pair, day: Day) -> dict[str, object]:
+        bids, asks = call.world.depth(pair, self._bars.last_tick(call.now))
         amount = day.volume / 10**pair.listed.lot
         return {
             "currencyPair": pair.listed.base + pair.listed.quote,
             "last": pair.shown(day.last),
-            "lowestAsk": pair.shown(day.last + 1),
-            "highestBid": pair.shown(day.last - 1),
+            "lowestAsk": pair.shown(asks[0][0]) if asks else "0",
+            "highestBid": pair.shown(bids[0][0]) if bids else "0",
             "percentChange": f"{(day.last / day.open - 1) * 100:.3f}",
             "baseVolume": f"{amount:f}",
             "quoteVolume": f"{amount * day.last / pair.scale:f}",
@@ -172,18 +172,12 @@ class Exchanges:
         bars = await asyncio.to_thread(self._bars.klines, pair, edges, call.now)
         return [bar for bar in bars if bar.opened_at <= until]
 
-    def _orderbook(self, pair: Pair, now: int, depth: int) -> dict[str, list[list[float]]]:
-        """Levels around the last price; amounts are drawn anew each second."""
-        price, second = pair.at(self._bars.last_tick(now)), now // 1000
-        unit = 1000 / COINS[pair.listed.base].price
-
-        def level(step: int) -> list[float]:
-            luck = key(pair.key, second, step) % 1000 / 500
-            return [(price + step) / pair.scale, round(unit * (0.5 + luck) * abs(step), pair.listed.lot)]
-
+    def _orderbook(self, call: Call, pair: Pair, depth: int) -> dict[str, list[list[float]]]:
+        """What hoppers' orders meet: the maker's levels around the last price, less what was just taken."""
+        bids, asks = call.world.depth(pair, self._bars.last_tick(call.now))
         return {
-            "asks": [level(step) for step in range(1, depth + 1)],
-            "bids": [level(-step) for step in range(1, depth + 1)],
+            name: [[rate / pair.scale, float(amount)] for rate, amount in levels[:depth]]
+            for name, levels in (("asks", asks), ("bids", bids))
         }
 
 

@@ -134,7 +134,7 @@ def shown(call: Call, trader: Trader, is_listed: bool) -> dict[str, object]:
         "last_signal": "",
         "last_signal_encoding": "",
         "total_cur": f"{call.world.value(trader, state, at):f}",
-        "config_error": "0",
+        "config_error": trader.complaint or "0",
         "created": spoken(trader.began_at),
         "bot_type": "0",
         "user_id": hopper.user,

@@ -176,14 +176,14 @@ class Webhooks:
                     self._app_call("validate", [])
                 while True:
                     await asyncio.sleep(self._settings.webhook_interval)
-                    self._send_noted()
+                    await self._send_noted()
             finally:
                 self._session = None
                 for task in self._sending:
                     task.cancel()
                 await asyncio.gather(*self._sending, return_exceptions=True)
 
-    def _send_noted(self) -> None:
+    async def _send_noted(self) -> None:
         """One round: what was noted since the last, each message as its rule says, those held back behind them."""
         self._round += 1
         noted, self._noted = self._noted, []
@@ -202,7 +202,7 @@ class Webhooks:
                 case "reorder":
                     held.append(told)
                 case "wrong_signature" | "garbage":
-                    self._calls([told], verb)
+                    await self._calls([told], verb)
                 case "unnamed":
                     whole.append(told.unnamed())
                 case "bare":
@@ -211,7 +211,7 @@ class Webhooks:
                     whole.append(told)
                     if verb == "duplicate":
                         self._later(seconds, [told], verb)
-        self._calls(whole, "")
+        await self._calls(whole, "")
         due = [told for since, told in self._held if whole or self._round - since >= _LONGEST_HOLD]
         self._held = [(since, told) for since, told in self._held if told not in due]
         if whole:
@@ -224,21 +224,23 @@ class Webhooks:
     def _later(self, seconds: float, told: list[Told], rule: str) -> None:
         async def wait() -> None:
             await asyncio.sleep(seconds)
-            self._calls(told, rule)
+            await self._calls(told, rule)
 
         self._spawn(wait())
 
-    def _calls(self, told: list[Told], rule: str) -> None:
-        """The calls of both forms that tell this."""
+    async def _calls(self, told: list[Told], rule: str) -> None:
+        """The calls of both forms that tell this, begun one after the other: a burst keeps nothing else waiting."""
         of_app = [each for each in told if each.topic in self._topics]
         if self._settings.webhook_url:
             for begin in range(0, len(of_app), self._per_call):
                 self._app_call("messages", of_app[begin : begin + self._per_call], rule)
+                await asyncio.sleep(0)
         for each in told:
-            for hook in self._registered.values():
+            for hook in tuple(self._registered.values()):
                 is_his = hook.user in ("", self._users.get(each.hopper, ""))
                 if each.event is not None and hook.wants(each.event) and is_his:
                     self._shared_call(hook, each, rule)
+                    await asyncio.sleep(0)
 
     def _app_call(self, kind: str, told: list[Told], rule: str = "") -> None:
         messages = [each.message for each in told]

@@ -15,7 +15,7 @@ class Book:
     """Balances are views of the ledger. Positions' coins are free ones; some free coins may belong to no position.
 
     ``changes`` grows with every event. ``told`` hears of each trade. ``fee_price`` is what a coin of the kind that pays
-    fees costs at an instant, in base currency; 0 when that is unknown.
+    fees costs at an instant, in base currency; 0 when that is unknown. ``trades`` are the newest ``trades_kept``.
     """
 
     __slots__ = (
@@ -25,6 +25,7 @@ class Book:
         "_free",
         "_ledger",
         "_maker",
+        "_most",
         "_next_id",
         "_orders",
         "_reserved",
@@ -37,14 +38,20 @@ class Book:
     )
 
     def __init__(
-        self, ledger: Ledger, hopper: Hopper, first_id: int, fee_price: FeePrice, told: Callable[[Trade], None]
+        self,
+        ledger: Ledger,
+        hopper: Hopper,
+        first_id: int,
+        fee_price: FeePrice,
+        told: Callable[[Trade], None],
+        trades_kept: int,
     ) -> None:
         self.base = hopper.base
         self.positions: list[Position] = []
         self.shorts: list[ShortHolding] = []
         self.trades: list[Trade] = []
         self.changes = 0
-        self._ledger = ledger
+        self._ledger, self._most = ledger, trades_kept
         self._next_id = first_id
         self._fee_coin, self._fee_price, self._told = hopper.fee_coin, fee_price, told
         self._free, self._orders = Account(hopper.id, "free"), Account(hopper.id, "orders")
@@ -245,6 +252,7 @@ class Book:
             self.new_id(), at, kind, coin, amount, rate, total, fee, trigger, buy_id, result, fee_coin, order, is_short
         )
         self.trades.append(trade)
+        del self.trades[: -self._most]
         self.changes += 1
         self._told(trade)
         return trade

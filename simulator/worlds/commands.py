@@ -12,6 +12,7 @@ Kind = Literal[
     "paper",  # value "1" or "0": shown as paper trading
     "rename",  # value: the new name
     "config",  # value: JSON, field to text; a share below 1 applies the first fields only
+    "complain",  # value: what is said to be wrong with its configuration, "" when nothing is any more
     "deposit",  # value: a coin, amount: how much, negative for a withdrawal; what is not base currency is reserved
     "reset",  # everything goes and the start is deposited anew
     "sell",  # value: positions; amount "" or "1" at market, "0" by limit orders

@@ -58,6 +58,10 @@ class Fill:
     is_maker: bool
 
 
+Levels = list[tuple[int, Decimal]]
+"""Rates in a pair's ticks, best first, each with the amount of the coin that is there."""
+
+
 class Exchange(Protocol):
     """Where orders go. Time only goes forward, in milliseconds; equal calls in equal order have equal outcomes."""
 
@@ -66,6 +70,9 @@ class Exchange(Protocol):
 
     def cancel(self, order: Order, at: int) -> None:
         """Forget what still rests of an order; nothing happens when nothing does."""
+
+    def depth(self, pair: Pair, at: int) -> tuple[Levels, Levels]:
+        """What is bid and what is asked. Nothing changes by looking, and ``at`` may lie a little back."""
 
     def due(self) -> int | None:
         """The next instant at which something may happen to a resting order; None while none rests."""

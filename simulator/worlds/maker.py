@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.market.listing import COINS
 from simulator.market.prices import NODE, Pair
-from simulator.worlds.exchange import Fill, Order, Quotes, Side
+from simulator.worlds.exchange import Fill, Levels, Order, Quotes, Side
 
 LEVELS = 10
 _WHOLE = 10**8  # units of a coin
@@ -60,6 +60,11 @@ class Maker:
     def cancel(self, order: Order, at: int) -> None:
         self._resting.discard(order)
 
+    def depth(self, pair: Pair, at: int) -> tuple[Levels, Levels]:
+        """The levels of the maker alone: orders of hoppers that rest are not shown."""
+        price = self._price(pair, at)
+        return self._left(pair, "sell", at, price), self._left(pair, "buy", at, price)
+
     def due(self) -> int | None:
         while self._queue and self._queue[0][2] not in self._resting:
             heapq.heappop(self._queue)
@@ -80,36 +85,49 @@ class Maker:
 
     def _take(self, order: Order, at: int, price: int) -> list[tuple[int, Decimal]]:
         """Rates and amounts that the maker gives, best first; ``order.filled`` grows with them."""
-        pair, quotes = order.pair, self._quotes(order.pair)
-        unit = self._unit(pair)
-        taken = self._missing(pair, order.side, at)
+        taken = self._taken_from(order.pair, order.side, at)
         left, found = int(order.left * _WHOLE), []
         sign = 1 if order.side == "buy" else -1
-        step, begin = max(1, price // 10_000), 0
-        rate = price + sign * self._half(price, quotes)
-        for level in range(LEVELS):
-            if not left or rate < 1 or (rate - order.limit) * sign > 0:
+        for rate, begin, end in self._levels(order.pair, order.side, price):
+            if not left or (rate - order.limit) * sign > 0:
                 break
-            size = unit * (level + 1)
-            amount = min(left, begin + size - max(begin, taken.units))
+            amount = min(left, end - max(begin, taken.units))
             if amount > 0:
                 found.append((rate, Decimal(amount).scaleb(-8)))
                 taken.units += amount
                 left -= amount
-            begin += size
-            rate += sign * step
         order.filled += sum((amount for _, amount in found), Decimal(0))
         return found
 
-    def _missing(self, pair: Pair, side: Side, at: int) -> _Taken:
+    def _left(self, pair: Pair, side: Side, at: int, price: int) -> Levels:
+        """What is there for orders of one side."""
+        missing = self._missing(pair, side, at)
+        found = ((rate, end - max(begin, missing)) for rate, begin, end in self._levels(pair, side, price))
+        return [(rate, Decimal(amount).scaleb(-8)) for rate, amount in found if amount > 0]
+
+    def _levels(self, pair: Pair, side: Side, price: int) -> Iterator[tuple[int, int, int]]:
+        """Rates for orders of one side, best first, with what lies before each and up to its end, in units."""
+        unit, step, sign = self._unit(pair), max(1, price // 10_000), 1 if side == "buy" else -1
+        rate, begin = price + sign * self._half(price, self._quotes(pair)), 0
+        for level in range(1, LEVELS + 1):
+            if rate < 1:
+                return
+            end = begin + unit * level
+            yield rate, begin, end
+            rate, begin = rate + sign * step, end
+
+    def _missing(self, pair: Pair, side: Side, at: int) -> int:
+        """Units that were taken and have not come back."""
         taken = self._taken.get((pair, side))
-        if taken is None:
-            taken = self._taken[pair, side] = _Taken(0, at)
-        elif taken.units:
-            whole = self._unit(pair) * (LEVELS * (LEVELS + 1) // 2)
-            back = whole * (at - taken.at) // int(self._quotes(pair).restored * 1000)
-            taken.units = max(0, taken.units - back)
-        taken.at = at
+        if taken is None or not taken.units:
+            return 0
+        whole = self._unit(pair) * (LEVELS * (LEVELS + 1) // 2)
+        back = whole * max(0, at - taken.at) // int(self._quotes(pair).restored * 1000)
+        return max(0, taken.units - back)
+
+    def _taken_from(self, pair: Pair, side: Side, at: int) -> _Taken:
+        taken = self._taken.setdefault((pair, side), _Taken(0, at))
+        taken.units, taken.at = self._missing(pair, side, at), at
         return taken
 
     def _best_level(self, pair: Pair) -> int:

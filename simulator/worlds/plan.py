@@ -13,7 +13,7 @@ from simulator.worlds.demo import HOPPERS, USERS, Hopper, User
 from simulator.worlds.exchange import Quotes
 from simulator.worlds.reading import made, mapping, only, rows, values
 
-_PHASES = 20
+_PHASES = 60
 _MOST = 100_000  # hoppers
 
 
@@ -66,7 +66,8 @@ def demo() -> Plan:
 def generated(users: int, hoppers_per_user: int, changes: Mapping[str, Any]) -> Plan:
     """Users ``user-1``, ``user-2``, … (password ``user-1-demo``) whose hoppers are like those of the demo.
 
-    They differ in funds and in the instant at which they decide. ``changes`` are fields of Hopper that all share.
+    They differ in funds, in the instant at which they decide and in the dips at which they buy, so that not all of
+    them act at once. ``changes`` are fields of Hopper that all share.
     """
     people: list[User] = []
     bots: list[Hopper] = []
@@ -84,6 +85,7 @@ def generated(users: int, hoppers_per_user: int, changes: Mapping[str, Any]) -> 
                 "start": like.start * (50 + luck % 101) / 100,
                 "lag_seconds": 0,
                 "phase": luck // 101 % _PHASES / _PHASES,
+                "dip": round(like.dip * (0.8 + luck // 6060 % 5 / 10), 6),
                 "paper": False,
             }
             bots.append(replace(like, **{**own, **changes}))

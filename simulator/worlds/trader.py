@@ -40,6 +40,7 @@ class Floor:
     windows: Windows
     ledger: Ledger
     exchanges: dict[str, Exchange]
+    trades_kept: int
     traded: Callable[["Trader", Trade], None]
     noted: Callable[["Trader", Entry], None]
     changed: Callable[["Trader"], None]
@@ -61,10 +62,13 @@ class Trader:
         self.is_panicking = False
         self.config: dict[str, str] = {}  # what was changed since the plan
         self.terms = Terms.of(hopper, self.config)
+        self.complaint = ""  # about its configuration
         self.log: deque[Entry] = deque(maxlen=_ENTRIES)
         self.pairs = [floor.market.pair(hopper.exchange, coin, hopper.base) for coin in hopper.coins]
         self._fee_pair = floor.market.exchanges[hopper.exchange].get(f"{hopper.fee_coin}/{hopper.base}")
-        self.book = Book(floor.ledger, hopper, first_id, self._fee_price, lambda trade: floor.traded(self, trade))
+        self.book = Book(
+            floor.ledger, hopper, first_id, self._fee_price, lambda trade: floor.traded(self, trade), floor.trades_kept
+        )
         self.desk = Desk(
             hopper.id, self.book, floor.exchanges[hopper.exchange], hopper.coins, self.pairs, first_id + 200_000_000
         )
@@ -86,7 +90,7 @@ class Trader:
 
     @property
     def trades(self) -> list[Trade]:
-        """Every trade so far, oldest first."""
+        """Trades so far, oldest first; the newest, when there were more than are kept."""
         return self.book.trades
 
     @property
@@ -233,6 +237,12 @@ class Trader:
         if errand.expires_at is not None:
             self._timers_add(errand.expires_at, errand)
 
+    def cancel(self, errand: Errand, at: int, did: str = "Cancelled") -> None:
+        """Take back what is not filled of an order, and tell it."""
+        self.desk.cancel(errand, at)
+        coin, order = errand.order.pair.listed.base, errand.order
+        self.note(at, "order_cancelled", f"{did} {order.side} order {order.id} for {coin}", coin=coin)
+
     @property
     def _is_buyer(self) -> bool:
         return self.is_enabled and self.buys and not self.is_panicking
@@ -283,19 +293,20 @@ class Trader:
     def _call(self, column: int, number: int, at: int) -> None:
         """Buy a coin if the terms allow it."""
         book, terms = self.book, self.terms
-        orders = len(self.desk.open)
         bids = sum(errand.order.side == "buy" for errand in self.desk.open.values())
         if len(book.positions) + bids >= terms.most_positions:
             return
         of_coin = sum(position.column == column for position in book.positions)
         if of_coin >= terms.most_per_coin or not (spend := self.usual()):
             return
-        trades = len(book.trades)
+        changes = book.changes
         self.buy(at, column, self.price(column, at), spend, "DCA" if of_coin else "Strategy")
-        if len(book.trades) > trades or len(self.desk.open) > orders:
+        if book.changes != changes:
             self._bought[column] = number
 
     def _sell(self, position: Position, amount: Decimal, price: int, trigger: str, at: int) -> None:
+        said = f"{trigger} sells {amount:f} {position.coin}"
+        self._floor.noted(self, Entry(at, "on_trigger", said, coin=position.coin))  # the log tells of the sale itself
         if self.terms.sells_by == "market":
             self.desk.sell(at, position, amount, price, trigger)
         else:
@@ -305,9 +316,7 @@ class Trader:
         self.placed(self.desk.ask(at, position, amount, price, trigger, at + _LIMIT_SALE), at)
 
     def _expire(self, errand: Errand, at: int) -> None:
-        self.desk.cancel(errand, at)
-        coin, order = errand.order.pair.listed.base, errand.order
-        self.note(at, "order_cancelled", f"Gave up {order.side} order {order.id} for {coin}", coin=coin)
+        self.cancel(errand, at, "Gave up")
         position = errand.position
         if position is not None and position.amount:
             if position.leaves:

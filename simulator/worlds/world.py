@@ -3,14 +3,14 @@
 import heapq
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
 
-from simulator.market.prices import Market
+from simulator.market.prices import Market, Pair
 from simulator.worlds.books import UNIT, Entry, State, Trade
 from simulator.worlds.commands import Command, Impossible
 from simulator.worlds.demo import Hopper, User
-from simulator.worlds.exchange import Exchange
+from simulator.worlds.exchange import Exchange, Levels
 from simulator.worlds.ledger import Ledger
 from simulator.worlds.maker import Maker
 from simulator.worlds.plan import Plan, demo, hopper_of
@@ -18,11 +18,13 @@ from simulator.worlds.trader import Floor, Trader
 from simulator.worlds.windows import Windows
 
 _FIRST_ID, _IDS = 500_000_001, 10_000_000  # of trades, and how many each hopper has
-_ENTRIES = 10_000  # kept until somebody asks for them
+_ENTRIES = 100_000  # kept until somebody asks for them
 
 
 class World:
     """Users and hoppers since ``began_at`` (milliseconds); ``decision`` milliseconds lie between two decisions.
+
+    Of each hopper the newest ``trades_kept`` trades are known.
 
     The past follows from these and from the commands given, in the order given. A calendar knows when each hopper has
     something to do, so that the cost of going on grows with what happens and not with how many there are. At one
@@ -39,6 +41,7 @@ class World:
         snapshot_seconds: int = 0,
         plan: Plan | None = None,
         ledger: Ledger | None = None,
+        trades_kept: int = 20_000,
     ) -> None:
         plan = plan or demo()
         self.market = market
@@ -47,16 +50,17 @@ class World:
         self.ledger = ledger or Ledger()
         self._snapshot_seconds = snapshot_seconds
         self._windows = Windows(market, decision)
-        exchanges: dict[str, Exchange] = {
+        self._exchange_of: dict[str, Exchange] = {
             name: Maker(self._windows.price, lambda pair: plan.quotes_of(pair.exchange, pair.listed.name))
             for name in market.exchanges
         }
-        self._exchanges = tuple(exchanges.values())
+        self._exchanges = tuple(self._exchange_of.values())
         self._floor = Floor(
             market,
             self._windows,
             self.ledger,
-            exchanges,
+            self._exchange_of,
+            trades_kept,
             traded=lambda trader, trade: self._trades.append((trader.hopper, trade)),
             noted=lambda trader, entry: self._entries.append((trader.hopper, entry)),
             changed=self._enter,
@@ -71,6 +75,8 @@ class World:
         for hopper in plan.hoppers:
             self._add(hopper, began_at)
         self._plan = deque(plan.due(began_at))
+        self._until = began_at
+        self._going: Iterator[None] | None = None  # what is due and not yet done
         for id_, command in commands:
             try:
                 self.obey(id_, command)
@@ -86,20 +92,19 @@ class World:
         self.advance(command.at)
         self._obey(hopper, command)
 
-    def advance(self, until: int) -> None:
-        """Let everything happen that is due up to and at ``until``."""
-        self._windows.until = until
-        while (at := self._due()) is not None and at <= until:
-            while self._calendar and self._calendar[0][0] <= at:
-                _, _, turn, trader = heapq.heappop(self._calendar)
-                if turn == trader.turn:
-                    trader.run(at)
-                    self._enter(trader)
-            for exchange in self._exchanges:
-                for fill in exchange.advance(at):
-                    self.traders[fill.order.owner].on_fill(fill)
-            while self._plan and self._plan[0][1].at <= at:
-                self._give_planned(*self._plan.popleft())
+    def advance(self, until: int, most: int | None = None) -> bool:
+        """Let everything happen that is due up to and at ``until``; whether it has.
+
+        After ``most`` acts of hoppers it returns with the rest undone, which the next call goes on with. Until that is
+        done, hoppers have not come equally far.
+        """
+        self._windows.until = self._until = until
+        going = self._going = self._going or self._acts()
+        for number, _ in enumerate(going, 1):
+            if number == most:
+                return False
+        self._going = None
+        return True
 
     def new_trades(self) -> list[tuple[Hopper, Trade]]:
         """Trades made since this was asked last, in the order of time."""
@@ -107,7 +112,7 @@ class World:
         return found
 
     def new_entries(self) -> list[tuple[Hopper, Entry]]:
-        """What hoppers noted since this was asked last, in the order of time; the newest ten thousand."""
+        """What hoppers noted since this was asked last, in the order of time; the newest hundred thousand."""
         found = list(self._entries)
         self._entries.clear()
         return found
@@ -136,6 +141,27 @@ class World:
         """The price of a coin at an instant; 0 when there is no pair for it."""
         pair = self.market.exchanges[exchange].get(f"{coin}/{base}")
         return Decimal(0) if pair is None else pair.at(at) * Decimal(1).scaleb(-pair.listed.decimals)
+
+    def depth(self, pair: Pair, at: int) -> tuple[Levels, Levels]:
+        """What hoppers' exchange has of a pair: bids and asks, best first."""
+        return self._exchange_of[pair.exchange].depth(pair, at)
+
+    def _acts(self) -> Iterator[None]:
+        """Everything due, one hopper's act after the other, in an order that does not depend on who asks when."""
+        while (at := self._due()) is not None and at <= self._until:
+            while self._calendar and self._calendar[0][0] <= at:
+                _, _, turn, trader = heapq.heappop(self._calendar)
+                if turn == trader.turn:
+                    trader.run(at)
+                    self._enter(trader)
+                    yield
+            for exchange in self._exchanges:
+                for fill in exchange.advance(at):
+                    self.traders[fill.order.owner].on_fill(fill)
+                    yield
+            while self._plan and self._plan[0][1].at <= at:
+                self._give_planned(*self._plan.popleft())
+                yield
 
     def _obey(self, hopper: str, command: Command) -> None:
         if command.kind == "create":
@@ -190,7 +216,7 @@ class World:
         if not command.effect.share:
             return
         for errand in tuple(trader.desk.open.values()):
-            trader.desk.cancel(errand, command.at)
+            trader.cancel(errand, command.at)
         trader.book.end()
         trader.turn += 1
         del self.traders[trader.hopper.id]

@@ -82,4 +82,4 @@ def column_of(trader: Trader, coin: str) -> int:
 def withdraw_offers(trader: Trader, position: Position, at: int) -> None:
     for errand in tuple(trader.desk.open.values()):
         if errand.position is position and errand.order.side == "sell":
-            trader.desk.cancel(errand, at)
+            trader.cancel(errand, at)

@@ -31,6 +31,7 @@ _ACTS: Mapping[Kind, Callable[[Trader, Command], Act]] = {
     "paper": switches.switch("is_paper"),
     "rename": switches.rename,
     "config": switches.config,
+    "complain": switches.complain,
     "deposit": switches.deposit,
     "reset": switches.reset,
     "sell": trading.sell,

@@ -64,6 +64,15 @@ def config(trader: Trader, command: Command) -> Act:
     return act
 
 
+def complain(trader: Trader, command: Command) -> Act:
+    def act() -> None:
+        trader.complaint = command.value
+        if command.value:
+            trader.note(command.at, "config_error", command.value, is_error=True)
+
+    return act
+
+
 def deposit(trader: Trader, command: Command) -> Act:
     """A withdrawal leaves what short positions brought."""
     whole, book, coin = amount_of(command.amount), trader.book, command.value
@@ -76,7 +85,7 @@ def deposit(trader: Trader, command: Command) -> Act:
 def reset(trader: Trader, command: Command) -> Act:
     def act() -> None:
         for errand in tuple(trader.desk.open.values()):
-            trader.desk.cancel(errand, command.at)
+            trader.cancel(errand, command.at)
         trader.book.end()
         trader.book.begin(trader.hopper)
         trader.note(command.at, "info", "Reset")

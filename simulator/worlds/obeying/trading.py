@@ -27,7 +27,7 @@ def panic(trader: Trader, command: Command) -> Act:
         trader.is_panicking = True
         trader.note(command.at, "on_panic_start", "Panic mode started")
         for errand in tuple(trader.desk.open.values()):
-            trader.desk.cancel(errand, command.at)
+            trader.cancel(errand, command.at)
         _sell_off(trader, trader.book.positions, command, "Panic button", by_limit=command.value == "0")
 
     return act
@@ -40,7 +40,7 @@ def calm(trader: Trader, command: Command) -> Act:
         trader.is_panicking = False
         for errand in tuple(trader.desk.open.values()):
             if errand.trigger == "Panic button":
-                trader.desk.cancel(errand, command.at)
+                trader.cancel(errand, command.at)
         for position in trader.book.positions:
             if position.leaves == "Panic button":
                 position.leaves = ""
@@ -162,11 +162,9 @@ def cancel(trader: Trader, command: Command) -> Act:
 
     def act() -> None:
         for errand in first(chosen, command.effect.share)[0]:
-            trader.desk.cancel(errand, command.at)
+            trader.cancel(errand, command.at)
             if errand.position is not None:
                 errand.position.leaves = ""
-            coin, order = errand.order.pair.listed.base, errand.order
-            trader.note(command.at, "order_cancelled", f"Cancelled {order.side} order {order.id} for {coin}", coin=coin)
 
     return act
 

@@ -120,7 +120,7 @@ async def test_an_action_never_goes_over_a_connection_that_may_be_about_to_close
     [
         (answers({"status": 401}, 401), TokenRefused),
         (answers({"status": 402}, 402), Forbidden),
-        (answers("<html>blocked</html>", 403), Unavailable),
+        (answers("<html>blocked</html>", 403), Forbidden),
         (answers({"message": "scope"}, 403), Forbidden),
         (answers({}, 404), NotFound),
         (answers({}, 422), Invalid),

@@ -105,7 +105,8 @@ async def test_trades_over_two_pages_come_oldest_first(gateway: Stage, as_text: 
         results = str(len(rows)) if as_text else len(rows)
         return JSONResponse({"data": {"trades": rows, "offset": "0", "results": results}})
 
-    gateway.upstream.queue(TRADES, page(rows[:500]), page(rows[500:]))
+    # a page with a row that cannot be read is asked for once more
+    gateway.upstream.queue(TRADES, page(rows[:500]), page(rows[:500]), page(rows[500:]))
     async with gateway.client("processor") as processor:
         trades = await processor.trades_since(user, HOPPER, EPOCH)
     assert [t.id for t in trades] == [str(number) for number in range(1, 701) if number != 697]

@@ -120,6 +120,10 @@ class MemoryUpstream:
     trade_list: list[Trade] = field(default_factory=list)  # newest first
     heeds_offset: bool = True
     heeds_since: bool = True
+    spoilt: int = 0
+    """So many lists from now on have a row that cannot be read."""
+    spoils_all: bool = False
+    """No other row can be, either."""
 
     def check(self) -> None:
         if self.is_away:
@@ -151,7 +155,10 @@ class MemoryUpstream:
         assert (home.exchange, home.quote) == ("kraken", "USDT")
         await self._answer("positions", token, timeout)
         position = Position("7", Asset("BTC"), home.quote, Decimal(1), Decimal(2), Decimal(2), None)
-        return Rows((position,), 1)
+        self.spoilt -= 1
+        if self.spoilt < 0:
+            return Rows((position,), 0)
+        return Rows((), 1) if self.spoils_all else Rows((position,), 1)
 
     async def trades(
         self, token: str, hopper: HopperId, home: Pair, since: datetime, offset: int, timeout: timedelta
@@ -160,7 +167,9 @@ class MemoryUpstream:
         listed = [each for each in self.trade_list if not self.heeds_since or each.at >= since]
         begin = offset if self.heeds_offset else 0
         page = tuple(listed[begin : begin + 500])
-        return TradePage(page, len(page), len(page) < 500, 0)
+        self.spoilt -= 1
+        skipped = 1 if self.spoilt >= 0 else 0
+        return TradePage(page[skipped:], len(page), len(page) < 500, skipped)
 
     @staticmethod
     def linked(user: UserId, hopper: HopperId) -> LinkedHopper:

@@ -249,10 +249,10 @@ async def test_a_token_that_is_refused_is_renewed_for_the_next_number(world: Wor
     with pytest.raises(Unavailable):
         await world.act()
     await settled()
-    assert world.refused == [None, "token 1"]
+    assert world.refused == [None, None, "token 2"]
     world.error = None
     await world.act(replace(PANIC, number=2))
-    assert world.sent == ["token 1", "token 3"]
+    assert world.sent == ["token 2", "token 5"]
 
 
 async def test_too_many_requests_hold_the_others(world: World) -> None:

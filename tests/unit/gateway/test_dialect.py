@@ -177,7 +177,8 @@ def test_what_is_no_number(value: object) -> None:
 
 def test_numbers_of_json_keep_every_digit() -> None:
     assert dialect.assets(data('{"data":{"BTC":0.12345678901234567890}}')) == {"BTC": Decimal("0.12345678901234567890")}
-    assert dialect.assets(data('{"data":{"BTC":NaN}}')) == {}
+    with pytest.raises(Unavailable):
+        dialect.assets(data('{"data":{"BTC":NaN}}'))
 
 
 @pytest.mark.parametrize(

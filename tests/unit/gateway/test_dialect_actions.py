@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cryptwire.errors import Exhausted, Forbidden, Invalid, NotFound, Unavailable, Unconfirmed
+from cryptwire.errors import Exhausted, Forbidden, Invalid, NotFound, Unconfirmed
 from gateway import dialect
 from gateway.ports import TokenRefused
 
@@ -30,7 +30,7 @@ def test_what_was_done_is_told_in_upstreams_words() -> None:
         (200, '{"status":401,"message":"x"}', TokenRefused),
         (402, "{}", Forbidden),
         (403, '{"message":"scope"}', Forbidden),
-        (403, "<html>blocked</html>", Unavailable),
+        (403, "<html>blocked</html>", Forbidden),
         (404, "{}", NotFound),
         (400, "{}", Invalid),
         (405, '{"message":"Missing Authentication Token"}', Invalid),

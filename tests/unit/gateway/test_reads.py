@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cryptwire.clock import EPOCH
 from cryptwire.domain.account import OutputEntry
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.errors import CryptwireError, Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Unavailable
@@ -12,7 +13,7 @@ from gateway.ports import Late, TokenRefused, Urgency
 from gateway.reads.kept import Kept, Read
 from tests.unit.gateway import reading
 from tests.unit.gateway.clock import HandClock, settled
-from tests.unit.gateway.reading import HOPPER, USER, Stage
+from tests.unit.gateway.reading import HOPPER, USER, Stage, trade
 
 NOW = timedelta(0)
 ACTION, POLL = Urgency.ACTION, Urgency.POLL
@@ -311,7 +312,49 @@ async def test_the_hoppers_home_is_read_once(stage: Stage) -> None:
     for _ in range(2):
         await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
     assert stage.upstream.calls == ["hopper", "positions", "positions"]
+
+
+# ---- rows that cannot be read ----
+
+
+async def test_a_list_that_was_spoilt_in_passing_is_asked_for_once_more(stage: Stage) -> None:
+    stage.upstream.spoilt = 1
+    read = await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
+    assert [position.id for position in read.value] == ["7"]
+    assert stage.upstream.calls == ["hopper", "positions", "positions"]
+    assert stage.meters.value("gateway_skipped_rows", what="position") == 0
+
+
+async def test_rows_that_stay_unreadable_are_left_out_counted_and_not_asked_for_again(stage: Stage) -> None:
+    stage.upstream.spoilt = 5
+    for _ in range(2):
+        read = await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
+        assert [position.id for position in read.value] == ["7"]
+    assert stage.upstream.calls == ["hopper", "positions", "positions", "positions"]
     assert stage.meters.value("gateway_skipped_rows", what="position") == 2
+
+
+async def test_a_list_of_which_nothing_can_be_read_is_no_empty_list(stage: Stage) -> None:
+    stage.upstream.spoilt, stage.upstream.spoils_all = 5, True
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="nothing of"):
+            await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)
+
+
+async def test_a_spoilt_list_that_cannot_be_asked_for_again_is_not_given(stage: Stage) -> None:
+    await stage.reads.positions(USER, HOPPER, NOW, stage.until(), POLL)  # the hopper's home is known
+    stage.upstream.spoilt, stage.upstream.seconds = 1, 6
+    asked = asyncio.create_task(stage.reads.positions(USER, HOPPER, NOW, stage.until(10), POLL))
+    await stage.clock.turn(10)
+    with pytest.raises(Unavailable):
+        await asked
+
+
+async def test_a_spoilt_page_of_trades_loses_none(stage: Stage) -> None:
+    stage.upstream.trade_list = [trade(number) for number in range(3, 0, -1)]
+    stage.upstream.spoilt = 1
+    read = await stage.reads.trades(USER, HOPPER, EPOCH, stage.until(), Urgency.TRADES)
+    assert [each.id for each in read.value] == ["1", "2", "3"]
 
 
 def test_kept_answers_are_bounded_in_number_age_and_bytes() -> None:

@@ -2,35 +2,13 @@
 
 import asyncio
 import gc
-import logging
-from collections.abc import Iterator
 from datetime import timedelta
-
-import pytest
 
 from cryptwire.errors import CryptwireError
 from tests.integration.gateway.custody.conftest import REDIRECT, Scene
 
 
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """Every line that any logger of this process writes, debug and all."""
-    lines: list[str] = []
-
-    class Keeper(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
-
-    root, keeper = logging.getLogger(), Keeper(logging.DEBUG)
-    level = root.level
-    root.addHandler(keeper)
-    root.setLevel(logging.DEBUG)
-    yield lines
-    root.setLevel(level)
-    root.removeHandler(keeper)
-
-
-async def test_no_token_is_ever_told(scene: Scene, logged: list[str]) -> None:
+async def test_no_token_is_ever_told(scene: Scene, everything_logged: list[str]) -> None:
     told: list[str] = []
     async with scene.replica(lease=timedelta(seconds=0.3)) as custody:
 
@@ -75,5 +53,5 @@ async def test_no_token_is_ever_told(scene: Scene, logged: list[str]) -> None:
     secrets = (scene.oauth.marked, scene.oauth.marked.encode().hex(), scene.key_file.read_text().strip())
     for word in secrets:
         assert word not in "\n".join(told)
-        assert word not in "\n".join(logged)
+        assert word not in "\n".join(everything_logged)
         assert word not in rows[0][0]

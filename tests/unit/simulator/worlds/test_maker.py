@@ -66,6 +66,19 @@ def test_more_than_there_is_is_filled_in_part_and_given_up() -> None:
     assert desk.place("sell", "1")[1] != []  # the other side is untouched
 
 
+def test_the_depth_that_is_shown_is_what_orders_get_and_lacks_what_they_took() -> None:
+    desk = Desk()
+    before, bids = desk.maker.depth(PAIR, BEGAN)[1], desk.maker.depth(PAIR, BEGAN)[0]
+    assert len(before) == len(bids) == LEVELS
+    assert bids[0][0] < PAIR.at(BEGAN) < before[0][0]
+    _, fills = desk.place("buy", f"{before[0][1] + before[1][1] / 2}")
+    assert [(fill.rate, fill.amount) for fill in fills] == [before[0], (before[1][0], before[1][1] / 2)]
+    assert desk.maker.depth(PAIR, BEGAN) == (bids, [(before[1][0], before[1][1] / 2), *before[2:]])
+    assert desk.maker.depth(PAIR, BEGAN - 900) == desk.maker.depth(PAIR, BEGAN - 900)
+    later = desk.maker.depth(PAIR, BEGAN + 2 * MINUTE)[1]
+    assert [amount for _, amount in later] == [amount for _, amount in before]
+
+
 def test_without_depth_nothing_is_filled() -> None:
     assert quoting(depth=0.0).place("buy", "1")[1] == []
 

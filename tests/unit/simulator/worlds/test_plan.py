@@ -56,8 +56,9 @@ def test_users_and_hoppers_may_be_generated_and_are_the_same_each_time() -> None
     assert len({hopper.id for hopper in plan.hoppers}) == 300
     assert {hopper.user for hopper in plan.hoppers} == {user.id for user in plan.users}
     assert {hopper.snapshot_seconds for hopper in plan.hoppers} == {300}
-    assert len({hopper.phase for hopper in plan.hoppers}) == 20
+    assert len({hopper.phase for hopper in plan.hoppers}) == 60
     assert len({hopper.start for hopper in plan.hoppers}) > 100
+    assert len({hopper.dip for hopper in plan.hoppers if hopper.style == "dips"}) == 5 * 3  # as in the demo, and near
 
 
 def test_commands_have_their_instant_after_the_beginning_or_by_the_calendar() -> None:

@@ -492,6 +492,10 @@ def test_new_trades_and_entries_are_told_once_in_the_order_of_time() -> None:
     told.wait(DAY)
     trades = [trade for _, trade in told.world.new_trades()]
     assert trades == told.trades
-    assert [entry.topic for _, entry in told.world.new_entries()] == ["info"]
+    entries = [entry for _, entry in told.world.new_entries()]
+    assert [entry.topic for entry in entries] == ["info"] + ["on_trigger"] * (len(entries) - 1)
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+    sales = {(trade.at, trade.coin, trade.trigger) for trade in trades if trade.kind == "sell"}
+    assert sales == {(entry.at, entry.coin, entry.said.partition(" sells ")[0]) for entry in entries[1:]}
     assert told.world.new_trades() == []
     assert told.world.new_entries() == []

@@ -115,9 +115,9 @@ def test_steps_do_not_matter(decision: int) -> None:
         assert trader.state(until) == stepped.traders[id_].state(until)
 
 
-def crowd() -> World:
+def crowd(commands: list[dict[str, object]] | None = None) -> World:
     """Two hundred hoppers that share a thin market, half of them by limit orders."""
-    plan = parsed({"users": 20, "hoppers_per_user": 10, "quotes": {"*": {"depth": 0.3}}})
+    plan = parsed({"users": 20, "hoppers_per_user": 10, "quotes": {"*": {"depth": 0.3}}, "commands": commands or []})
     hoppers = tuple(
         replace(hopper, order_type="limit" if number % 2 else "market") for number, hopper in enumerate(plan.hoppers)
     )
@@ -136,6 +136,43 @@ def test_steps_do_not_matter_to_a_crowd_in_one_market_either() -> None:
     for id_, trader in at_once.traders.items():
         assert trader.trades == stepped.traders[id_].trades
         assert trader.state(until) == stepped.traders[id_].state(until)
+
+
+def test_a_crowd_may_be_brought_on_in_pieces_of_an_instant() -> None:
+    until = BEGAN + 1_500_000
+    planned = [{"kind": "panic", "value": "0", "after": 900}, {"kind": "calm", "after": 1200}]
+    at_once, in_pieces = (crowd(planned) for _ in range(2))
+    assert at_once.advance(until)
+    pieces = 0
+    for at in range(BEGAN, until + 1, 2500):
+        while not in_pieces.advance(at, 3):
+            pieces += 1
+    assert pieces > 400  # of 200 hoppers that panic at one instant, and calm down at another, not to speak of trades
+    for id_, trader in at_once.traders.items():
+        assert trader.trades == in_pieces.traders[id_].trades
+        assert trader.state(until) == in_pieces.traders[id_].state(until)
+
+
+def test_what_was_begun_goes_on_before_a_command_is_obeyed() -> None:
+    at = BEGAN + 1_200_000
+    order = Command(at, "order", "buy SOL market Manual", "1")
+    at_once, begun = crowd(), crowd()
+    last = max(at_once.traders)
+    at_once.obey(last, order)
+    assert not begun.advance(at, 50)
+    begun.obey(last, order)
+    for id_, trader in at_once.traders.items():
+        assert trader.trades == begun.traders[id_].trades
+
+
+def test_the_newest_trades_are_known_and_nothing_else_is_different() -> None:
+    until = BEGAN + 10 * DAY
+    few = World(market(), BEGAN, 300_000, trades_kept=7)
+    few.advance(until)
+    for id_, trader in world(until).traders.items():
+        assert len(trader.trades) > 7
+        assert few.traders[id_].trades == trader.trades[-7:]
+        assert few.traders[id_].state(until) == trader.state(until)
 
 
 def test_what_one_hopper_takes_another_pays_for() -> None:
