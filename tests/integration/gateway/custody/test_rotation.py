@@ -1,7 +1,6 @@
 """The master key changes while hundreds of calls go on; nobody notices, and no renewal is undone."""
 
 import asyncio
-import random
 import secrets
 from pathlib import Path
 
@@ -83,10 +82,10 @@ async def test_the_master_key_rotates_under_calls_and_renewals(scene: Scene) -> 
 
         async def call(custody: Custody, number: int) -> None:
             nonlocal given
-            for _ in range(ROUNDS):
+            for turn in range(ROUNDS):
                 token = await custody.access(users[number])
                 given += 1
-                if random.random() < 0.3:
+                if (number + turn) % 2 == 0:  # every user's token is renewed at least once
                     await owner.execute(expire, users[number])
                     assert await custody.access(users[number]) != token
 
@@ -102,7 +101,7 @@ async def test_the_master_key_rotates_under_calls_and_renewals(scene: Scene) -> 
         assert await names(scene) == {await EnvironmentKeys(young).current()}
         scene.key_file.write_text(young)
         assert given == 2 * USERS * ROUNDS
-        assert scene.oauth.rotations > USERS
+        assert scene.oauth.rotations >= USERS
         for user in users:
             token = await scene.opened(user)
             assert await two.access(user) == token.access
