@@ -88,7 +88,7 @@ class Worker:
             _log.error("a run failed", job=job.name, due=due_at.isoformat(), reason=error)
             await self._let_go(job, due_at, said)
             raise Unavailable(f"{job.name} is tried again: {said}") from error
-        except BaseException:
+        except BaseException:  # a cancelled run, too, is let go at once, for another replica; nothing is swallowed
             await self._let_go(job, due_at, said)
             raise
         finally:

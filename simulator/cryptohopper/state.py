@@ -74,7 +74,7 @@ class Kept:
         self._database.execute("BEGIN")
         try:
             yield
-        except BaseException:
+        except BaseException:  # whatever ends it, half a change must not stay; nothing is swallowed
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
