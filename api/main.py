@@ -14,13 +14,14 @@ from starlette.routing import Mount, Route
 from api.adapters import Argon2Passwords
 from api.handlers.graphql import Endpoint
 from api.handlers.live import Portfolios
-from api.handlers.schema import Services
 from api.handlers.web import AppFiles, Guard, config_json
 from api.logic import Attempts
+from api.schema.context import Services
 from api.settings import Settings
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
+from cryptwire.permissions import Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
@@ -49,6 +50,7 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
             await asyncio.to_thread(Argon2Passwords),
             portfolios,
             Attempts(settings.attempts_a_minute),
+            Permissions(),
             runtime.clock,
             runtime.meters,
             settings.session_lifetime,

@@ -7,7 +7,7 @@ from cryptwire.domain.hopper import Hopper, HopperId, UserId
 
 
 class Caller(Protocol):
-    """Who is asking, and under which session."""
+    """Who is asking, and under which session; ``scopes`` of a personal token, else None."""
 
     @property
     def user(self) -> UserId: ...
@@ -15,6 +15,10 @@ class Caller(Protocol):
     def session(self) -> bytes: ...
     @property
     def expires_at(self) -> datetime: ...
+    @property
+    def plan(self) -> str: ...
+    @property
+    def scopes(self) -> frozenset[str] | None: ...
 
 
 class Sessions(Protocol):

@@ -14,16 +14,20 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from api.handlers.schema import SCHEMA, Context, Services
-from cryptwire.errors import Exhausted, Invalid, NotFound, Refused, Unauthenticated, Unavailable
+from api.schema import SCHEMA
+from api.schema.context import Context, Services
+from cryptwire.errors import Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Refused, Unauthenticated, Unavailable
 from cryptwire.log import Log
 
 _log = Log(__name__)
 _CODES: Mapping[type[Exception], str] = {
     Unauthenticated: "UNAUTHENTICATED",
+    Forbidden: "FORBIDDEN",
     NotFound: "NOT_FOUND",
+    LinkAgain: "LINK_AGAIN",
     Invalid: "INVALID",
     Refused: "INVALID",
+    Exhausted: "EXHAUSTED",
     Unavailable: "UNAVAILABLE",
 }
 

@@ -19,8 +19,8 @@ _MOST_REMEMBERED = 20_000
 _MOST_SECRET = 200  # characters; ours have 43
 
 _WHO = """
-    SELECT user_id::text, expires_at FROM sessions
-     WHERE session_hash = $1 AND ended_at IS NULL AND expires_at > now()
+    SELECT s.user_id::text, s.expires_at, u.plan FROM sessions s JOIN users u USING (user_id)
+     WHERE s.session_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now()
 """
 _LIVING = """
     SELECT session_hash FROM sessions
@@ -36,11 +36,16 @@ _END = "UPDATE sessions SET ended_at = now() WHERE session_hash = $1 AND ended_a
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: the user, and the session (its hash) under which he does."""
+    """Who is asking: the user with his plan of this moment, and the session (its hash) under which he does.
+
+    ``scopes`` narrow what a personal API token may; None for a person.
+    """
 
     user: UserId
     session: bytes
     expires_at: datetime
+    plan: str
+    scopes: frozenset[str] | None = None
 
 
 class Sessions:
@@ -63,7 +68,7 @@ class Sessions:
             if row is None:
                 self._remembered.pop(session, None)
                 raise Unauthenticated("sign in first")
-            caller = Caller(UserId(row["user_id"]), session, row["expires_at"])
+            caller = Caller(UserId(row["user_id"]), session, row["expires_at"], row["plan"])
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
             self._remembered[session] = (now, caller)

@@ -102,7 +102,7 @@ async def test_after_ten_wrong_attempts_one_has_to_wait(world: World) -> None:
     for _ in range(10):
         assert code_of(await world.sign_in(EMAIL, "wrong")) == "INVALID"
     answer = await world.sign_in()
-    assert code_of(answer) == "UNAVAILABLE"
+    assert code_of(answer) == "EXHAUSTED"
     assert 0 < answer["errors"][0]["extensions"]["retryAfter"] <= 60
     assert "try again in" in answer["errors"][0]["message"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from graphql import GraphQLObjectType, GraphQLScalarType, build_schema
 
 import api
-from api.handlers.schema import SCHEMA
+from api.schema import SCHEMA
 
 SDL = Path(api.__file__).parent / "schema.graphql"
 

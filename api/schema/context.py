@@ -1,0 +1,79 @@
+"""One request: what came, what goes back, who asks, and with what it is answered."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import strawberry
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from api import logic
+from api.handlers.live import Portfolios
+from api.ports import Caller, Hoppers, Passwords, People, Sessions
+from cryptwire.clock import Clock
+from cryptwire.errors import Forbidden, Unauthenticated
+from cryptwire.metrics import Meters
+from cryptwire.permissions import Needs, Permissions, Roles
+from cryptwire.storage.sessions import COOKIE
+
+
+@dataclass(slots=True)
+class Services:
+    """What the fields work with."""
+
+    sessions: Sessions
+    people: People
+    hoppers: Hoppers
+    passwords: Passwords
+    portfolios: Portfolios
+    attempts: logic.Attempts
+    permissions: Permissions
+    clock: Clock
+    meters: Meters
+    session_lifetime: timedelta
+    is_development: bool
+
+
+@dataclass(slots=True)
+class Context:
+    """One request. ``response`` takes cookies; a socket has none to give."""
+
+    services: Services
+    request: HTTPConnection
+    response: Response | None = None
+    _caller: Caller | None = field(default=None, init=False)
+
+    async def caller(self) -> Caller:
+        """Who asks; raises Unauthenticated."""
+        if self._caller is None:
+            self._caller = await self.services.sessions.who(self.request.cookies.get(COOKIE, ""))
+        return self._caller
+
+    async def roles(self) -> Roles:
+        """In what roles he asks; a stranger's when nobody is signed in."""
+        try:
+            caller = await self.caller()
+        except Unauthenticated:
+            return Roles()
+        return Roles(f"plan:{caller.plan}", caller.scopes)
+
+    async def can(self, action: str, resource: str) -> bool:
+        """Whether who asks may; for what a field gives, beyond whether it may be asked at all."""
+        return self.services.permissions.can(await self.roles(), Needs(action, resource))
+
+    async def must(self, action: str, resource: str) -> None:
+        """Raises Unauthenticated for a stranger, Forbidden for anybody else who may not."""
+        if not await self.can(action, resource):
+            await self.caller()
+            raise Forbidden(f"this plan or token does not allow to {action} {resource}")
+
+    def must_be_ours(self) -> None:
+        """Raises Forbidden for a request that another site's page could have made with the user's cookie."""
+        origin = self.request.headers.get("origin")
+        is_own = origin is not None and urlsplit(origin).netloc.lower() == self.request.headers.get("host", "").lower()
+        if not is_own and self.request.headers.get("x-cryptwire") != "1":
+            raise Forbidden("changes need the header X-Cryptwire: 1, or an Origin of this host")
+
+
+Info = strawberry.Info[Context, None]
