@@ -367,6 +367,7 @@ class Stack:
             "processor",
             {
                 "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", self.servers.postgres.url),
+                "CRYPTWIRE_PROCESSOR_REDIS_URL": self.servers.redis.url,
                 "CRYPTWIRE_PROCESSOR_NATS_URL": self.servers.nats.url("processor"),
                 "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(self.folder / "certificates"),

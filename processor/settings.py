@@ -11,15 +11,19 @@ from cryptwire.errors import Invalid
 class Settings:
     """From ``CRYPTWIRE_PROCESSOR_<FIELD>``; spans in seconds. ``certificates`` is the folder with this service's own.
 
+    ``parts`` are those that this replica does, all when there are none.
+
     Trades are compared every ``compare_every``, of a hopper that never was for ``compare_first`` back; of
     ``compare_users`` users at once. A run whose worker is silent for ``patience`` is taken up by another.
     """
 
     database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     nats_url: str = field(repr=False)
     gateway_address: str
     certificates: Path
     health_port: int = 0
+    parts: tuple[str, ...] = ()
     compare_every: timedelta = timedelta(minutes=15)
     compare_first: timedelta = timedelta(days=90)
     compare_users: int = 16

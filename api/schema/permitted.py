@@ -29,6 +29,10 @@ class Permitted(SchemaExtension):
     async def _refused(self, context: Context, operation: OperationDefinitionNode) -> list[GraphQLError]:
         run = self.execution_context
         assert run.graphql_document is not None
+        try:
+            await context.roles()
+        except CryptwireError as error:  # nobody can be told who asks: one answer for all of it
+            return [GraphQLError(str(error), original_error=error)]
         refused: dict[str, GraphQLError] = {}
         decided: dict[Needs | None, CryptwireError | None] = {}
         for node, name, needs in asked(run.schema._schema, run.graphql_document, operation, run.variables or {}):

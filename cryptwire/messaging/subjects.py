@@ -5,7 +5,7 @@ A ``World`` puts a prefix before them: a replay lives under ``replay.<run>.`` an
 
 from dataclasses import dataclass
 
-from cryptwire.domain.hopper import Exchange, HopperId
+from cryptwire.domain.hopper import Exchange, HopperId, UserId
 from cryptwire.domain.ticker import Pair
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -78,6 +78,25 @@ class World:
         return f"{self.prefix}candles.{_token(exchange)}.>"
 
 
+def account(user: UserId) -> str:
+    """Something of a user's account has changed: read it again. No payload."""
+    return f"account.{_token(user)}"
+
+
+def notice(user: UserId) -> str:
+    """A notice was added for a user: read them again. No payload."""
+    return f"notice.{_token(user)}"
+
+
+def imports(user: UserId) -> str:
+    """How a user's import comes along."""
+    return f"import.{_token(user)}"
+
+
+ALL_ACCOUNTS = "account.*"
+ALL_NOTICES = "notice.*"
+ALL_IMPORTS = "import.*"
+
 LIVE = World()
 
 
@@ -91,9 +110,12 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     "streamer": (["ticker.>", "feed.*"], ["candles.>"]),
     "tracker": (["portfolio.*.live", "portfolio.*.closed"], ["ticker.>", "feed.*", "trade.>"]),
     "webhook": (["trade.>"], []),
-    "processor": (["trade.>"], []),
-    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>"]),
-    "api": ([], ["portfolio.*.live"]),
+    "processor": (
+        ["trade.>", "account.*", "notice.*", "import.*", "candles.>", "portfolio.*.rewritten"],
+        ["portfolio.*.live", "account.*"],
+    ),
+    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
+    "api": (["account.*", "notice.*", "import.*"], ["portfolio.*.live", "account.*", "notice.*", "import.*"]),
     "replay": (["replay.>", "candles.>", "portfolio.*.rewritten"], ["replay.>", "portfolio.*.live"]),
 }
 

@@ -88,7 +88,7 @@ def every(world: World) -> dict[str, str]:
         ("streamer", ["ticker", "feed"], ["candles"]),
         ("tracker", ["live", "closed"], ["ticker", "feed", "trade"]),
         ("webhook", ["trade"], []),
-        ("processor", ["trade"], []),
+        ("processor", ["trade", "candles"], ["live"]),
         ("datafeed", [], ["live", "closed", "trade"]),
         ("api", [], ["live"]),
         ("replay", ["candles"], ["live"]),
