@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from api.adapters import Argon2Passwords
+from api.handlers.changes import Changes
 from api.handlers.graphql import Endpoint
 from api.handlers.live import Portfolios
 from api.handlers.web import AppFiles, Guard, config_json
@@ -42,13 +43,14 @@ async def main(settings: Settings, runtime: Runtime) -> None:
 async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
     """The application with full paths, working while the block runs; database and NATS may come later."""
     async with database.connect(settings.database_url, "api", settings.connections) as db:
-        portfolios = Portfolios(runtime.meters)
+        portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
         services = Services(
             Sessions(db, runtime.clock),
             Users(db),
             Hoppers(db),
             await asyncio.to_thread(Argon2Passwords),
             portfolios,
+            changes,
             Attempts(settings.attempts_a_minute),
             Permissions(),
             runtime.clock,
@@ -57,10 +59,10 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
             settings.is_development,
         )
         listening, looking = (
-            _listen(settings, runtime, portfolios),
+            _listen(settings, runtime, portfolios, changes),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
         )
-        async with jobs(runtime, listening, looking):
+        async with jobs(runtime, listening, looking, changes.tick()):
             yield _app(settings, runtime, services)
 
 
@@ -82,8 +84,9 @@ def _app(settings: Settings, runtime: Runtime, services: Services) -> Starlette:
     )
 
 
-async def _listen(settings: Settings, runtime: Runtime, portfolios: Portfolios) -> None:
+async def _listen(settings: Settings, runtime: Runtime, portfolios: Portfolios, changes: Changes) -> None:
     runtime.health.mark("nats", is_met=False, word="not connected yet")
     async with messaging.connect(settings.nats_url, "api") as bus:
         await bus.subscribe(LIVE.all_live, portfolios.on_live)
+        await changes.listen(bus)
         await keep_told(runtime, "nats", bus.look)

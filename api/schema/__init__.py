@@ -13,6 +13,7 @@ from strawberry.extensions import (
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from api.schema.changes import ChangeSubscription
 from api.schema.hoppers import HopperQuery
 from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
@@ -34,6 +35,11 @@ class Mutation(PeopleMutation):
     pass
 
 
+@strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
+class Subscription(ChangeSubscription):
+    pass
+
+
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Errors are logged where they are answered, once and without what the user sent."""
@@ -45,6 +51,7 @@ _RULES = [*QueryDepthLimiter(_MOST_DEPTH).validation_rules, *MaxAliasesLimiter(_
 SCHEMA = _Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     extensions=[
         lambda: MaxTokensLimiter(_MOST_TOKENS),
         lambda: AddValidationRules(_RULES),

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from api import logic
+from api.handlers.changes import Changes
 from api.handlers.live import Portfolios
 from api.ports import Caller, Hoppers, Passwords, People, Sessions
 from cryptwire.clock import Clock
@@ -27,6 +28,7 @@ class Services:
     hoppers: Hoppers
     passwords: Passwords
     portfolios: Portfolios
+    changes: Changes
     attempts: logic.Attempts
     permissions: Permissions
     clock: Clock

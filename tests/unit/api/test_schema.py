@@ -17,7 +17,7 @@ def test_the_committed_text_is_the_schema() -> None:
 def test_every_type_and_field_is_described() -> None:
     types = [kind for name, kind in build_schema(SDL.read_text()).type_map.items() if not name.startswith("__")]
     ours = [kind for kind in types if isinstance(kind, GraphQLObjectType)]
-    assert len(ours) == 7
+    assert len(ours) >= 7
     for kind in ours:
         assert kind.description
         assert [name for name, one in kind.fields.items() if not one.description] == []
