@@ -12,7 +12,7 @@ from cryptwire.messaging import bus as messaging
 from cryptwire.runtime import Runtime, jobs, keep_told
 from cryptwire.storage import database, redis
 from cryptwire.storage.job_runs import JobRuns
-from processor.adapters import bells
+from processor.adapters.bells import bells
 from processor.handlers.jobs import Worker
 from processor.parts import MakesPart, Tools
 from processor.parts.comparison import comparing
