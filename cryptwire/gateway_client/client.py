@@ -48,6 +48,7 @@ class Link:
     state: LinkState
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    linked_at: datetime | None = None
 
 
 class GatewayClient:
@@ -92,7 +93,8 @@ class GatewayClient:
         with our_errors():
             said = await self._line.stub.GetLinkState(request, timeout=self._timeout(within))
         expires_at = moment(said.expires_at) if said.HasField("expires_at") else None
-        return Link(LinkState(said.state), tuple(said.scopes), expires_at)
+        linked_at = moment(said.linked_at) if said.HasField("linked_at") else None
+        return Link(LinkState(said.state), tuple(said.scopes), expires_at, linked_at)
 
     # ---- reads ----
 

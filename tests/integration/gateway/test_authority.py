@@ -39,7 +39,7 @@ MAY = {
     "ListHoppers": "api devstack processor webhook",
     "GetHopper": "api controller processor tracker",
     "GetConfig": "controller processor",
-    "GetAssets": "controller processor tracker",
+    "GetAssets": "api controller processor tracker",
     "ListPositions": "api controller processor tracker",
     "ListReserved": "controller processor",
     "ListShorts": "controller processor",

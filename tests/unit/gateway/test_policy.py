@@ -13,8 +13,8 @@ METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["Gateway"].m
 READS = "GetHopper GetConfig GetAssets ListPositions ListReserved ListShorts ListOrders"
 ACTS = "StartPanic StopPanic SellPositions CancelOrders SetEnabled SetBuying SetSelling ChangeConfig"
 RIGHTS = {
-    "api": "BeginLink LinkAccount UnlinkAccount GetLinkState ListHoppers GetHopper ListPositions ListOrders ListOutput "
-    + ACTS,
+    "api": "BeginLink LinkAccount UnlinkAccount GetLinkState ListHoppers GetHopper GetAssets ListPositions ListOrders "
+    "ListOutput " + ACTS,
     "controller": f"GetLinkState {READS} {ACTS}",
     "devstack": "BeginLink LinkAccount GetLinkState ListHoppers",
     "processor": f"GetLinkState ListHoppers ListTradesSince ListOutput {READS}",
