@@ -20,18 +20,18 @@ _MOST_SECRET = 200  # characters; ours have 43
 
 _WHO = """
     SELECT s.user_id::text, s.expires_at, u.plan FROM sessions s JOIN users u USING (user_id)
-     WHERE s.session_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now()
+     WHERE s.session_id = $1 AND s.ended_at IS NULL AND s.expires_at > now()
 """
 _LIVING = """
-    SELECT session_hash FROM sessions
-     WHERE session_hash = ANY($1::bytea[]) AND ended_at IS NULL AND expires_at > now()
+    SELECT session_id FROM sessions
+     WHERE session_id = ANY($1::bytea[]) AND ended_at IS NULL AND expires_at > now()
 """
 _LIVES = """
     SELECT 1 FROM sessions
-     WHERE session_hash = $1 AND user_id = $2::text::uuid AND ended_at IS NULL AND expires_at > now()
+     WHERE session_id = $1 AND user_id = $2::text::uuid AND ended_at IS NULL AND expires_at > now()
 """
-_BEGIN = "INSERT INTO sessions (session_hash, user_id, expires_at) VALUES ($1, $2::text::uuid, now() + $3::interval)"
-_END = "UPDATE sessions SET ended_at = now() WHERE session_hash = $1 AND ended_at IS NULL"
+_BEGIN = "INSERT INTO sessions (session_id, user_id, expires_at) VALUES ($1, $2::text::uuid, now() + $3::interval)"
+_END = "UPDATE sessions SET ended_at = now() WHERE session_id = $1 AND ended_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Sessions:
 
     async def living(self, sessions: list[bytes]) -> set[bytes]:
         """Those of ``sessions`` (hashes) that have not ended or expired; asked anew each time."""
-        return {bytes(row["session_hash"]) for row in await self._database.fetch(_LIVING, sessions)}
+        return {bytes(row["session_id"]) for row in await self._database.fetch(_LIVING, sessions)}
 
     async def begin(self, user: UserId, lifetime: timedelta) -> str:
         """Begin a session; gives the secret, which is nowhere else."""
