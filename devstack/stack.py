@@ -88,7 +88,7 @@ class Stack:
         self._add_streamer(simulated)
         self._add_writer()
         self._add_tracker()
-        self._add_processor()
+        self._add_processor(simulated)
         for name in ("simulator", "gateway", "streamer", "writer"):
             self.services[name].start(self.root)
         self.write_down()
@@ -362,7 +362,7 @@ class Stack:
             },
         )
 
-    def _add_processor(self) -> None:
+    def _add_processor(self, simulated: str) -> None:
         self._add(
             "processor",
             {
@@ -371,6 +371,10 @@ class Stack:
                 "CRYPTWIRE_PROCESSOR_NATS_URL": self.servers.nats.url("processor"),
                 "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(self.folder / "certificates"),
+                "CRYPTWIRE_PROCESSOR_OPENEXCHANGERATES_URL": f"{simulated}/openexchangerates/api",
+                "CRYPTWIRE_PROCESSOR_OPENEXCHANGERATES_APP_ID": "sim-free",
+                "CRYPTWIRE_PROCESSOR_COINMARKETCAP_URL": f"{simulated}/coinmarketcap",
+                "CRYPTWIRE_PROCESSOR_COINMARKETCAP_KEY": "sim-startup",
                 **self._passed_on("CRYPTWIRE_PROCESSOR_"),
             },
         )

@@ -16,11 +16,12 @@ from processor.adapters.bells import bells
 from processor.handlers.jobs import Worker
 from processor.parts import MakesPart, Tools
 from processor.parts.comparison import comparing
+from processor.parts.market import telling_of_the_market
 from processor.settings import Settings
 
 _AGAIN = timedelta(seconds=60)
 _CONNECTIONS = 10
-PARTS: Mapping[str, MakesPart] = {"comparison": comparing}
+PARTS: Mapping[str, MakesPart] = {"comparison": comparing, "market": telling_of_the_market}
 """Every part, by the name under which ``CRYPTWIRE_PROCESSOR_PARTS`` may choose it."""
 
 

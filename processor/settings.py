@@ -28,6 +28,11 @@ class Settings:
     compare_first: timedelta = timedelta(days=90)
     compare_users: int = 16
     patience: timedelta = timedelta(seconds=60)
+    market_every: timedelta = timedelta(hours=1)
+    openexchangerates_url: str = "https://openexchangerates.org/api"
+    openexchangerates_app_id: str | None = field(default=None, repr=False)
+    coinmarketcap_url: str = "https://pro-api.coinmarketcap.com"
+    coinmarketcap_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.compare_every < timedelta(seconds=1) or self.patience < timedelta(seconds=1):
