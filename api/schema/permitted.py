@@ -1,54 +1,89 @@
 """No field is executed that its caller may not ask for: decided for the whole operation before it begins."""
 
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
-from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from strawberry.extensions import SchemaExtension
 
 from api.schema.context import Context
-from api.schema.rules import asked
-from cryptwire.errors import CryptwireError, Forbidden
+from api.schema.rules import Asked, asked
+from cryptwire.errors import CryptwireError, Forbidden, Unavailable
 from cryptwire.permissions import Needs
+
+_MOST_WALKS = 512
 
 
 class Permitted(SchemaExtension):
-    """Stands after whatever validates. An operation with a field that may not be asked for is refused whole.
+    """An operation with a field that may not be asked for is refused whole, with an error for each thing it lacks.
 
     A client that may not see a part leaves it out by @include with its own permissions (``me { permissions }``).
     """
 
     async def on_validate(self) -> AsyncIterator[None]:
         run = self.execution_context
-        context = run.context
-        if not run.pre_execution_errors and run.graphql_document is not None and isinstance(context, Context):
+        if not run.pre_execution_errors and run.graphql_document is not None:
+            # an operation that cannot be told is executed by nobody
             operation = get_operation_ast(run.graphql_document, run.operation_name)
             if isinstance(operation, OperationDefinitionNode):
-                run.pre_execution_errors = await self._refused(context, operation)
+                wanted = _WALKS.of(run.schema._schema, run.graphql_document, operation, run.variables or {})
+                run.pre_execution_errors = await self._refused(wanted) or None
         yield
 
-    async def _refused(self, context: Context, operation: OperationDefinitionNode) -> list[GraphQLError]:
-        run = self.execution_context
-        assert run.graphql_document is not None
-        try:
-            await context.roles()
-        except CryptwireError as error:  # nobody can be told who asks: one answer for all of it
-            return [GraphQLError(str(error), original_error=error)]
+    async def _refused(self, wanted: list[Asked]) -> list[GraphQLError]:
+        context = self.execution_context.context
         refused: dict[str, GraphQLError] = {}
-        decided: dict[Needs | None, CryptwireError | None] = {}
-        for node, name, needs in asked(run.schema._schema, run.graphql_document, operation, run.variables or {}):
-            if needs not in decided:
-                decided[needs] = await _decision(context, needs, name)
-            error = decided[needs]
-            if error is not None:
-                refused.setdefault(str(error), GraphQLError(str(error), node, original_error=error))
+        for one in wanted:
+            try:
+                await _decide(context, one)
+            except CryptwireError as error:
+                told = GraphQLError(str(error), one.node, path=one.path, original_error=error)
+                if isinstance(error, Unavailable):  # nobody can be told who asks: one answer for all of it
+                    return [told]
+                refused.setdefault(str(error), told)
         return list(refused.values())
 
 
-async def _decision(context: Context, needs: Needs | None, name: str) -> CryptwireError | None:
-    if needs is None:
-        return Forbidden(f"nobody may ask for {name}: no rule mentions it")
-    try:
-        await context.must(needs.action, needs.resource)
-    except CryptwireError as error:
-        return error
-    return None
+async def _decide(context: Any, one: Asked) -> None:
+    """Raises Forbidden or Unauthenticated; Unavailable when nobody can be told who asks."""
+    if one.needs is None:
+        raise Forbidden(f"nobody may ask for {one.name}: no rule mentions it")
+    if not isinstance(context, Context):
+        raise Forbidden("nobody is there who asks")
+    await context.must(one.needs.action, one.needs.resource)
+
+
+class _Walks:
+    """What operations ask for, each need once with the first field that has it; remembered by document.
+
+    Documents are few and remembered by the parser; of the variables only those that are true or false choose fields.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[object, tuple[GraphQLSchema, DocumentNode, list[Asked]]] = OrderedDict()
+
+    def of(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> list[Asked]:
+        booleans = frozenset((name, value if isinstance(value, bool) else None) for name, value in variables.items())
+        key = (id(schema), id(document), id(operation), booleans)  # theirs alone while they are kept here
+        known = self._known.get(key)
+        if known is None:
+            wanted: dict[Needs | str, Asked] = {}
+            for one in asked(schema, document, operation, variables):
+                wanted.setdefault(one.needs or one.name, one)
+            known = self._known[key] = (schema, document, list(wanted.values()))
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return known[2]
+
+
+_WALKS = _Walks(_MOST_WALKS)

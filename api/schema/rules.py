@@ -4,19 +4,22 @@ A field says it itself (``field``, ``mutation``, ``subscription``) or its type s
 (``covered``). What nobody says is refused to everybody.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import strawberry
 from graphql import (
+    BooleanValueNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
@@ -80,54 +83,94 @@ def subscription(action: str, resource: str, description: str, **more: Any) -> C
 
 
 def needs_of(kind: GraphQLObjectType | GraphQLInterfaceType, name: str) -> Needs | None:
-    """What a field of a type of the built schema needs; None when nobody said."""
+    """What a field of a type of the built schema needs; None when nobody said.
+
+    What a type says holds for its own fields, and not for those of types that inherit it: a root would else cover
+    whatever is added to it.
+    """
     one: GraphQLField = kind.fields[name]
     definition = (one.extensions or {}).get(_BACK)
     if isinstance(definition, StrawberryField) and isinstance(said := definition.metadata.get(_NEEDS), Needs):
         return said
     origin = getattr((kind.extensions or {}).get(_BACK), "origin", None)
-    said = getattr(origin, _TYPE_NEEDS, None)
+    said = vars(origin).get(_TYPE_NEEDS) if isinstance(origin, type) else None
     return said if isinstance(said, Needs) else None
+
+
+class Asked(NamedTuple):
+    """A field that an operation selects: where, as the answer's path without indices; its name; what it needs."""
+
+    node: FieldNode
+    path: tuple[str, ...]
+    name: str
+    needs: Needs | None
 
 
 def asked(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> Iterator[tuple[FieldNode, str, Needs | None]]:
-    """Every field that an operation selects: its node, ``Type.field``, and what it needs. Of a validated document.
+) -> Iterator[Asked]:
+    """Every field that an operation can execute with these variables, once for each type and place in the document.
 
-    What @skip or @include leave out for these variables is not asked; introspection needs nothing.
+    An interface or a union stands for each of the types that may come. What @skip or @include leave out is not asked;
+    introspection needs nothing. What the schema does not have is passed over: validation refuses it.
     """
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    root = schema.get_root_type(operation.operation)
-    assert root is not None
-    seen: set[tuple[str, str]] = set()
+    given = _defaults(operation) | dict(variables)
+    seen: set[tuple[str, int]] = set()
 
-    def walk(kind: Any, selection: SelectionSetNode) -> Iterator[tuple[FieldNode, str, Needs | None]]:
+    def walk(kind: GraphQLObjectType, selection: SelectionSetNode, path: tuple[str, ...]) -> Iterator[Asked]:
+        if (kind.name, id(selection)) in seen:
+            return
+        seen.add((kind.name, id(selection)))
         for node in selection.selections:
-            if not _is_included(node, variables):
+            if not _is_included(node, given):
                 continue
             if isinstance(node, FieldNode):
                 name = node.name.value
-                if name.startswith("__") or not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+                if name.startswith("__") or name not in kind.fields:
                     continue
-                yield node, f"{kind.name}.{name}", needs_of(kind, name)
+                here = (*path, node.alias.value if node.alias else name)
+                yield Asked(node, here, f"{kind.name}.{name}", needs_of(kind, name))
                 if node.selection_set is not None:
-                    yield from walk(get_named_type(kind.fields[name].type), node.selection_set)
+                    for inner in _objects(schema, get_named_type(kind.fields[name].type)):
+                        yield from walk(inner, node.selection_set, here)
             elif isinstance(node, InlineFragmentNode):
-                inner = kind if node.type_condition is None else schema.get_type(node.type_condition.name.value)
-                yield from walk(inner, node.selection_set)
+                if node.type_condition is None or _is_one(schema, kind, node.type_condition.name.value):
+                    yield from walk(kind, node.selection_set, path)
             elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                if (kind.name, name) not in seen:
-                    seen.add((kind.name, name))
-                    fragment = fragments[name]
-                    yield from walk(schema.get_type(fragment.type_condition.name.value), fragment.selection_set)
+                fragment = fragments.get(node.name.value)
+                if fragment is not None and _is_one(schema, kind, fragment.type_condition.name.value):
+                    yield from walk(kind, fragment.selection_set, path)
 
-    yield from walk(root, operation.selection_set)
+    root = schema.get_root_type(operation.operation)
+    if root is not None:
+        yield from walk(root, operation.selection_set, ())
+
+
+def _objects(schema: GraphQLSchema, kind: GraphQLNamedType) -> Sequence[GraphQLObjectType]:
+    """The types that a value of ``kind`` may have."""
+    if isinstance(kind, GraphQLInterfaceType | GraphQLUnionType):
+        return schema.get_possible_types(kind)
+    return [kind] if isinstance(kind, GraphQLObjectType) else []
+
+
+def _is_one(schema: GraphQLSchema, kind: GraphQLObjectType, condition: str) -> bool:
+    """Whether a fragment on ``condition`` is about a value of ``kind``."""
+    named = schema.get_type(condition)
+    return named is not None and kind in _objects(schema, named)
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    """The operation's own values for variables that are true or false."""
+    return {
+        one.variable.name.value: one.default_value.value
+        for one in operation.variable_definitions or ()
+        if isinstance(one.default_value, BooleanValueNode)
+    }
 
 
 def _is_included(node: SelectionNode, variables: Mapping[str, Any]) -> bool:
-    """False when @skip or @include leave it out; a variable that was not given counts as if it did not."""
+    """False when @skip or @include leave it out; what is neither true nor false counts as if they did not."""
     for directive in node.directives or ():
         name, argument = directive.name.value, next(iter(directive.arguments or ()), None)
         if name not in ("skip", "include") or argument is None:
