@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from cryptwire.domain.candle import SPAN, Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper
+from cryptwire.domain.route import route
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Trade
-from tracker.logic.routes import route
 
 Run = tuple[datetime, datetime]
 """Missing candles: those opened in ``[first, end)``."""
