@@ -294,6 +294,9 @@ class Tracker:
             siblings.setdefault(assignment.hopper.user, []).append(assignment.hopper.id)
         for assignment in held:
             known = self._held.get(assignment.hopper.id)
+            if known is not None and _home(known) != _home(assignment):
+                self._let_go(assignment.hopper.id)  # what it is valued in has changed: its portfolio begins anew
+                known = None
             if known is not None and known.fence != assignment.fence and self._shard.holds(assignment.hopper.id):
                 self._shard.set_fence(assignment.hopper.id, assignment.fence)
             if known is None:
@@ -491,3 +494,8 @@ class Tracker:
         self._meters.observe(
             "tracker_round_seconds", "Time of a live round.", (self._clock.now() - began).total_seconds()
         )
+
+
+def _home(assignment: Assignment) -> tuple[str, str]:
+    """Where a hopper's assets are priced, and in what."""
+    return assignment.hopper.exchange, assignment.hopper.base
