@@ -31,10 +31,9 @@ _HIGHS = """
       FROM unnest($1::bigint[], $2::numeric[], $3::timestamptz[]) AS t (coin_id, high, high_at)
      WHERE c.coin_id = t.coin_id
 """
-# a price seen here may be above what the source has noted yet; then the source's is taken with its next word
 _STALE_HIGHS = """
     SELECT coin_id FROM coins WHERE rank <= $1 AND (high_read_at IS NULL OR high_read_at < $2)
-     ORDER BY high_read_at NULLS FIRST, rank
+     ORDER BY high_read_at NULLS FIRST, rank LIMIT $1
 """
 _DROP = """
     DELETE FROM market_caps
