@@ -21,6 +21,7 @@ CREATE TABLE imports (                                -- the truth; what lies in
     state            text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done', 'failed', 'stopped')),
     stage            text NOT NULL DEFAULT 'hoppers'
                      CHECK (stage IN ('hoppers', 'configuration', 'positions', 'trades', 'back-fill')),
+    only_hoppers     text[],                          -- NULL: all of them
     hopper_id        text,                            -- in hand
     done             bigint NOT NULL DEFAULT 0,       -- of the stage: hoppers, trades or candles
     total            bigint,                          -- NULL: not known

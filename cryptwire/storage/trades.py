@@ -8,7 +8,7 @@ import asyncpg
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 
 _COLUMNS = (
     "hopper_id, trade_id, exchange, base, quote, side, quantity, rate, total, fee, fee_currency, at, buy_id, trigger,"
@@ -60,6 +60,17 @@ class Trades:
         """When the newest stored trade was made."""
         last: datetime | None = await self._database.value(_LAST_AT, hopper)
         return last
+
+
+async def add_within(connection: Connection, trades: Sequence[Trade]) -> list[Trade]:
+    """Store a page (a few thousand at most) of one hopper in the transaction of ``connection``; gives the new ones."""
+    first = {trade.id: trade for trade in reversed(trades)}
+    ordered = sorted(first.values(), key=lambda trade: trade.id)
+    if not ordered:
+        return []
+    rows = await connection.fetch(_ADD, *map(list, zip(*map(_row, ordered), strict=True)))
+    added = {TradeId(row["trade_id"]) for row in rows}
+    return [trade for trade in trades if trade.id in added]
 
 
 def _row(trade: Trade) -> tuple[object, ...]:
