@@ -15,17 +15,21 @@ from api.adapters import Argon2Passwords
 from api.handlers.changes import Changes
 from api.handlers.graphql import Endpoint
 from api.handlers.live import Portfolios
+from api.handlers.persisted import Persisted, read_manifest
 from api.handlers.web import AppFiles, Guard, config_json
 from api.logic import Attempts
 from api.schema.context import Services
+from api.schema.cost import Limits
 from api.settings import Settings
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
-from cryptwire.storage import database
+from cryptwire.storage import database, redis
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.points import Points
+from cryptwire.storage.query_texts import QueryTexts
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.users import Users
 
@@ -42,8 +46,14 @@ async def main(settings: Settings, runtime: Runtime) -> None:
 @asynccontextmanager
 async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
     """The application with full paths, working while the block runs; database and NATS may come later."""
-    async with database.connect(settings.database_url, "api", settings.connections) as db:
+    async with (
+        database.connect(settings.database_url, "api", settings.connections) as db,
+        redis.connect(settings.redis_url) as store,
+    ):
         portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
+        limits = _limits(settings)
+        known = None if settings.known_operations is None else read_manifest(settings.known_operations)
+        persisted = Persisted(QueryTexts(store, runtime.clock), limits, known)
         services = Services(
             Sessions(db, runtime.clock),
             Users(db),
@@ -51,6 +61,9 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
             await asyncio.to_thread(Argon2Passwords),
             portfolios,
             changes,
+            limits,
+            Points(store, settings.points_a_minute, runtime.clock),
+            settings.request_time,
             Attempts(settings.attempts_a_minute),
             Permissions(),
             runtime.clock,
@@ -63,10 +76,22 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
         )
         async with jobs(runtime, listening, looking, changes.tick()):
-            yield _app(settings, runtime, services)
+            yield _app(settings, runtime, services, persisted)
 
 
-def _app(settings: Settings, runtime: Runtime, services: Services) -> Starlette:
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.most_tokens,
+        settings.most_depth,
+        settings.most_aliases,
+        settings.most_directives,
+        settings.most_fields,
+        settings.most_cost,
+        settings.has_introspection,
+    )
+
+
+def _app(settings: Settings, runtime: Runtime, services: Services, persisted: Persisted) -> Starlette:
     demo = None
     if settings.is_development and settings.demo_email is not None:
         demo = {"email": settings.demo_email, "password": settings.demo_password or ""}
@@ -76,7 +101,7 @@ def _app(settings: Settings, runtime: Runtime, services: Services) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/graphql", Endpoint(services)),
+            Route("/graphql", Endpoint(services, persisted)),
             Route("/config.json", config),
             Mount("/", AppFiles(settings.app_folder)),
         ],

@@ -82,3 +82,11 @@ class Passwords(Protocol):
     async def are_same(self, password: str, password_hash: str | None) -> bool:
         """True for the right password; False takes as long, also without a hash. Raises Unavailable when too busy."""
         ...
+
+
+class Spending(Protocol):
+    """Points of everybody, so many a minute."""
+
+    async def spend(self, key: str, points: int) -> int:
+        """What is left under ``key``; raises Exhausted with the time to wait."""
+        ...

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import logic
-from api.handlers.graphql import refusal
+from api.handlers.errors import refusal
 from cryptwire.metrics import Meters
 
 MOST_BODY = 100_000

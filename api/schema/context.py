@@ -11,7 +11,8 @@ from starlette.responses import Response
 from api import logic
 from api.handlers.changes import Changes
 from api.handlers.live import Portfolios
-from api.ports import Caller, Hoppers, Passwords, People, Sessions
+from api.ports import Caller, Hoppers, Passwords, People, Sessions, Spending
+from api.schema.cost import Limits
 from cryptwire.clock import Clock
 from cryptwire.errors import Forbidden, Unauthenticated
 from cryptwire.metrics import Meters
@@ -29,6 +30,9 @@ class Services:
     passwords: Passwords
     portfolios: Portfolios
     changes: Changes
+    limits: Limits
+    spending: Spending
+    request_time: timedelta
     attempts: logic.Attempts
     permissions: Permissions
     clock: Clock
@@ -39,12 +43,34 @@ class Services:
 
 @dataclass(slots=True)
 class Context:
-    """One request. ``response`` takes cookies; a socket has none to give."""
+    """One operation. ``response`` takes cookies; a socket has none to give.
+
+    ``cost`` in points, what is left of them this minute, and whether it is a mutation are known once it is validated;
+    ``needed`` is what it was allowed to, for who must know whether it still is.
+    """
 
     services: Services
     request: HTTPConnection
     response: Response | None = None
+    cost: int | None = field(default=None, init=False)
+    points_left: int | None = field(default=None, init=False)
+    is_change: bool = field(default=False, init=False)
+    needed: set[Needs] = field(default_factory=set, init=False)
     _caller: Caller | None = field(default=None, init=False)
+
+    @property
+    def limits(self) -> Limits:
+        return self.services.limits
+
+    async def spend(self, cost: int, *, is_change: bool) -> None:
+        """Pay for this operation, of the user's points or a stranger's address's; raises Exhausted."""
+        self.cost, self.is_change = cost, is_change
+        try:
+            key = f"user {(await self.caller()).user}"
+        except Unauthenticated:
+            client = self.request.client
+            key = f"address {client.host if client else 'unknown'}"
+        self.points_left = await self.services.spending.spend(key, cost)
 
     async def caller(self) -> Caller:
         """Who asks; raises Unauthenticated."""
@@ -66,6 +92,7 @@ class Context:
 
     async def must(self, action: str, resource: str) -> None:
         """Raises Unauthenticated for a stranger, Forbidden for anybody else who may not."""
+        self.needed.add(Needs(action, resource))
         if not await self.can(action, resource):
             await self.caller()
             raise Forbidden(f"this plan or token does not allow to {action} {resource}")

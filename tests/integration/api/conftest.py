@@ -91,7 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[str, Runtime]]:
 
 
 @pytest.fixture
-async def world(database_url: str, nats_url: str, app_folder: Path) -> AsyncIterator[World]:
+async def world(database_url: str, redis_url: str, nats_url: str, app_folder: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         owner = await stack.enter_async_context(database.connect(database_url, "test"))
         users, hoppers = Users(owner), Hoppers(owner)
@@ -106,6 +106,7 @@ async def world(database_url: str, nats_url: str, app_folder: Path) -> AsyncIter
         settings = Settings(
             database_url=url_of("api", database_url),
             nats_url=nats_url,
+            redis_url=redis_url,
             app_folder=app_folder,
             is_development=True,
             demo_email=EMAIL,

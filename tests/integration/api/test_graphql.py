@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from graphql import get_introspection_query
 
 from api.settings import Settings
 from cryptwire.codec.candle import candle_to_message
@@ -72,8 +71,10 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(world: World) -> 
     assert not await world.owner.value("SELECT count(*) FROM sessions WHERE session_hash = $1", secret.encode())
 
 
-async def test_outside_development_the_cookie_is_secure(world: World, database_url: str, nats_url: str) -> None:
-    settings = Settings(database_url=url_of("api", database_url), nats_url=nats_url)
+async def test_outside_development_the_cookie_is_secure(
+    world: World, database_url: str, redis_url: str, nats_url: str
+) -> None:
+    settings = Settings(database_url=url_of("api", database_url), nats_url=nats_url, redis_url=redis_url)
     body = {"query": f'mutation {{ signIn(email: "{EMAIL}", password: "{PASSWORD}") {{ id }} }}'}
     async with running(settings) as (base, _):
         async with world.http.post(f"{base}/graphql", json=body, headers=OURS) as response:
@@ -81,7 +82,7 @@ async def test_outside_development_the_cookie_is_secure(world: World, database_u
         async with world.http.get(f"{base}/config.json") as response:
             assert (await response.json())["demo"] is None
     with pytest.raises(Invalid):
-        Settings(database_url="", nats_url="", demo_email=EMAIL)
+        Settings(database_url="", nats_url="", redis_url="", demo_email=EMAIL)
 
 
 async def test_a_wrong_address_and_a_wrong_password_look_the_same(world: World) -> None:
@@ -160,19 +161,13 @@ async def test_the_last_live_state_is_the_portfolio(world: World) -> None:
         "{",
         "{ nothing }",
         "query($id: ID!) { hopper(id: $id) { id } }",
-        "{" + " ".join(f"a{n}: me {{ id }}" for n in range(16)) + "}",
-        "{ me { id " + "id " * 1000 + "} }",
         "query { ...A } fragment A on Query { ...A }",
     ],
 )
-async def test_what_is_wrong_or_too_much_is_refused_and_told(world: World, query: str) -> None:
+async def test_what_is_wrong_is_refused_and_told(world: World, query: str) -> None:
     await world.sign_in()
     answer = await world.ask(query)
     assert all(error["extensions"]["code"] == "INVALID" for error in answer["errors"])
-
-
-async def test_introspection_is_allowed(world: World) -> None:
-    assert "__schema" in (await world.ask(get_introspection_query()))["data"]
 
 
 async def test_long_bodies_are_refused_and_counted(world: World) -> None:
@@ -189,10 +184,13 @@ async def test_long_bodies_are_refused_and_counted(world: World) -> None:
 
 
 async def test_it_starts_without_database_and_nats_and_says_so(
-    world: World, servers: Any, database_url: str, nats_url: str
+    world: World, servers: Any, database_url: str, redis_url: str, nats_url: str
 ) -> None:
     settings = Settings(
-        database_url="postgresql://nobody:x@127.0.0.1:9/none", nats_url="nats://127.0.0.1:9", is_development=True
+        database_url="postgresql://nobody:x@127.0.0.1:9/none",
+        nats_url="nats://127.0.0.1:9",
+        redis_url="redis://127.0.0.1:9",
+        is_development=True,
     )
     async with running(settings) as (base, runtime), aiohttp.ClientSession(cookies={"cw_session": "x"}) as http:
         async with http.post(f"{base}/graphql", json={"query": HOPPERS}) as response:

@@ -54,10 +54,12 @@ async def test_nothing_outside_the_folder_is_served(world: World) -> None:
 
 
 async def test_without_a_built_app_a_page_says_how_to_build_it(
-    world: World, database_url: str, nats_url: str, tmp_path: Path
+    world: World, database_url: str, redis_url: str, nats_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "later"
-    settings = Settings(database_url=url_of("api", database_url), nats_url=nats_url, app_folder=folder)
+    settings = Settings(
+        database_url=url_of("api", database_url), nats_url=nats_url, redis_url=redis_url, app_folder=folder
+    )
     async with running(settings) as (base, _):
         async with world.http.get(f"{base}/", headers=PAGE) as response:
             assert response.status == 503

@@ -1,0 +1,51 @@
+"""Keys ``cw:points:*``: what somebody has spent this minute, over all replicas."""
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from cryptwire.clock import Clock
+from cryptwire.errors import Exhausted, Unavailable
+from cryptwire.log import Log
+from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
+
+_log = Log(__name__)
+
+
+class Points:
+    """So many points a minute, to spend at once or bit by bit. While Redis is away each process counts for itself."""
+
+    def __init__(self, client: Redis, a_minute: int, clock: Clock) -> None:
+        shared = RedisStorage(
+            "async+redis://",  # the address is the pool's
+            implementation="redispy",
+            key_prefix=f"{LIVE_KEYS}points",
+            connection_pool=client.connection_pool,  # type: ignore[arg-type]
+        )
+        self._shared = FixedWindowRateLimiter(shared)
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._a_minute = RateLimitItemPerMinute(a_minute)
+        self._clock = clock
+        self._is_away = False
+
+    async def spend(self, key: str, points: int) -> int:
+        """What is left under ``key`` until the minute ends; raises Exhausted with the time to wait."""
+        try:
+            with our_errors():
+                left = await self._spent(self._shared, key, points)
+            self._is_away = False
+        except Unavailable as error:
+            if not self._is_away:
+                _log.warning("points are counted here alone", reason=error)
+            self._is_away = True
+            left = await self._spent(self._own, key, points)
+        return left
+
+    async def _spent(self, limiter: FixedWindowRateLimiter, key: str, points: int) -> int:
+        is_within = await limiter.hit(self._a_minute, key, cost=points)
+        reset_at, left = await limiter.get_window_stats(self._a_minute, key)
+        if not is_within:
+            wait = min(60.0, max(1.0, reset_at - self._clock.now().timestamp()))
+            text = f"this would be more than {self._a_minute.amount} points a minute"
+            raise Exhausted(f"{text}; try again in {wait:.0f} s, or ask for less", wait)
+        return left
