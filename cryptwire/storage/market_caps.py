@@ -1,7 +1,7 @@
 """Tables ``coins`` and ``market_caps``: the only module that knows their columns."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptwire.domain.market import Coin, High
 from cryptwire.storage.database import Database
@@ -37,7 +37,7 @@ _STALE_HIGHS = """
 """
 _DROP = """
     DELETE FROM market_caps
-     WHERE (coin_id, at) IN (SELECT coin_id, at FROM market_caps WHERE at < now() - $1::interval LIMIT 10000)
+     WHERE (coin_id, at) IN (SELECT coin_id, at FROM market_caps WHERE at < $1 LIMIT 10000)
 """
 
 
@@ -66,6 +66,6 @@ class MarketCaps:
         prices, moments = [high.price for high in highs.values()], [high.at for high in highs.values()]
         await self._database.execute(_HIGHS, list(highs), prices, moments, read_at)
 
-    async def drop_older(self, age: timedelta) -> int:
-        """Forget market caps older than ``age``, 10,000 at most; how many."""
-        return int((await self._database.execute(_DROP, age)).rpartition(" ")[2])
+    async def drop_before(self, moment: datetime) -> int:
+        """Forget market caps from before ``moment``, 10,000 at most; how many."""
+        return int((await self._database.execute(_DROP, moment)).rpartition(" ")[2])

@@ -120,7 +120,7 @@ class CapReader:
     async def drop_old(self, _: datetime) -> str:
         """A job's run: market caps of more than 400 days ago go."""
         dropped = 0
-        while count := await self._caps.drop_older(KEPT):
+        while count := await self._caps.drop_before(self._clock.now() - KEPT):
             dropped += count
         return f"{dropped} rows dropped"
 
