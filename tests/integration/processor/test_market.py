@@ -214,8 +214,8 @@ async def test_a_limit_is_waited_for(world: World, error: str, pause: int) -> No
 async def test_old_market_caps_are_forgotten(world: World) -> None:
     await world.caps().read_list(NOW)
     await world.owner.execute(
-        "INSERT INTO market_caps SELECT g, $1::timestamptz - interval '401 days', 1, 1, 1 FROM generate_series(1, 25) g",
-        NOW,
+        "INSERT INTO market_caps SELECT g, $1::timestamptz, 1, 1, 1 FROM generate_series(1, 25) g",
+        NOW - timedelta(days=401),
     )
     assert await world.caps().drop_old(NOW) == "25 rows dropped"
     assert await world.owner.value("SELECT count(*) FROM market_caps") == 1000
