@@ -16,12 +16,21 @@ from processor.adapters.bells import bells
 from processor.handlers.jobs import Worker
 from processor.parts import MakesPart, Tools
 from processor.parts.comparison import comparing
+from processor.parts.mails import mailing
 from processor.parts.market import telling_of_the_market
+from processor.parts.notices import noticing
+from processor.parts.webhooks_out import calling_out
 from processor.settings import Settings
 
 _AGAIN = timedelta(seconds=60)
 _CONNECTIONS = 10
-PARTS: Mapping[str, MakesPart] = {"comparison": comparing, "market": telling_of_the_market}
+PARTS: Mapping[str, MakesPart] = {
+    "comparison": comparing,
+    "market": telling_of_the_market,
+    "notices": noticing,
+    "mails": mailing,
+    "webhooks_out": calling_out,
+}
 """Every part, by the name under which ``CRYPTWIRE_PROCESSOR_PARTS`` may choose it."""
 
 

@@ -15,6 +15,12 @@ class Settings:
 
     Trades are compared every ``compare_every``, of a hopper that never was for ``compare_first`` back; of
     ``compare_users`` users at once. A run whose worker is silent for ``patience`` is taken up by another.
+
+    Mails go to ``smtp_url`` from ``mail_from``, with links below ``public_url`` that the key in the file ``mail_key``
+    proves; without the first they wait. Users' webhooks are signed with secrets that the key in the file
+    ``webhook_key`` opens, and turned off when they take nothing for ``webhook_lasts``; ``is_development`` alone lets
+    them be on this machine. A user gets ``mails_an_hour`` of the quiet classes, and what is alike once in ``alike_for``.
+    ``operators_mail`` is told what those who run the system must know.
     """
 
     database_url: str = field(repr=False)
@@ -28,6 +34,17 @@ class Settings:
     compare_first: timedelta = timedelta(days=90)
     compare_users: int = 16
     patience: timedelta = timedelta(seconds=60)
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str = "Cryptwire <cryptwire@localhost>"
+    mail_key: Path | None = None
+    public_url: str = "http://127.0.0.1:8080"
+    operators_mail: str | None = None
+    mails_an_hour: int = 6
+    alike_for: timedelta = timedelta(minutes=10)
+    webhook_key: Path | None = None
+    webhook_lasts: timedelta = timedelta(days=1)
+    look_every: timedelta = timedelta(seconds=1)
+    is_development: bool = False
     market_every: timedelta = timedelta(hours=1)
     openexchangerates_url: str = "https://openexchangerates.org/api"
     openexchangerates_app_id: str | None = field(default=None, repr=False)
@@ -39,3 +56,7 @@ class Settings:
             raise Invalid("CRYPTWIRE_PROCESSOR_COMPARE_EVERY and PATIENCE are at least one second")
         if not 1 <= self.compare_users <= 1000:
             raise Invalid(f"CRYPTWIRE_PROCESSOR_COMPARE_USERS is 1 to 1,000, not {self.compare_users}")
+        if not 1 <= self.mails_an_hour <= 1000:
+            raise Invalid(f"CRYPTWIRE_PROCESSOR_MAILS_AN_HOUR is 1 to 1,000, not {self.mails_an_hour}")
+        if self.look_every <= timedelta(0):
+            raise Invalid("CRYPTWIRE_PROCESSOR_LOOK_EVERY is more than nothing")

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from cryptwire.errors import Invalid
 
+SEALED = "webhook secret"
+"""What the seal of a webhook's secret is for."""
 _MOST = 2_000
 _LEAST_FREE_PORT = 1024
 _HTTPS = 443
