@@ -62,6 +62,7 @@ class Stack:
     say: Say
     services: dict[str, Service] = field(default_factory=dict)
     gateway_address: str = ""
+    mail_port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     """What is said beyond the defaults: CRYPTWIRE_<SERVICE>_<FIELD>, passed on to the service."""
     _chores: list[asyncio.Task[None]] = field(default_factory=list)
@@ -117,6 +118,8 @@ class Stack:
             "edge",
             {
                 "CRYPTWIRE_EDGE_PORT": str(self.port),
+                "CRYPTWIRE_EDGE_MAIL_PORT": str(self.mail_port),
+                "CRYPTWIRE_EDGE_MAIL_FOLDER": str(self.folder / "mails"),
                 "CRYPTWIRE_API_DATABASE_URL": url_of("api", owner),
                 "CRYPTWIRE_API_NATS_URL": nats.url("api"),
                 "CRYPTWIRE_API_REDIS_URL": self.servers.redis.url,
@@ -366,6 +369,9 @@ class Stack:
         )
 
     def _add_processor(self, simulated: str) -> None:
+        self.mail_port = free_port()
+        for name in ("mail-key", "webhook-key"):
+            self._secret(name)
         self._add(
             "processor",
             {
@@ -378,6 +384,12 @@ class Stack:
                 "CRYPTWIRE_PROCESSOR_OPENEXCHANGERATES_APP_ID": "sim-free",
                 "CRYPTWIRE_PROCESSOR_COINMARKETCAP_URL": f"{simulated}/coinmarketcap",
                 "CRYPTWIRE_PROCESSOR_COINMARKETCAP_KEY": "sim-startup",
+                "CRYPTWIRE_PROCESSOR_SMTP_URL": f"smtp://127.0.0.1:{self.mail_port}",
+                "CRYPTWIRE_PROCESSOR_MAIL_KEY": str(self.folder / "mail-key"),
+                "CRYPTWIRE_PROCESSOR_WEBHOOK_KEY": str(self.folder / "webhook-key"),
+                "CRYPTWIRE_PROCESSOR_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+                "CRYPTWIRE_PROCESSOR_OPERATORS_MAIL": "operators@cryptwire.test",
+                "CRYPTWIRE_PROCESSOR_IS_DEVELOPMENT": "true",
                 **self._passed_on("CRYPTWIRE_PROCESSOR_"),
             },
         )

@@ -19,8 +19,8 @@ class Settings:
     Mails go to ``smtp_url`` from ``mail_from``, with links below ``public_url`` that the key in the file ``mail_key``
     proves; without the first they wait. Users' webhooks are signed with secrets that the key in the file
     ``webhook_key`` opens, and turned off when they take nothing for ``webhook_lasts``; ``is_development`` alone lets
-    them be on this machine. A user gets ``mails_an_hour`` of the quiet classes, and what is alike once in ``alike_for``.
-    ``operators_mail`` is told what those who run the system must know.
+    them be on this machine. A user gets ``mails_an_hour`` of the quiet classes, and what is alike once in
+    ``alike_for``. ``operators_mail`` is told what those who run the system must know.
     """
 
     database_url: str = field(repr=False)
@@ -34,6 +34,7 @@ class Settings:
     compare_first: timedelta = timedelta(days=90)
     compare_users: int = 16
     patience: timedelta = timedelta(seconds=60)
+    plans_every: timedelta = timedelta(minutes=1)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "Cryptwire <cryptwire@localhost>"
     mail_key: Path | None = None
@@ -52,6 +53,8 @@ class Settings:
     coinmarketcap_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.plans_every < timedelta(seconds=1):
+            raise Invalid("CRYPTWIRE_PROCESSOR_PLANS_EVERY is at least one second")
         if self.compare_every < timedelta(seconds=1) or self.patience < timedelta(seconds=1):
             raise Invalid("CRYPTWIRE_PROCESSOR_COMPARE_EVERY and PATIENCE are at least one second")
         if not 1 <= self.compare_users <= 1000:
