@@ -1,8 +1,8 @@
 """Days: a date of a user's calendar, and the instants that it covers in his zone.
 
 Where a day begins is what ``cryptwire/domain/bar.py`` says of the bar ``1D``: the first quarter of an hour that shows
-the date or a later one. So the days of a zone follow each other without gap or overlap, whatever is done to its clock: a
-day of 23 or 25 hours, one without midnight, and a date that a zone leaves out (Samoa, 30 December 2011) is no day at all.
+the date or a later one. So the days of a zone follow each other without gap or overlap, whatever is done to its clock:
+a day of 23 or 25 hours, one without midnight, and a date that a zone leaves out (Samoa, 30 December 2011) is no day.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -11,9 +11,10 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cryptwire.domain.bar import Bar, Resolution, bar_of, edges
+from cryptwire.domain.bar import Bar, Resolution, bar_at, bar_of, edges
 from cryptwire.errors import Invalid
 
+_RING = 3600
 _AROUND = 2 * 86_400  # a date's instants lie within a day of the same date in UTC
 
 
@@ -56,7 +57,10 @@ def day_of(zone: ZoneInfo, on: date) -> Day | None:
 
 def days_ended(zone: ZoneInfo, since: datetime, until: datetime) -> list[Day]:
     """The days that end in ``(since, until]``, oldest first; raises Invalid outside the years 1971 to 2199."""
-    bars = edges(Resolution.DAY, zone, int(since.timestamp() // 1), int(until.timestamp() // 1) + 1)
+    begin, end = int(since.timestamp() // 1), int(until.timestamp() // 1)
+    if end - begin < _RING and bar_at(Resolution.DAY, zone, end).start <= begin:
+        return []  # most of what is asked
+    bars = edges(Resolution.DAY, zone, begin, end + 1)
     return [
         _day(start, end, time)
         for (start, end), time in zip(pairwise(bars.starts.tolist()), bars.times.tolist(), strict=False)
