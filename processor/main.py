@@ -19,6 +19,7 @@ from processor.parts.comparison import comparing
 from processor.parts.mails import mailing
 from processor.parts.market import telling_of_the_market
 from processor.parts.notices import noticing
+from processor.parts.plans import ending
 from processor.parts.webhooks_out import calling_out
 from processor.settings import Settings
 
@@ -30,6 +31,7 @@ PARTS: Mapping[str, MakesPart] = {
     "notices": noticing,
     "mails": mailing,
     "webhooks_out": calling_out,
+    "plans": ending,
 }
 """Every part, by the name under which ``CRYPTWIRE_PROCESSOR_PARTS`` may choose it."""
 

@@ -36,7 +36,6 @@ _TRACKED = """
     SELECT h.hopper_id FROM hoppers h JOIN users u USING (user_id)
      WHERE plan_now(u.plan, u.plan_until) = ANY($1::text[]) AND u.deletion_asked_at IS NULL
        AND h.deleted_at IS NULL AND h.unlinked_at IS NULL
-       AND h.deleted_at IS NULL AND h.unlinked_at IS NULL
 """
 _GIVE_UP_OTHERS = "DELETE FROM assignments WHERE pod = $1 AND NOT hopper_id = ANY($2::text[])"
 
