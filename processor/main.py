@@ -16,6 +16,8 @@ from processor.adapters.bells import bells
 from processor.handlers.jobs import Worker
 from processor.parts import MakesPart, Tools
 from processor.parts.comparison import comparing
+from processor.parts.hoppers import looking_at_hoppers
+from processor.parts.imports import importing
 from processor.parts.mails import mailing
 from processor.parts.market import telling_of_the_market
 from processor.parts.notices import noticing
@@ -27,6 +29,8 @@ _AGAIN = timedelta(seconds=60)
 _CONNECTIONS = 10
 PARTS: Mapping[str, MakesPart] = {
     "comparison": comparing,
+    "imports": importing,
+    "hoppers": looking_at_hoppers,
     "market": telling_of_the_market,
     "notices": noticing,
     "mails": mailing,

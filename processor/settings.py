@@ -16,6 +16,9 @@ class Settings:
     Trades are compared every ``compare_every``, of a hopper that never was for ``compare_first`` back; of
     ``compare_users`` users at once. A run whose worker is silent for ``patience`` is taken up by another.
 
+    ``import_users`` are imported at once; what cannot be read for ``import_gives_up`` is given up, and imports at which
+    nobody works are looked for every ``import_look_every``. Hoppers are compared every ``hoppers_every``.
+
     Mails go to ``smtp_url`` from ``mail_from``, with links below ``public_url`` that the key in the file ``mail_key``
     proves; without the first they wait. Users' webhooks are signed with secrets that the key in the file
     ``webhook_key`` opens, and turned off when they take nothing for ``webhook_lasts``; ``is_development`` alone lets
@@ -34,6 +37,10 @@ class Settings:
     compare_first: timedelta = timedelta(days=90)
     compare_users: int = 16
     patience: timedelta = timedelta(seconds=60)
+    import_users: int = 16
+    import_gives_up: timedelta = timedelta(hours=1)
+    import_look_every: timedelta = timedelta(minutes=1)
+    hoppers_every: timedelta = timedelta(hours=1)
     plans_every: timedelta = timedelta(minutes=1)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "Cryptwire <cryptwire@localhost>"
@@ -53,6 +60,10 @@ class Settings:
     coinmarketcap_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if min(self.import_look_every, self.hoppers_every) < timedelta(seconds=1):
+            raise Invalid("CRYPTWIRE_PROCESSOR_IMPORT_LOOK_EVERY and HOPPERS_EVERY are at least one second")
+        if not 1 <= self.import_users <= 1000:
+            raise Invalid(f"CRYPTWIRE_PROCESSOR_IMPORT_USERS is 1 to 1,000, not {self.import_users}")
         if self.plans_every < timedelta(seconds=1):
             raise Invalid("CRYPTWIRE_PROCESSOR_PLANS_EVERY is at least one second")
         if self.compare_every < timedelta(seconds=1) or self.patience < timedelta(seconds=1):

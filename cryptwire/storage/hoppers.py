@@ -27,6 +27,10 @@ _LINKED_USERS = """
     SELECT DISTINCT h.user_id::text FROM hoppers h JOIN users u USING (user_id)
      WHERE h.unlinked_at IS NULL AND u.deletion_asked_at IS NULL ORDER BY 1
 """
+_LINKED = """
+    SELECT hopper_id FROM hoppers
+     WHERE user_id = $1::text::uuid AND deleted_at IS NULL AND unlinked_at IS NULL ORDER BY hopper_id
+"""
 _NEVER_IMPORTED = """
     SELECT hopper_id FROM hoppers h
      WHERE user_id = $1::text::uuid AND deleted_at IS NULL AND unlinked_at IS NULL
@@ -42,7 +46,8 @@ _SEE = """
     ON CONFLICT (hopper_id) DO UPDATE
        SET name = excluded.name, exchange = excluded.exchange, base_currency = excluded.base_currency,
            is_paper = excluded.is_paper, refresh_seconds = excluded.refresh_seconds,
-           began_at = coalesce(excluded.began_at, hoppers.began_at), deleted_at = NULL, unlinked_at = NULL
+           began_at = coalesce(excluded.began_at, hoppers.began_at), deleted_at = NULL,
+           unlinked_at = CASE WHEN hoppers.unlinked_at > $9 THEN hoppers.unlinked_at END
      WHERE hoppers.user_id = excluded.user_id
 """
 _DELETED = "UPDATE hoppers SET deleted_at = $2 WHERE hopper_id = ANY($1::text[])"
@@ -79,6 +84,10 @@ class Hoppers:
         """Who has hoppers that can be read."""
         return [UserId(row["user_id"]) for row in await self._database.fetch(_LINKED_USERS)]
 
+    async def linked(self, user: UserId) -> list[HopperId]:
+        """A user's hoppers that can be read."""
+        return [HopperId(row["hopper_id"]) for row in await self._database.fetch(_LINKED, user)]
+
     async def never_imported(self, user: UserId) -> list[HopperId]:
         """Hoppers that can be read and that no import has listed yet."""
         return [HopperId(row["hopper_id"]) for row in await self._database.fetch(_NEVER_IMPORTED, user)]
@@ -94,9 +103,10 @@ class Hoppers:
         at: datetime,
         notice: Callable[[HopperEvent, int], Notice],
     ) -> list[HopperEvent]:
-        """Bring all of a user's hoppers up to what was ``seen`` at ``at``: what that changed, written down and told.
+        """Bring all of a user's hoppers up to what was ``seen``: what that changed, written down and told.
 
-        ``notice`` makes what he is told of an event and its number. Another user's hopper is left alone.
+        The list was asked for at ``at``; who has unlinked since stays so. ``notice`` makes what he is told of an event
+        and its number. Another user's hopper is left alone.
         """
         async with self._database.transaction() as connection:
             await connection.execute(_ONE_AT_A_TIME, user)
@@ -105,7 +115,7 @@ class Hoppers:
             known = {known.hopper.id: known for known in map(_known, await connection.fetch(_KNOWN, user))}
             events = changes(known, own)
             if own:
-                await connection.execute(_SEE, user, *map(list, zip(*map(_seen, own), strict=True)))
+                await connection.execute(_SEE, user, *map(list, zip(*map(_seen, own), strict=True)), at)
             gone = [event.hopper for event in events if event.kind is HopperChange.DELETED]
             if gone:
                 await connection.execute(_DELETED, gone, at)

@@ -227,7 +227,7 @@ class Imports:
 
     # ---- how far it is ----
 
-    async def list(self, claim: Claimed, hoppers: Iterable[HopperId]) -> None:
+    async def enlist(self, claim: Claimed, hoppers: Iterable[HopperId]) -> None:
         """These are read in this import; what was done of them in it already stays done."""
         async with self._database.transaction() as connection:
             await _must_hold(connection, claim)
