@@ -22,15 +22,18 @@ from bench import place
 from bench.report import Row, at_most, median, percentile, told
 from candles.datafeed import logic
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.rules import Rules
 from candles.datafeed.handlers.udf import Udf
 from cryptwire.clock import SystemClock
 from cryptwire.domain.candle import SPAN
 from cryptwire.domain.hopper import UserId
 from cryptwire.metrics import Meters
+from cryptwire.permissions import Permissions
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import _NEWEST, _VOLUMES, CandleSeries
 from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.plans import Plans
 from cryptwire.storage.sessions import COOKIE, Caller, Sessions
 from cryptwire.storage.trades import Trades
 from cryptwire.storage.users import Users
@@ -122,7 +125,15 @@ async def measure() -> list[Row]:
 def _udf(db: database.Database) -> Udf:
     clock, meters = SystemClock(), Meters()
     return Udf(
-        Sessions(db, clock), Users(db), Hoppers(db), Trades(db), CandleSeries(db), LiveBook(meters), clock, meters
+        Sessions(db, clock),
+        Users(db),
+        Hoppers(db),
+        Trades(db),
+        CandleSeries(db),
+        LiveBook(meters),
+        Rules(Permissions(), Plans(db)),
+        clock,
+        meters,
     )  # fmt: skip
 
 
@@ -138,7 +149,7 @@ class _Asker:
         url: str,
     ) -> None:
         self._udf = udf
-        self._caller = Caller(user, b"bench", datetime(2100, 1, 1, tzinfo=UTC))
+        self._caller = Caller(user, b"bench", datetime(2100, 1, 1, tzinfo=UTC), "pro")
         self._connection = connection
         self._http = http
         self._url = url

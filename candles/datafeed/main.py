@@ -8,16 +8,19 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.rules import STREAM, Rules
 from candles.datafeed.handlers.stream import Hub
 from candles.datafeed.handlers.udf import Udf
 from candles.datafeed.settings import Settings
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
+from cryptwire.permissions import Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import CandleSeries
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.plans import Plans
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.trades import Trades
 from cryptwire.storage.users import Users
@@ -41,11 +44,12 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
     async with database.connect(settings.database_url, "datafeed", settings.connections) as db:
         sessions, people, hoppers = Sessions(db, runtime.clock), Users(db), Hoppers(db)
         series, book = CandleSeries(db), LiveBook(runtime.meters)
-        udf = Udf(sessions, people, hoppers, Trades(db), series, book, runtime.clock, runtime.meters)
-        hub = Hub(sessions, people, hoppers, series, book, runtime.clock, runtime.meters, settings.span)
+        rules = Rules(Permissions(), Plans(db))
+        udf = Udf(sessions, people, hoppers, Trades(db), series, book, rules, runtime.clock, runtime.meters)
+        hub = Hub(sessions, people, hoppers, series, book, rules, runtime.clock, runtime.meters, settings.span)
         looking = keep_told(runtime, "database", partial(db.value, "SELECT 1"))
         async with jobs(runtime, _listen(settings, runtime, hub), looking, *(job() for job in hub.jobs())):
-            yield Starlette(routes=[*udf.routes(), WebSocketRoute("/stream", hub.stream)])
+            yield Starlette(routes=[*udf.routes(), WebSocketRoute(STREAM, hub.stream)])
 
 
 async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:

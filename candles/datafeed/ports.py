@@ -1,5 +1,6 @@
 """What the datafeed wants from the world."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +18,10 @@ class Caller(Protocol):
     def session(self) -> bytes: ...
     @property
     def expires_at(self) -> datetime: ...
+    @property
+    def plan(self) -> str: ...
+    @property
+    def scopes(self) -> frozenset[str] | None: ...
 
 
 class Sessions(Protocol):
@@ -28,6 +33,14 @@ class Sessions(Protocol):
 
     async def living(self, sessions: list[bytes]) -> set[bytes]:
         """Those that have not ended; raises Unavailable."""
+        ...
+
+
+class Plans(Protocol):
+    """Everybody's plan."""
+
+    async def of_many(self, users: Sequence[UserId]) -> dict[UserId, str]:
+        """The plans of this moment of those who are there; raises Unavailable."""
         ...
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import casbin
 
@@ -43,6 +43,11 @@ class Roles:
     plan: str = STRANGER
     scopes: frozenset[str] | None = None
 
+    @classmethod
+    def of(cls, plan: str, scopes: frozenset[str] | None) -> Self:
+        """The roles of a user with ``plan``, as ``users.plan`` names it."""
+        return cls(_PLAN + plan, scopes)
+
 
 class Asking(Protocol):
     """Who is signed in, as far as it matters here."""
@@ -55,7 +60,7 @@ class Asking(Protocol):
 
 def roles_of(caller: Asking) -> Roles:
     """The roles of somebody who is signed in."""
-    return Roles(f"{_PLAN}{caller.plan}", caller.scopes)
+    return Roles.of(caller.plan, caller.scopes)
 
 
 class Permissions:

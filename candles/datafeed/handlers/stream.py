@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from candles.datafeed import logic
 from candles.datafeed.handlers.live import LIVE_FOR, Live, LiveBook, is_live, key_of
+from candles.datafeed.handlers.rules import LIVE, NEEDS, STREAM, Rules
 from candles.datafeed.handlers.udf import COOKIE, zone_of
 from candles.datafeed.logic import Formation, Part, Update
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions
@@ -24,10 +25,11 @@ from cryptwire.codec.candle import candle_from_wire
 from cryptwire.domain.bar import Resolution, bar_at, columns_of, joined
 from cryptwire.domain.candle import Candle
 from cryptwire.domain.hopper import Hopper, HopperId
-from cryptwire.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from cryptwire.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
 from cryptwire.metrics import Meters
+from cryptwire.permissions import Roles, roles_of
 
 MOST_SUBSCRIPTIONS = 50
 MOST_MESSAGE = 10_000  # bytes
@@ -43,6 +45,7 @@ _ALIVE = '{"type":"alive"}'
 _log = Log(__name__)
 
 SIGN_IN_FIRST = 4401
+FORBIDDEN = 4403
 TOO_LONG = 1009
 TOO_SLOW = 4408
 TRY_AGAIN = 1013
@@ -62,6 +65,7 @@ class Client:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+        self.roles = roles_of(caller)
         self.series: dict[tuple[str, str], Chart] = {}
         self.ended: tuple[int, str] | None = None
         self.sends_since: datetime | None = None
@@ -169,6 +173,7 @@ class Hub:
         hoppers: Hoppers,
         series: Series,
         book: LiveBook,
+        rules: Rules,
         clock: Clock,
         meters: Meters,
         span: timedelta,
@@ -178,6 +183,7 @@ class Hub:
         self._hoppers = hoppers
         self._series = series
         self._book = book
+        self._rules = rules
         self._clock = clock
         self._meters = meters
         self._span = int(span.total_seconds())
@@ -400,8 +406,11 @@ class Hub:
             self._meters.set("datafeed_sockets", "Open sockets", len(self._clients))
             self._meters.set("datafeed_charts", "Series computed live", len(self._charts))
 
-    async def _end_sessions(self) -> None:
-        """Close the streams of ended sessions. While the database is away nobody can end one; expiry is known here."""
+    async def _look_at_rights(self) -> None:
+        """Close the streams of ended sessions, and end the series of ended plans.
+
+        While the database is away neither can end; a session's expiry is known here.
+        """
         while True:
             await self._clock.sleep(_SESSIONS_EVERY)
             sessions = list({client.caller.session for client in self._clients})
@@ -409,16 +418,36 @@ class Hub:
                 continue
             try:
                 living = await self._sessions.living(sessions)
+                plans = await self._rules.plans(list({client.caller.user for client in self._clients}))
             except Unavailable:
                 continue
             asked = set(sessions)
             for client in self._clients:
-                if client.caller.session in asked and client.caller.session not in living:
-                    client.end(SIGN_IN_FIRST, "sign in first")
+                if client.caller.session in asked:
+                    plan = plans.get(client.caller.user)
+                    if client.caller.session not in living or plan is None:
+                        client.end(SIGN_IN_FIRST, "sign in first")
+                    else:
+                        self._now_with(client, Roles.of(plan, client.caller.scopes))
+
+    def _now_with(self, client: Client, roles: Roles) -> None:
+        """``client`` asks in these roles from now on; what they do not allow ends, and he is told."""
+        client.roles = roles
+        try:
+            self._rules.must(roles, NEEDS[STREAM])
+        except Forbidden as error:
+            client.end(FORBIDDEN, str(error))
+            return
+        try:
+            self._rules.must(roles, LIVE)
+        except Forbidden as error:
+            for symbol, label in list(client.series):
+                self._leave(client, (symbol, label))
+                self._refuse(client, symbol, label, "forbidden", str(error))
 
     def jobs(self) -> list[Callable[[], Any]]:
         """What must run while streams are served."""
-        return [*[self._loader] * _LOADERS, self._volume_counter, self._every_second, self._end_sessions]
+        return [*[self._loader] * _LOADERS, self._volume_counter, self._every_second, self._look_at_rights]
 
     # What a socket brings
 
@@ -430,9 +459,14 @@ class Hub:
             return
         try:
             caller = await self._sessions.who(socket.cookies.get(COOKIE, ""))
+            self._rules.must(roles_of(caller), NEEDS[STREAM])
         except Unauthenticated:
             await socket.accept()
             await socket.close(SIGN_IN_FIRST, "sign in first")
+            return
+        except Forbidden as error:
+            await socket.accept()
+            await socket.close(FORBIDDEN, str(error))
             return
         except Unavailable:
             await socket.accept()
@@ -495,6 +529,8 @@ class Hub:
             else:
                 Resolution.of(label)
                 self._leave(client, (symbol, label))
+        except Forbidden as error:
+            self._refuse(client, symbol, label, "forbidden", str(error))
         except NotFound:
             self._refuse(client, symbol, label, "unknown_symbol", "there is no such symbol")
         except Invalid as error:
@@ -508,6 +544,7 @@ class Hub:
 
     async def _join(self, client: Client, symbol: str, label: str) -> None:
         resolution = Resolution.of(label)
+        self._rules.must(client.roles, LIVE)
         hopper_id = logic.hopper_of(symbol)
         if (symbol, label) not in client.series and len(client.series) >= MOST_SUBSCRIPTIONS:
             text = f"{MOST_SUBSCRIPTIONS} subscriptions at most on one connection"
