@@ -11,6 +11,7 @@ import argon2
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.errors import Unavailable
 from cryptwire.gateway_client import GatewayClient, LinkState
+from cryptwire.permissions import Needs, Permissions
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import Database
 from cryptwire.storage.hoppers import Hoppers
@@ -58,8 +59,13 @@ async def set_up(
             everyone.append(linked.hopper.id)
     assignments = Assignments(database)
     await assignments.confirm(POD)
-    await assignments.assign(everyone, POD)
+    await assignments.follow(POD, tracked_plans())
     return everyone
+
+
+def tracked_plans() -> list[str]:
+    """The plans whose hoppers are tracked live."""
+    return Permissions().plans_that_may(Needs("view", "live-candles"))
 
 
 async def _user(users: Users, demo: Demo) -> UserId:

@@ -220,11 +220,14 @@ class Stack:
         Running(pid, started_at(pid) or 0.0, address, addresses, processes, began).write(self.folder)
 
     async def _confirm(self) -> None:
-        """Say each 3 s that the pod lives, as the cluster manager will."""
+        """Each 3 s, as the cluster manager will: the pod lives, and holds the hoppers of who may see live candles."""
+        plans = accounts.tracked_plans()
         async with database.connect(self.servers.postgres.url, "devstack", 1) as rows:
+            assignments = Assignments(rows)
             while True:
                 with contextlib.suppress(CryptwireError):
-                    await Assignments(rows).confirm(accounts.POD)
+                    await assignments.confirm(accounts.POD)
+                    await assignments.follow(accounts.POD, plans)
                 await asyncio.sleep(3)
 
     def _show_history(self, shown: int) -> int:
