@@ -8,6 +8,7 @@ from datetime import timedelta
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage import deliveries
 from cryptwire.storage.database import Connection, Database
+from cryptwire.storage.facts import facts_to_json
 
 _ADD = """
     INSERT INTO mails (address, template, facts, user_id) VALUES ($1, $2, $3::jsonb, $4::text::uuid)
@@ -54,7 +55,7 @@ class Mails:
 
     async def add(self, address: str, template: str, facts: Mapping[str, str], user: UserId | None = None) -> None:
         """Send ``template``, filled with ``facts`` (no secrets: who reads the table must gain nothing)."""
-        await self._database.execute(_ADD, address, template, json.dumps(dict(facts)), user)
+        await self._database.execute(_ADD, address, template, facts_to_json(facts), user)
 
     async def take(self, lease: timedelta) -> Mail | None:
         """A mail that is due, which nobody else gets within ``lease``; None when there is none."""
@@ -90,4 +91,4 @@ async def add_within(
     connection: Connection, address: str, template: str, facts: Mapping[str, str], user: UserId | None = None
 ) -> str:
     """The same in the transaction of ``connection``: it is due if and only if that commits. Gives the mail's id."""
-    return str(await connection.fetchval(_ADD, address, template, json.dumps(dict(facts)), user))
+    return str(await connection.fetchval(_ADD, address, template, facts_to_json(facts), user))

@@ -11,6 +11,7 @@ import asyncpg
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.storage.database import Connection, Database
+from cryptwire.storage.facts import facts_to_json
 
 _ADD = """
     INSERT INTO notices (user_id, class, kind, key, facts, hopper_id, at)
@@ -141,7 +142,7 @@ async def routed(connection: Connection, notices: Sequence[int]) -> None:
 
 
 def _row(notice: Notice) -> tuple[object, ...]:
-    facts = json.dumps(dict(notice.facts))
+    facts = facts_to_json(notice.facts)
     return notice.user, notice.about.value, notice.kind, notice.key, facts, notice.hopper, notice.at
 
 

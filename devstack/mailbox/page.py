@@ -12,8 +12,9 @@ from devstack.mailbox.kept import Kept, KeptMail
 
 PATH = "/dev/mails"
 # what a mail holds may run nothing and load nothing
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; frame-ancestors 'self'"
 _SAFE = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; frame-ancestors 'self'",
+    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
