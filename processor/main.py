@@ -15,6 +15,7 @@ from cryptwire.storage.job_runs import JobRuns
 from processor.adapters.bells import bells
 from processor.handlers.jobs import Worker
 from processor.parts import MakesPart, Tools
+from processor.parts.backfill import backfilling
 from processor.parts.comparison import comparing
 from processor.parts.hoppers import looking_at_hoppers
 from processor.parts.imports import importing
@@ -29,6 +30,7 @@ _AGAIN = timedelta(seconds=60)
 _CONNECTIONS = 10
 PARTS: Mapping[str, MakesPart] = {
     "comparison": comparing,
+    "backfill": backfilling,
     "imports": importing,
     "hoppers": looking_at_hoppers,
     "market": telling_of_the_market,

@@ -24,6 +24,9 @@ class Settings:
     ``webhook_key`` opens, and turned off when they take nothing for ``webhook_lasts``; ``is_development`` alone lets
     them be on this machine. A user gets ``mails_an_hour`` of the quiet classes, and what is alike once in
     ``alike_for``. ``operators_mail`` is told what those who run the system must know.
+
+    The past is filled for ``backfill_reach`` back, of ``backfill_hoppers`` hoppers at once; partial candles of the last
+    ``backfill_minutes`` are made of one-minute candles.
     """
 
     database_url: str = field(repr=False)
@@ -59,7 +62,15 @@ class Settings:
     coinmarketcap_url: str = "https://pro-api.coinmarketcap.com"
     coinmarketcap_key: str | None = field(default=None, repr=False)
 
+    backfill_reach: timedelta = timedelta(days=90)
+    backfill_minutes: timedelta = timedelta(days=7)
+    backfill_hoppers: int = 16
+
     def __post_init__(self) -> None:
+        if not timedelta(minutes=15) <= self.backfill_reach <= timedelta(days=3_700):
+            raise Invalid("CRYPTWIRE_PROCESSOR_BACKFILL_REACH is 900 seconds to 3,700 days")
+        if not 1 <= self.backfill_hoppers <= 1000:
+            raise Invalid(f"CRYPTWIRE_PROCESSOR_BACKFILL_HOPPERS is 1 to 1,000, not {self.backfill_hoppers}")
         if min(self.import_look_every, self.hoppers_every) < timedelta(seconds=1):
             raise Invalid("CRYPTWIRE_PROCESSOR_IMPORT_LOOK_EVERY and HOPPERS_EVERY are at least one second")
         if not 1 <= self.import_users <= 1000:

@@ -19,6 +19,7 @@ _COMPLETE = """
     ON CONFLICT (hopper_id) DO UPDATE
        SET complete_until = greatest(c.complete_until, excluded.complete_until), mended = c.mended + excluded.mended
 """
+_UNTIL = "SELECT complete_until FROM trade_comparisons WHERE hopper_id = $1"
 
 
 class TradeComparisons:
@@ -33,6 +34,11 @@ class TradeComparisons:
         Those never compared come last: they have most to read.
         """
         return [(hopper_of(row), row["complete_until"]) for row in await self._database.fetch(_WAITING, due_at)]
+
+    async def until(self, hopper: HopperId) -> datetime | None:
+        """Until when every trade of a hopper is stored; None when it was never compared."""
+        until: datetime | None = await self._database.value(_UNTIL, hopper)
+        return until
 
     async def complete(self, hopper: HopperId, until: datetime, mended: int) -> None:
         """Every trade before ``until`` is stored; comparing found ``mended`` of them. A hopper gone is no error."""
