@@ -54,7 +54,7 @@ async def _decide(context: Any, one: Asked) -> None:
     await context.must(one.needs.action, one.needs.resource)
 
 
-class _Walks:
+class Walks:
     """What operations ask for, each need once with the first field that has it; remembered by document.
 
     Documents are few and remembered by the parser; of the variables only those that are true or false choose fields.
@@ -86,4 +86,4 @@ class _Walks:
         return known[2]
 
 
-_WALKS = _Walks(_MOST_WALKS)
+_WALKS = Walks(_MOST_WALKS)

@@ -16,6 +16,7 @@ from cryptwire.errors import Invalid, Unauthenticated
 
 HEADER = "billing-signature"
 TOLERANCE = timedelta(minutes=5)
+_CHECKOUT_LASTS = timedelta(minutes=30)
 _USER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _MOST_HEADER = 1_000
@@ -86,6 +87,27 @@ def event_from_wire(body: bytes, provider: str, now: datetime) -> BillingEvent:
         at,
         _moment("until", fields["until"]) if "until" in fields else None,
     )
+
+
+def checkout(user: UserId, plan: str, at: datetime, secret: str) -> str:
+    """What the test provider's page is handed: who pays for what; good for half an hour."""
+    words = f"{user}.{plan}.{int(at.timestamp())}"
+    return f"{words}.{_of_checkout(words, secret)}"
+
+
+def read_checkout(text: str, secret: str, now: datetime) -> tuple[UserId, str]:
+    """User and plan; raises Unauthenticated."""
+    words, _, given = text[:_MOST_HEADER].rpartition(".")
+    if not hmac.compare_digest(given.encode("utf-8", "replace"), _of_checkout(words, secret).encode()):
+        raise Unauthenticated("this checkout was not begun here")
+    user, plan, seconds = words.split(".")
+    if not 0 <= now.timestamp() - int(seconds) <= _CHECKOUT_LASTS.total_seconds():
+        raise Unauthenticated("this checkout was begun too long ago; begin it again")
+    return UserId(user), plan
+
+
+def _of_checkout(words: str, secret: str) -> str:
+    return hmac.new(secret.encode(), f"checkout|{words}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
 def _digest(seconds: str, body: bytes, secret: str) -> str:
