@@ -185,6 +185,7 @@ class Tracker:
             await self._bus.subscribe(self._world.all_tickers, self._intake.on_ticker),
             await self._bus.subscribe(self._world.all_feeds, self._on_feed),
             await self._bus.subscribe(self._world.all_trades, self.on_trade),
+            await self._bus.subscribe(self._world.all_polls, self.on_poll),
         ]
         loops = (
             self._each(timedelta(seconds=3), self._read_duties, stop),
@@ -267,9 +268,16 @@ class Tracker:
             _log.warning("trade refused", subject=message.subject, reason=fault)
             return
         self._shard.on_trade(trade)
-        if trade.hopper in self._due:
-            last = self._polled_at.get(trade.hopper, self._clock.now() - SOONEST_POLL)
-            self._due[trade.hopper] = min(self._due[trade.hopper], max(self._clock.now(), last + SOONEST_POLL))
+        self._poll_soon(trade.hopper)
+
+    async def on_poll(self, message: Message) -> None:
+        """``control.*.tracker.poll``: the next poll comes sooner; for a hopper that is not held, nothing."""
+        self._poll_soon(HopperId(message.payload[:200].decode("utf-8", "replace")))
+
+    def _poll_soon(self, hopper: HopperId) -> None:
+        if hopper in self._due:
+            last = self._polled_at.get(hopper, self._clock.now() - SOONEST_POLL)
+            self._due[hopper] = min(self._due[hopper], max(self._clock.now(), last + SOONEST_POLL))
 
     async def _read_duties(self) -> None:
         held = await self._duties.of_pod(self._pod)

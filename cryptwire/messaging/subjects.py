@@ -70,6 +70,14 @@ class World:
     def all_rewritten(self) -> str:
         return f"{self.prefix}portfolio.*.rewritten"
 
+    def poll(self, hopper: HopperId) -> str:
+        """``control.<hopper_id>.tracker.poll``: read its balance soon. The payload is the hopper's id."""
+        return f"{self.prefix}control.{_token(hopper)}.tracker.poll"
+
+    @property
+    def all_polls(self) -> str:
+        return f"{self.prefix}control.*.tracker.poll"
+
     def candles(self, pair: Pair) -> str:
         """Request-reply with the streamer: an exchange's candles."""
         return f"{self.prefix}candles.{_token(pair.exchange)}.{_token(pair.quote)}.{_token(pair.base)}"
@@ -108,14 +116,17 @@ def replay_world(run: str) -> World:
 _MAY: dict[str, tuple[list[str], list[str]]] = {
     # service: (publishes, subscribes to)
     "streamer": (["ticker.>", "feed.*"], ["candles.>"]),
-    "tracker": (["portfolio.*.live", "portfolio.*.closed"], ["ticker.>", "feed.*", "trade.>"]),
+    "tracker": (
+        ["portfolio.*.live", "portfolio.*.closed"],
+        ["ticker.>", "feed.*", "trade.>", "control.*.tracker.poll"],
+    ),
     "webhook": (["trade.>"], []),
     "processor": (
         ["trade.>", "account.*", "notice.*", "import.*", "candles.>", "portfolio.*.rewritten"],
         ["portfolio.*.live", "account.*"],
     ),
     "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
-    "api": (["account.*", "notice.*", "import.*"], ["portfolio.*.live", "account.*", "notice.*", "import.*"]),
+    "api": (["account.*", "notice.*", "import.*", "control.*.tracker.poll"], ["portfolio.*.live", "account.*", "notice.*", "import.*"]),
     "replay": (["replay.>", "candles.>", "portfolio.*.rewritten"], ["replay.>", "portfolio.*.live"]),
 }
 

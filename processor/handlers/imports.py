@@ -31,6 +31,7 @@ from processor.ports.imports import Account, Backfill, Configs, Holdings, Hopper
 _log = Log(__name__)
 _BEATS = 4  # signs of life within the patience of others
 _WITHIN = timedelta(hours=12)  # for one list of trades, in a budget in which everything else comes first
+_SOON = timedelta(minutes=10)  # for anything else: it waits for its turn at the gateway
 _TELLS_EVERY = timedelta(milliseconds=500)
 T = TypeVar("T")
 
@@ -268,16 +269,16 @@ class Importer:
 
     async def _configure(self, run: _Run, one: Steps) -> None:
         at = self._clock.now()
-        fields = await self._account.config(run.claim.user, one.hopper)
+        fields = await self._account.config(run.claim.user, one.hopper, is_import=True, within=_SOON)
         await self._configs.keep(one.hopper, logic.kept_fields(fields), at)
         await self._imports.step_done(run.claim, one.hopper, ImportStage.CONFIGURATION)
 
     async def _position(self, run: _Run, one: Steps) -> None:
         user, account, at = run.claim.user, self._account, self._clock.now()
-        positions = await account.positions(user, one.hopper)
-        reserved = await account.reserved(user, one.hopper)
-        shorts = await account.shorts(user, one.hopper)
-        orders = await account.orders(user, one.hopper)
+        positions = await account.positions(user, one.hopper, is_import=True, within=_SOON)
+        reserved = await account.reserved(user, one.hopper, is_import=True, within=_SOON)
+        shorts = await account.shorts(user, one.hopper, is_import=True, within=_SOON)
+        orders = await account.orders(user, one.hopper, is_import=True, within=_SOON)
         await self._holdings.keep(one.hopper, positions, reserved, shorts, orders, at)
         await self._imports.step_done(run.claim, one.hopper, ImportStage.POSITIONS)
 

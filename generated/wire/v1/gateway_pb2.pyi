@@ -226,6 +226,7 @@ Global___GetLinkStateResponse: _TypeAlias = GetLinkStateResponse  # noqa: Y015
 class Hopper(_message.Message):
     """---- reads ----
     max_age: how old the answer may be; 0 goes upstream. read_at: when it was asked for; it is at least as new as that.
+    is_import: nobody looks at the answer, so it comes last in the token's budget.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -392,8 +393,10 @@ class GetConfigRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -402,10 +405,11 @@ class GetConfigRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -536,8 +540,10 @@ class ListPositionsRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -546,10 +552,11 @@ class ListPositionsRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -624,8 +631,10 @@ class ListReservedRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -634,10 +643,11 @@ class ListReservedRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -717,8 +727,10 @@ class ListShortsRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -727,10 +739,11 @@ class ListShortsRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -812,8 +825,10 @@ class ListOrdersRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -822,10 +837,11 @@ class ListOrdersRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -866,7 +882,7 @@ class ListTradesSinceRequest(_message.Message):
     user_id: _builtins.str
     hopper_id: _builtins.str
     is_import: _builtins.bool
-    """a long history that nobody looks at: comes last in the token's budget"""
+    """a long history"""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
