@@ -122,6 +122,24 @@ class Held:
     trial_until: datetime | None = None
 
 
+class Heard(Enum):
+    """What became of a provider's event."""
+
+    TAKEN = "taken"
+    REPEATED = "repeated"
+    NOBODYS = "nobody's"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNow:
+    """A user's plan of this moment. ``until``: when it ends by itself; ``had_trial``: there will be no other."""
+
+    plan: str
+    until: datetime | None
+    had_trial: bool
+    is_paid: bool
+
+
 def after_billing(held: Held, standing: Standing | None, now: datetime) -> Held | None:
     """What is written down once a provider has been heard; None: it stays as it is.
 

@@ -4,10 +4,7 @@ Whoever reads a plan reads ``plan_now(plan, plan_until)``: what has ended is fre
 somebody has written it down.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 import asyncpg
 
@@ -22,7 +19,9 @@ from cryptwire.domain.plan import (
     WARNED_DAYS,
     BillingEvent,
     BillingKind,
+    Heard,
     Held,
+    PlanNow,
     after_billing,
     paid_for,
     warned_days,
@@ -34,10 +33,6 @@ from cryptwire.storage.notices import add_within
 _OF = """
     SELECT plan_now(plan, plan_until) AS plan, plan_until, plan_by, trial_began_at FROM users
      WHERE user_id = $1::text::uuid
-"""
-_OF_MANY = """
-    SELECT user_id::text, plan_now(plan, plan_until) AS plan FROM users
-     WHERE user_id = ANY($1::text[]::uuid[]) AND deletion_asked_at IS NULL
 """
 _BEGIN_TRIAL = """
     UPDATE users SET plan = 'trial', plan_until = now() + $2::interval, plan_by = 'trial', trial_began_at = now()
@@ -76,24 +71,6 @@ _ENDING = """
 """
 
 
-class Heard(Enum):
-    """What became of a provider's event."""
-
-    TAKEN = "taken"
-    REPEATED = "repeated"
-    NOBODYS = "nobody's"
-
-
-@dataclass(frozen=True, slots=True)
-class PlanNow:
-    """A user's plan of this moment. ``until``: when it ends by itself; ``had_trial``: there will be no other."""
-
-    plan: str
-    until: datetime | None
-    had_trial: bool
-    is_paid: bool
-
-
 class Plans:
     """Everybody's plan, by the database's clock. Every method raises Unavailable while the database is away."""
 
@@ -112,10 +89,6 @@ class Plans:
             had_trial=row["trial_began_at"] is not None,
             is_paid=not is_free and row["plan_by"] == "billing",
         )
-
-    async def of_many(self, users: Sequence[UserId]) -> dict[UserId, str]:
-        """The plans of those of ``users`` that are there and have not asked to be forgotten."""
-        return {UserId(row["user_id"]): row["plan"] for row in await self._database.fetch(_OF_MANY, list(users))}
 
     async def begin_trial(self, user: UserId, lasts: timedelta = TRIAL_LASTS) -> datetime:
         """Begin the trial that everybody has once; until when. Raises Invalid when there is none to begin."""

@@ -8,11 +8,11 @@ import pytest
 
 from cryptwire.clock import SystemClock
 from cryptwire.domain.hopper import UserId
-from cryptwire.domain.plan import GRACE, BillingEvent, BillingKind
+from cryptwire.domain.plan import GRACE, BillingEvent, BillingKind, Heard
 from cryptwire.errors import Invalid, NotFound
 from cryptwire.storage import database
 from cryptwire.storage.database import Database, url_of
-from cryptwire.storage.plans import Heard, Plans
+from cryptwire.storage.plans import Plans
 
 DAY = timedelta(days=1)
 NOBODY = UserId("00000000-0000-4000-8000-000000000000")
@@ -85,14 +85,6 @@ async def test_nobody_has_no_plan(api: Plans) -> None:
         await api.of(NOBODY)
     with pytest.raises(NotFound):
         await api.begin_trial(NOBODY)
-    assert await api.of_many([NOBODY]) == {}
-
-
-async def test_many_plans_are_those_of_this_moment(rows: Database, api: Plans) -> None:
-    one = await user(rows, "1@b.test", "plan = 'pro', plan_until = now() + '1 day'")
-    two = await user(rows, "2@b.test", "plan = 'pro', plan_until = now() - '1 second'::interval")
-    gone = await user(rows, "3@b.test", "plan = 'pro', deletion_asked_at = now()")
-    assert await api.of_many([one, two, gone, NOBODY]) == {one: "pro", two: "free"}
 
 
 async def test_ends_are_written_down_and_told_once_by_however_many_look(rows: Database, processor: Plans) -> None:
