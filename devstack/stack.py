@@ -21,7 +21,7 @@ from cryptwire.storage import database
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import url_of
 from cryptwire.storage.migrate import migrate
-from devstack import accounts, certificates
+from devstack import accounts, certificates, filling
 from devstack.place import Running, started_at
 from devstack.servers import Process, ServerFailed, Servers, free_port
 
@@ -44,7 +44,6 @@ class Service:
     environment: dict[str, str]
     ready_url: str
     process: Process
-    ends_by_itself: bool = False
 
     def start(self, root: Path) -> None:
         inherited = {key: value for key, value in config.environment().items() if not key.startswith("CRYPTWIRE_")}
@@ -103,6 +102,7 @@ class Stack:
         self.say(f"{len(hoppers)} hoppers of {len(accounts.DEMOS)} demo users are assigned to pod {accounts.POD}")
         self._chores = [
             asyncio.create_task(self._confirm()),
+            asyncio.create_task(filling.show(self.servers.postgres.url, self.say)),
             asyncio.create_task(
                 certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
             ),
@@ -125,14 +125,23 @@ class Stack:
                 "CRYPTWIRE_API_REDIS_URL": self.servers.redis.url,
                 "CRYPTWIRE_API_HAS_INTROSPECTION": "true",
                 "CRYPTWIRE_API_HAS_PLAYGROUND": "true",
+                "CRYPTWIRE_API_SESSION_KEY_FILE": str(self.folder / "session-key.pem"),
+                "CRYPTWIRE_API_SESSION_PUBLIC_KEY_FILE": str(self.folder / "session-key-public.pem"),
+                "CRYPTWIRE_API_MAIL_KEY": str(self.folder / "mail-key"),
                 "CRYPTWIRE_API_APP_FOLDER": str(app),
                 "CRYPTWIRE_API_IS_DEVELOPMENT": "true",
+                "CRYPTWIRE_API_BILLING_SECRET": self._secret("billing-secret"),
+                "CRYPTWIRE_API_TEST_CHECKOUT_PAGE": f"http://127.0.0.1:{self.port}/dev/checkout",
+                "CRYPTWIRE_EDGE_BILLING_SECRET": self._secret("billing-secret"),
                 "CRYPTWIRE_API_DEMO_EMAIL": accounts.DEMOS[0].email,
                 "CRYPTWIRE_API_DEMO_PASSWORD": accounts.PASSWORD,
                 "CRYPTWIRE_DATAFEED_DATABASE_URL": url_of("datafeed", owner),
                 "CRYPTWIRE_DATAFEED_NATS_URL": nats.url("datafeed"),
+                "CRYPTWIRE_DATAFEED_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_DATAFEED_SESSION_PUBLIC_KEY_FILE": str(self.folder / "session-key-public.pem"),
                 "CRYPTWIRE_WEBHOOK_DATABASE_URL": url_of("webhook", owner),
                 "CRYPTWIRE_WEBHOOK_NATS_URL": nats.url("webhook"),
+                "CRYPTWIRE_WEBHOOK_REDIS_URL": self.servers.redis.url,
                 "CRYPTWIRE_WEBHOOK_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_WEBHOOK_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_WEBHOOK_APP_SECRET": self._secret("client-secret"),
@@ -143,25 +152,6 @@ class Stack:
         ).start(self.root)
         self.write_down()
         await self.ready("edge")
-
-    def start_history(self) -> None:
-        """The process that fills what the live chain has not seen; nobody waits for it."""
-        service = self._add(
-            "history",
-            {
-                "CRYPTWIRE_HISTORY_DATABASE_URL": url_of("processor", self.servers.postgres.url),
-                "CRYPTWIRE_HISTORY_REDIS_URL": self.servers.redis.url,
-                "CRYPTWIRE_HISTORY_NATS_URL": self.servers.nats.url("replay"),
-                "CRYPTWIRE_HISTORY_GATEWAY_ADDRESS": self.gateway_address,
-                "CRYPTWIRE_HISTORY_CERTIFICATES": str(self.folder / "certificates"),
-                "CRYPTWIRE_HISTORY_POD": accounts.POD,
-                **self._passed_on("CRYPTWIRE_HISTORY_"),
-            },
-            ends_by_itself=True,
-        )
-        service.process.log.write_text("")
-        service.start(self.root)
-        self.write_down()
 
     async def ready(self, *names: str) -> None:
         """Return when all of these are ready; raises StepFailed for the first that ends or takes too long."""
@@ -181,11 +171,8 @@ class Stack:
     # -- while it runs ---------------------------------------------------------------------------------------------
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Start again what ends unasked, and show how the history comes along, until ``stop``."""
-        shown = 0
-        over: set[str] = set()
+        """Start again what ends unasked, until ``stop``."""
         while not stop.is_set():
-            shown = self._show_history(shown)
             for server in (self.servers.postgres, self.servers.redis, self.servers.nats):
                 if not server.process.is_running:
                     self.say(f"{server.process.name} ended; starting it again")
@@ -195,10 +182,7 @@ class Stack:
                         self.say(f"not yet: {failure}")
                     self.write_down()
             for service in self.services.values():
-                if service.ends_by_itself and not service.process.is_running and service.name not in over:
-                    over.add(service.name)
-                    self.write_down()
-                if not service.process.is_running and not service.ends_by_itself:
+                if not service.process.is_running:
                     self.say(f"{service.name} ended; starting it again ({service.process.log.name} tells why)")
                     service.start(self.root)
                     self.write_down()
@@ -230,23 +214,11 @@ class Stack:
                     await assignments.follow(accounts.POD, plans)
                 await asyncio.sleep(3)
 
-    def _show_history(self, shown: int) -> int:
-        """Say what the history process has told of its progress since ``shown`` characters of its log."""
-        history = self.services.get("history")
-        if history is None:
-            return shown
-        text = history.process.log.read_text(errors="replace")
-        whole = text.rfind("\n") + 1
-        for line in text[shown:whole].splitlines():
-            if line.startswith("progress: "):
-                self.say(f"history: {line.removeprefix('progress: ')}")
-        return max(shown, whole)
-
     async def end(self) -> None:
         """Stop everything: first what feeds others, the servers last."""
         for chore in self._chores:
             chore.cancel()
-        order = (("history", "edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
+        order = (("edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
         for names in order:
             known = [self.services[name].process for name in names if name in self.services]
             await asyncio.gather(*(process.stop(15) for process in known))
@@ -272,7 +244,7 @@ class Stack:
     def _passed_on(self, *prefixes: str) -> dict[str, str]:
         return {key: value for key, value in self.settings.items() if key.startswith(prefixes)}
 
-    def _add(self, name: str, told: dict[str, str], *, ends_by_itself: bool = False) -> Service:
+    def _add(self, name: str, told: dict[str, str]) -> Service:
         """A service of `cryptwire run`, not started yet."""
         health = free_port()
         return self._add_command(
@@ -280,14 +252,11 @@ class Stack:
             [sys.executable, "-m", "cryptwire", "run", name],
             {f"CRYPTWIRE_{name.upper()}_HEALTH_PORT": str(health), **told},
             f"http://127.0.0.1:{health}/readyz",
-            ends_by_itself,
         )
 
-    def _add_command(
-        self, name: str, command: list[str], told: dict[str, str], ready_url: str, ends_by_itself: bool
-    ) -> Service:
+    def _add_command(self, name: str, command: list[str], told: dict[str, str], ready_url: str) -> Service:
         process = Process(name, self.folder / "logs" / f"{name}.log")
-        service = self.services[name] = Service(name, command, told, ready_url, process, ends_by_itself)
+        service = self.services[name] = Service(name, command, told, ready_url, process)
         return service
 
     def _add_simulator(self) -> str:
@@ -304,7 +273,7 @@ class Stack:
             "CRYPTWIRE_SIMULATOR_WEBHOOK_SHARED_SECRET": self._secret("webhook-shared"),
             **self._passed_on("CRYPTWIRE_SIMULATOR_"),
         }
-        self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz", False)
+        self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz")
         return address
 
     def _add_gateway(self, simulated: str) -> None:

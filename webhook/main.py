@@ -11,6 +11,7 @@ from cryptwire import gateway_client
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.trade import Trade
 from cryptwire.gateway_client import GatewayClient, Identity
+from cryptwire.heartbeat import beating_at
 from cryptwire.messaging import bus as messaging
 from cryptwire.permissions import Needs, Permissions, Roles
 from cryptwire.runtime import Runtime, jobs, serving
@@ -59,6 +60,7 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
     async with (
         database.connect(settings.database_url, "webhook") as rows,
         messaging.connect(settings.nats_url, "webhook") as bus,
+        beating_at(runtime, settings.redis_url, "webhook") as heartbeat,
     ):
         reads = Reads(
             trade_list,
@@ -78,7 +80,8 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
         receiver = Receiver(secrets, settings.verification_code, reads, aside, runtime.clock, runtime.meters)
         runtime.health.mark("webhook", True, "receives")
         try:
-            async with jobs(runtime, aside.run()):
+            looking = heartbeat.looks(lambda: rows.value("SELECT 1"), "a look at the database")
+            async with jobs(runtime, aside.run(), looking):
                 yield Starlette(routes=routes(receiver, Permissions()))
         finally:
             await reads.finish(_FINISH_SECONDS)
