@@ -23,6 +23,7 @@ from processor.parts.mails import mailing
 from processor.parts.market import telling_of_the_market
 from processor.parts.notices import noticing
 from processor.parts.plans import ending
+from processor.parts.statistics import keeping_days
 from processor.parts.webhooks_out import calling_out
 from processor.settings import Settings
 
@@ -38,6 +39,7 @@ PARTS: Mapping[str, MakesPart] = {
     "mails": mailing,
     "webhooks_out": calling_out,
     "plans": ending,
+    "statistics": keeping_days,
 }
 """Every part, by the name under which ``CRYPTWIRE_PROCESSOR_PARTS`` may choose it."""
 

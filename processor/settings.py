@@ -27,6 +27,10 @@ class Settings:
 
     The past is filled for ``backfill_reach`` back, of ``backfill_hoppers`` hoppers at once; partial candles of the last
     ``backfill_minutes`` are made of one-minute candles.
+
+    What a hopper holds at its user's midnight is taken until ``statistics_within`` after it, of ``statistics_at_once``
+    hoppers together; what was missed is made up as far as ``statistics_makes_up`` back. Flows are looked at every
+    ``flows_every``; what left one hopper and came to another within ``flows_transfer_within`` is a transfer.
     """
 
     database_url: str = field(repr=False)
@@ -65,8 +69,19 @@ class Settings:
     backfill_reach: timedelta = timedelta(days=90)
     backfill_minutes: timedelta = timedelta(days=7)
     backfill_hoppers: int = 16
+    statistics_within: timedelta = timedelta(minutes=5)
+    statistics_makes_up: timedelta = timedelta(days=90)
+    statistics_at_once: int = 16
+    flows_every: timedelta = timedelta(minutes=1)
+    flows_transfer_within: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
+        if not timedelta(seconds=10) <= self.statistics_within <= timedelta(minutes=14):
+            raise Invalid("CRYPTWIRE_PROCESSOR_STATISTICS_WITHIN is 10 to 840 seconds")
+        if not 1 <= self.statistics_at_once <= 1000:
+            raise Invalid(f"CRYPTWIRE_PROCESSOR_STATISTICS_AT_ONCE is 1 to 1,000, not {self.statistics_at_once}")
+        if self.flows_every < timedelta(seconds=1):
+            raise Invalid("CRYPTWIRE_PROCESSOR_FLOWS_EVERY is at least one second")
         if not timedelta(minutes=15) <= self.backfill_reach <= timedelta(days=3_700):
             raise Invalid("CRYPTWIRE_PROCESSOR_BACKFILL_REACH is 900 seconds to 3,700 days")
         if not 1 <= self.backfill_hoppers <= 1000:

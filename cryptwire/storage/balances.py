@@ -38,7 +38,7 @@ _BALANCES_AT = """
 _NEXT = """
     SELECT at FROM midnights WHERE hopper_id = $1 AND at >= $2 AND taken_at IS NOT NULL ORDER BY at LIMIT 1
 """
-_TAKEN = "SELECT at FROM midnights WHERE hopper_id = $1 AND at >= $2 AND at < $3 AND taken_at IS NOT NULL ORDER BY at"
+_LAST = "SELECT max(at) FROM midnights WHERE hopper_id = $1 AND at <= $2 AND taken_at IS NOT NULL"
 
 
 class Balances:
@@ -101,6 +101,7 @@ class Balances:
         at: datetime | None = await self._database.value(_NEXT, hopper, since)
         return None if at is None else (await self.at([(hopper, at)])).get((hopper, at))
 
-    async def taken(self, hopper: HopperId, since: datetime, until: datetime) -> list[datetime]:
-        """The midnights in ``[since, until)`` that were taken at their time, oldest first."""
-        return [row["at"] for row in await self._database.fetch(_TAKEN, hopper, since, until)]
+    async def last_taken(self, hopper: HopperId, until: datetime) -> datetime | None:
+        """The last midnight at or before ``until`` that was taken at its time."""
+        last: datetime | None = await self._database.value(_LAST, hopper, until)
+        return last
