@@ -1,51 +1,83 @@
 """Wiring of the API."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from api.adapters import Argon2Passwords
+from api.handlers import billing as payments
+from api.handlers.accounts import Accounts
+from api.handlers.billing import Billing, PlayedProvider
 from api.handlers.changes import Changes
+from api.handlers.entrance import Entrance, rules
+from api.handlers.errors import MOST_BODY
 from api.handlers.graphql import Endpoint
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
+from api.handlers.subscriptions import Sockets
 from api.handlers.web import AppFiles, Guard, config_json
-from api.logic import Attempts
+from api.ports import Passwords
 from api.schema.context import Services
 from api.schema.cost import Limits
 from api.settings import Settings
+from cryptwire.codec.access_token import AccessSigner, AccessVerifier
+from cryptwire.codec.one_time import OneTimeKey, key_of
+from cryptwire.codec.second_factor import SecondFactors
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
-from cryptwire.permissions import Permissions
+from cryptwire.permissions import Needs, Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database, redis
+from cryptwire.storage.account_changes import AccountChanges
+from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.attempts import Attempts
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.mails import Mails
+from cryptwire.storage.one_time_tokens import OneTimeTokens
+from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
 from cryptwire.storage.query_texts import QueryTexts
+from cryptwire.storage.second_factors import SecondFactorRows
+from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
+from cryptwire.storage.sign_ups import SignUps
 from cryptwire.storage.users import Users
 
 _log = Log(__name__)
+NEEDS: Mapping[str, Needs] = {
+    "/graphql": Needs("view", "app"),  # each operation is decided by its fields
+    "/config.json": Needs("view", "app"),
+    payments.PATH: Needs("deliver", "webhooks"),
+    "": Needs("view", "app"),
+}
+"""What each route needs; no route is made without."""
 
 
 async def main(settings: Settings, runtime: Runtime) -> None:
     """Serve until told to stop."""
-    async with opened(settings, runtime) as app, serving(app, settings.host, settings.port) as port:
+    async with (
+        opened(settings, runtime) as app,
+        serving(app, settings.host, settings.port, ws_per_message_deflate=False, ws_max_size=MOST_BODY) as port,
+    ):
         _log.info("serves", port=port)
         await runtime.stop.wait()
 
 
 @asynccontextmanager
-async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
-    """The application with full paths, working while the block runs; database and NATS may come later."""
+async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | None = None) -> AsyncIterator[Starlette]:
+    """The application with full paths, working while the block runs; database and NATS may come later.
+
+    ``passwords``: what hashes them, argon2 with the library's defaults unless somebody brings another.
+    """
     async with (
         database.connect(settings.database_url, "api", settings.connections) as db,
         redis.connect(settings.redis_url) as store,
@@ -54,29 +86,84 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
         limits = _limits(settings)
         known = None if settings.known_operations is None else read_manifest(settings.known_operations)
         persisted = Persisted(QueryTexts(store, runtime.clock), limits, known)
+        sessions = Sessions(db, runtime.clock, AccessVerifier(settings.session_public_key_file, runtime.clock))
+        permissions = Permissions()
+        accounts = await _accounts(settings, runtime, db, store, sessions, changes, permissions, passwords)
+        plans, test_page = Plans(db), settings.test_checkout_page
         services = Services(
-            Sessions(db, runtime.clock),
+            sessions,
             Users(db),
             Hoppers(db),
-            await asyncio.to_thread(Argon2Passwords),
+            accounts,
             portfolios,
             changes,
             limits,
             Points(store, settings.points_a_minute, runtime.clock),
             settings.request_time,
-            Attempts(settings.attempts_a_minute),
-            Permissions(),
+            permissions,
             runtime.clock,
             runtime.meters,
-            settings.session_lifetime,
             settings.is_development,
+            plans,
+            None if test_page is None else PlayedProvider(test_page, settings.billing_secret or "", runtime.clock),
         )
+        billing = None
+        if settings.billing_secret is not None:
+            told = (settings.billing_secret, settings.billing_provider)
+            billing = Billing(plans, changes, *told, runtime.clock, runtime.meters)
         listening, looking = (
             _listen(settings, runtime, portfolios, changes),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
         )
-        async with jobs(runtime, listening, looking, changes.tick()):
-            yield _app(settings, runtime, services, persisted)
+        sockets = Sockets(
+            services,
+            persisted,
+            settings.origins,
+            settings.sockets_a_user,
+            settings.subscriptions_a_socket,
+            settings.socket_patience,
+        )
+        async with jobs(runtime, listening, looking, changes.tick(), sockets.watch()):
+            yield _app(settings, runtime, Endpoint(services, persisted, sockets), billing)
+
+
+async def _accounts(
+    settings: Settings,
+    runtime: Runtime,
+    db: database.Database,
+    store: redis.Redis,
+    sessions: Sessions,
+    changes: Changes,
+    permissions: Permissions,
+    passwords: Passwords | None,
+) -> Accounts:
+    mail_key = key_of(settings.mail_key)
+    hashing = passwords
+    if hashing is None:
+        hashing = await asyncio.to_thread(Argon2Passwords)
+    factors, lifetimes = SecondFactorRows(db), Lifetimes(settings.session_lifetime, settings.session_longest)
+    book = SessionBook(db, lifetimes)
+    limits = rules(settings.attempts_a_minute, settings.address_attempts_a_minute)
+    attempts = Attempts(store, limits, runtime.clock)
+    entrance = Entrance(Users(db), hashing, factors, SecondFactors(mail_key), attempts, runtime.clock, runtime.meters)
+    return Accounts(
+        entrance=entrance,
+        passwords=hashing,
+        sessions=sessions,
+        book=book,
+        sign_ups=SignUps(db, book),
+        changes=AccountChanges(db),
+        links=OneTimeTokens(db),
+        link_key=OneTimeKey(mail_key),
+        factors=factors,
+        api_tokens=ApiTokens(db),
+        mails=Mails(db),
+        signer=AccessSigner(key_of(settings.session_key_file), runtime.clock),
+        permissions=permissions,
+        hub=changes,
+        clock=runtime.clock,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 def _limits(settings: Settings) -> Limits:
@@ -91,7 +178,7 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _app(settings: Settings, runtime: Runtime, services: Services, persisted: Persisted) -> Starlette:
+def _app(settings: Settings, runtime: Runtime, endpoint: Endpoint, billing: Billing | None) -> Starlette:
     demo = None
     if settings.is_development and settings.demo_email is not None:
         demo = {"email": settings.demo_email, "password": settings.demo_password or ""}
@@ -101,11 +188,22 @@ def _app(settings: Settings, runtime: Runtime, services: Services, persisted: Pe
 
     return Starlette(
         routes=[
-            Route("/graphql", Endpoint(services, persisted)),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
             Route("/config.json", config),
+            *([] if billing is None else [Route(payments.PATH, billing.on_event, methods=["POST"])]),
             Mount("/", AppFiles(settings.app_folder)),
         ],
-        middleware=[Middleware(Guard, meters=runtime.meters)],
+        middleware=[
+            Middleware(Guard, meters=runtime.meters),
+            Middleware(
+                CORSMiddleware,  # for the native apps' pages; their tokens are let in, nobody's cookies
+                allow_origins=settings.origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=("authorization", "content-type", "x-cryptwire"),
+                expose_headers=("x-cost",),
+            ),
+        ],
     )
 
 

@@ -103,6 +103,7 @@ class Stack:
         self._chores = [
             asyncio.create_task(self._confirm()),
             asyncio.create_task(filling.show(self.servers.postgres.url, self.say)),
+            asyncio.create_task(accounts.import_later(self.servers.postgres.url)),
             asyncio.create_task(
                 certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
             ),

@@ -6,20 +6,34 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from api.handlers.persisted import UnknownPersisted
 from api.schema.cost import TooCostly
-from cryptwire.errors import Exhausted, Forbidden, Invalid, LinkAgain, NotFound, Refused, Unauthenticated, Unavailable
+from cryptwire.errors import (
+    CodeNeeded,
+    Exhausted,
+    Forbidden,
+    Invalid,
+    LinkAgain,
+    NotFound,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
 
 _log = Log(__name__)
+MOST_BODY = 100_000
+"""Bytes of a request's body, or of a message on a socket."""
 _BROKE = "something went wrong here; it was noted"
 
 CODES: Mapping[type[Exception], str] = {
     Unauthenticated: "UNAUTHENTICATED",
     Forbidden: "FORBIDDEN",
     UnknownPersisted: "PERSISTED_QUERY_NOT_FOUND",
+    CodeNeeded: "CODE_NEEDED",
     NotFound: "NOT_FOUND",
     LinkAgain: "LINK_AGAIN",
     TooCostly: "TOO_COSTLY",
@@ -27,8 +41,25 @@ CODES: Mapping[type[Exception], str] = {
     Refused: "INVALID",
     Exhausted: "EXHAUSTED",
     Unavailable: "UNAVAILABLE",
+    CannotGetOperationTypeError: "INVALID",
+    InvalidOperationTypeError: "INVALID",
 }
 """The code of an error of ours, by the first kind that fits; whatever is none of these is INTERNAL."""
+
+WORDS: Mapping[str, str] = {
+    "UNAUTHENTICATED": "Nobody is signed in, or the session has ended: sign in, or refresh the session.",
+    "CODE_NEEDED": "The password is right, and a code of the second factor is missing: ask for it and send both.",
+    "FORBIDDEN": "This plan or token does not hold it, or another site's page asked: do not try again.",
+    "NOT_FOUND": "It is not there, or it is somebody else's; which of the two is not told.",
+    "INVALID": "The request cannot be granted as it is: the words say what is wrong with it.",
+    "LINK_AGAIN": "The Cryptohopper account must be linked again first.",
+    "TOO_COSTLY": "More than one operation may ask for: `cost` and `allowed` say by how much.",
+    "EXHAUSTED": "Too much or too often: wait `retryAfter` seconds.",
+    "UNAVAILABLE": "Something that this needs is away, or it took too long: try again in a moment.",
+    "PERSISTED_QUERY_NOT_FOUND": "The text of this hash is not here: send it once, with its hash.",
+    "INTERNAL": "A fault of ours, which was noted; what happened is not told.",
+}
+"""What each code says, and what to do."""
 
 
 def told(errors: Sequence[GraphQLError], meters: Meters) -> list[dict[str, Any]]:

@@ -5,26 +5,30 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from api.schema.accounts import AccountMutation
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
-from api.schema.hoppers import HopperQuery
+from api.schema.hoppers import HopperQuery, HopperSubscription
 from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
+from api.schema.plans import PlanMutation, PlanQuery
 from api.schema.scalars import SCALARS
+from api.schema.security import SecurityMutation, SecurityQuery
+from api.schema.sessions import SessionMutation, SessionQuery
 
 
 @strawberry.type(description="What can be read.")
-class Query(PeopleQuery, HopperQuery):
+class Query(PeopleQuery, SessionQuery, SecurityQuery, HopperQuery, PlanQuery):
     pass
 
 
 @strawberry.type(description="What can be changed. Needs the header X-Cryptwire: 1, or an Origin of this host.")
-class Mutation(PeopleMutation):
+class Mutation(SessionMutation, AccountMutation, SecurityMutation, PeopleMutation, PlanMutation):
     pass
 
 
 @strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
-class Subscription(ChangeSubscription):
+class Subscription(ChangeSubscription, HopperSubscription):
     pass
 
 

@@ -2,22 +2,25 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 from urllib.parse import urlsplit
 
 import strawberry
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from api import logic
+from api.handlers.accounts import Accounts
 from api.handlers.changes import Changes
 from api.handlers.live import Portfolios
-from api.ports import Caller, Hoppers, Passwords, People, Sessions, Spending
+from api.logic import accounts as logic
+from api.ports import Caller, Checkout, Hoppers, Plans, Sessions, Spending
 from api.schema.cost import Limits
 from cryptwire.clock import Clock
+from cryptwire.codec.access_token import bearer_of, presented
 from cryptwire.errors import Forbidden, Unauthenticated
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Needs, Permissions, Roles
-from cryptwire.storage.sessions import COOKIE
+from cryptwire.storage.users import Users
 
 
 @dataclass(slots=True)
@@ -25,20 +28,20 @@ class Services:
     """What the fields work with."""
 
     sessions: Sessions
-    people: People
+    people: Users
     hoppers: Hoppers
-    passwords: Passwords
+    accounts: Accounts
     portfolios: Portfolios
     changes: Changes
     limits: Limits
     spending: Spending
     request_time: timedelta
-    attempts: logic.Attempts
     permissions: Permissions
     clock: Clock
     meters: Meters
-    session_lifetime: timedelta
     is_development: bool
+    plans: Plans
+    checkout: Checkout | None
 
 
 @dataclass(slots=True)
@@ -68,14 +71,18 @@ class Context:
         try:
             key = f"user {(await self.caller()).user}"
         except Unauthenticated:
-            client = self.request.client
-            key = f"address {client.host if client else 'unknown'}"
+            key = f"address {self.address()}"
         self.points_left = await self.services.spending.spend(key, cost)
+
+    def asked_by(self, caller: Caller) -> Self:
+        """The same, asked by somebody who is known already: the one whose socket it is."""
+        self._caller = caller
+        return self
 
     async def caller(self) -> Caller:
         """Who asks; raises Unauthenticated."""
         if self._caller is None:
-            self._caller = await self.services.sessions.who(self.request.cookies.get(COOKIE, ""))
+            self._caller = await self.services.sessions.who(presented(self.request.headers, self.request.cookies))
         return self._caller
 
     async def roles(self) -> Roles:
@@ -97,8 +104,19 @@ class Context:
             await self.caller()
             raise Forbidden(f"this plan or token does not allow to {action} {resource}")
 
+    def address(self) -> str:
+        """Whence this comes, as far as it can be known behind proxies."""
+        client = self.request.client
+        forwarded = ",".join(self.request.headers.getlist("x-forwarded-for"))
+        return logic.address(client.host if client else None, forwarded, self.services.accounts.trusted_proxies)
+
     def must_be_ours(self) -> None:
-        """Raises Forbidden for a request that another site's page could have made with the user's cookie."""
+        """Raises Forbidden for a request that another site's page could have made with the user's cookie.
+
+        Who shows a token himself needs no more: no page can do that for another site.
+        """
+        if bearer_of(self.request.headers) is not None:
+            return
         origin = self.request.headers.get("origin")
         is_own = origin is not None and urlsplit(origin).netloc.lower() == self.request.headers.get("host", "").lower()
         if not is_own and self.request.headers.get("x-cryptwire") != "1":

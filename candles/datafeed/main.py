@@ -12,6 +12,8 @@ from candles.datafeed.handlers.rules import STREAM, Rules
 from candles.datafeed.handlers.stream import Hub
 from candles.datafeed.handlers.udf import Udf
 from candles.datafeed.settings import Settings
+from cryptwire.codec.access_token import AccessVerifier
+from cryptwire.heartbeat import beating_at
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
@@ -20,7 +22,6 @@ from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import CandleSeries
 from cryptwire.storage.hoppers import Hoppers
-from cryptwire.storage.plans import Plans
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.trades import Trades
 from cryptwire.storage.users import Users
@@ -41,14 +42,19 @@ async def main(settings: Settings, runtime: Runtime) -> None:
 @asynccontextmanager
 async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
     """The application with full paths, working while the block runs; database and NATS may come later."""
-    async with database.connect(settings.database_url, "datafeed", settings.connections) as db:
-        sessions, people, hoppers = Sessions(db, runtime.clock), Users(db), Hoppers(db)
+    async with (
+        database.connect(settings.database_url, "datafeed", settings.connections) as db,
+        beating_at(runtime, settings.redis_url, "datafeed") as heartbeat,
+    ):
+        verifier = AccessVerifier(settings.session_public_key_file, runtime.clock)
+        sessions, people, hoppers = Sessions(db, runtime.clock, verifier), Users(db), Hoppers(db)
         series, book = CandleSeries(db), LiveBook(runtime.meters)
-        rules = Rules(Permissions(), Plans(db))
+        rules = Rules(Permissions())
         udf = Udf(sessions, people, hoppers, Trades(db), series, book, rules, runtime.clock, runtime.meters)
         hub = Hub(sessions, people, hoppers, series, book, rules, runtime.clock, runtime.meters, settings.span)
         looking = keep_told(runtime, "database", partial(db.value, "SELECT 1"))
-        async with jobs(runtime, _listen(settings, runtime, hub), looking, *(job() for job in hub.jobs())):
+        beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
+        async with jobs(runtime, _listen(settings, runtime, hub), looking, beats, *(job() for job in hub.jobs())):
             yield Starlette(routes=[*udf.routes(), WebSocketRoute(STREAM, hub.stream)])
 
 

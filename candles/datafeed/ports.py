@@ -1,6 +1,6 @@
 """What the datafeed wants from the world."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -31,16 +31,8 @@ class Sessions(Protocol):
         """Raises Unauthenticated, Unavailable."""
         ...
 
-    async def living(self, sessions: list[bytes]) -> set[bytes]:
-        """Those that have not ended; raises Unavailable."""
-        ...
-
-
-class Plans(Protocol):
-    """Everybody's plan."""
-
-    async def of_many(self, users: Sequence[UserId]) -> dict[UserId, str]:
-        """The plans of this moment of those who are there; raises Unavailable."""
+    async def again(self, sessions: list[bytes]) -> Mapping[bytes, Caller]:
+        """The callers of those that have not ended, with their plans of this moment; raises Unavailable."""
         ...
 
 

@@ -1,9 +1,7 @@
 """What each route of the datafeed needs. A route that is not named here cannot be made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from candles.datafeed.ports import Plans
-from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Forbidden
 from cryptwire.permissions import Needs, Permissions, Roles
 
@@ -25,9 +23,8 @@ LIVE = Needs("view", "live-candles")
 class Rules:
     """The policy, as far as charts need it."""
 
-    def __init__(self, permissions: Permissions, plans: Plans) -> None:
+    def __init__(self, permissions: Permissions) -> None:
         self._permissions = permissions
-        self._plans = plans
 
     def must(self, roles: Roles, needs: Needs) -> None:
         """Raises Forbidden."""
@@ -37,7 +34,3 @@ class Rules:
     def may(self, roles: Roles, needs: Needs) -> bool:
         """Whether somebody in ``roles`` may."""
         return self._permissions.can(roles, needs)
-
-    async def plans(self, users: Sequence[UserId]) -> dict[UserId, str]:
-        """The plans of this moment of those who are there; raises Unavailable."""
-        return await self._plans.of_many(users)

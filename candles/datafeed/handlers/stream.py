@@ -17,10 +17,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from candles.datafeed import logic
 from candles.datafeed.handlers.live import LIVE_FOR, Live, LiveBook, is_live, key_of
 from candles.datafeed.handlers.rules import LIVE, NEEDS, STREAM, Rules
-from candles.datafeed.handlers.udf import COOKIE, zone_of
+from candles.datafeed.handlers.udf import zone_of
 from candles.datafeed.logic import Formation, Part, Update
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions
 from cryptwire.clock import EPOCH, Clock
+from cryptwire.codec.access_token import presented
 from cryptwire.codec.candle import candle_from_wire
 from cryptwire.domain.bar import Resolution, bar_at, columns_of, joined
 from cryptwire.domain.candle import Candle
@@ -417,18 +418,15 @@ class Hub:
             if not sessions:
                 continue
             try:
-                living = await self._sessions.living(sessions)
-                plans = await self._rules.plans(list({client.caller.user for client in self._clients}))
+                callers = await self._sessions.again(sessions)
             except Unavailable:
                 continue
             asked = set(sessions)
             for client in self._clients:
-                if client.caller.session in asked:
-                    plan = plans.get(client.caller.user)
-                    if client.caller.session not in living or plan is None:
-                        client.end(SIGN_IN_FIRST, "sign in first")
-                    else:
-                        self._now_with(client, Roles.of(plan, client.caller.scopes))
+                if client.caller.session in callers:
+                    self._now_with(client, roles_of(callers[client.caller.session]))
+                elif client.caller.session in asked:
+                    client.end(SIGN_IN_FIRST, "sign in first")
 
     def _now_with(self, client: Client, roles: Roles) -> None:
         """``client`` asks in these roles from now on; what they do not allow ends, and he is told."""
@@ -458,7 +456,7 @@ class Hub:
             await socket.close(1008)  # before it is accepted: 403
             return
         try:
-            caller = await self._sessions.who(socket.cookies.get(COOKIE, ""))
+            caller = await self._sessions.who(presented(socket.headers, socket.cookies))
             self._rules.must(roles_of(caller), NEEDS[STREAM])
         except Unauthenticated:
             await socket.accept()

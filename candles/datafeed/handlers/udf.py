@@ -16,6 +16,7 @@ from candles.datafeed.handlers.live import LiveBook, is_live
 from candles.datafeed.handlers.rules import LIVE, NEEDS, Rules
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions, Trades
 from cryptwire.clock import Clock
+from cryptwire.codec.access_token import presented
 from cryptwire.domain.bar import GRID, Columns, bar_at, columns_of, joined, with_volumes
 from cryptwire.domain.hopper import Hopper, UserId
 from cryptwire.errors import CryptwireError, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
@@ -23,7 +24,6 @@ from cryptwire.log import Log
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Needs, roles_of
 
-COOKIE = "cw_session"
 _MOST_BODY = 100_000
 _MOST_FOUND = 30
 _DAY = 86_400
@@ -93,7 +93,7 @@ class Udf:
                 if not size.isdecimal() or int(size) > _MOST_BODY:
                     response = failure(413, f"a request of more than {_MOST_BODY} bytes")
                 else:
-                    caller = await self._sessions.who(request.cookies.get(COOKIE, ""))
+                    caller = await self._sessions.who(presented(request.headers, request.cookies))
                     self._rules.must(roles_of(caller), needs)
                     response = await handler(request, caller)
             except Unauthenticated:
