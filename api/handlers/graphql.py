@@ -13,10 +13,12 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
 from api.handlers.errors import broken, refusal, told
 from api.handlers.persisted import Persisted
+from api.handlers.subscriptions import Line, Socket, Sockets
 from api.schema import SCHEMA
 from api.schema.context import Context, Services
 from cryptwire.errors import CryptwireError
@@ -29,17 +31,26 @@ _LATE_CHANGE = "this takes long and may still be done: look at what has become o
 
 
 class Endpoint(GraphQL[Context, None]):
-    """The schema over HTTP. Queries by GET and POST, mutations by POST only; one operation a request."""
+    """The schema over HTTP and, for what lasts, over WebSocket.
 
-    def __init__(self, services: Services, persisted: Persisted) -> None:
-        super().__init__(SCHEMA, graphql_ide=None, subscription_protocols=())
+    Queries by GET and POST, mutations by POST only; one operation a request.
+    """
+
+    websocket_adapter_class = Line
+    graphql_transport_ws_handler_class = Socket
+
+    def __init__(self, services: Services, persisted: Persisted, sockets: Sockets) -> None:
+        origins = sorted(sockets.origins)
+        protocols = (GRAPHQL_TRANSPORT_WS_PROTOCOL,)
+        super().__init__(SCHEMA, graphql_ide=None, subscription_protocols=protocols, allowed_origins=origins)
+        self.sockets = sockets
         self._services = services
         self._persisted = persisted
         self._unfinished: set[asyncio.Task[Response]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await WebSocket(scope, receive, send).close(1008)
+            await self.run(WebSocket(scope, receive, send))
             return
         request = Request(scope, receive)
         try:
@@ -115,8 +126,8 @@ class Endpoint(GraphQL[Context, None]):
         return orjson.dumps(data)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        assert isinstance(request, Request)
-        assert isinstance(response, Response)
+        if not isinstance(response, Response):
+            return Context(self._services, request)
         context = request.state.context = Context(self._services, request, response)
         return context
 

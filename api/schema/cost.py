@@ -33,7 +33,7 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
-from cryptwire.errors import CryptwireError, Refused
+from cryptwire.errors import CryptwireError, Invalid, Refused
 
 _MOST_REMEMBERED = 128
 _OPEN_RULES = tuple(specified_rules)
@@ -269,6 +269,9 @@ class Limited(SchemaExtension):
             run.validation_rules = ()  # it is done: not once more, whatever stands behind this
             operation = get_operation_ast(run.graphql_document, run.operation_name)
             if not run.pre_execution_errors and operation is not None:
+                is_lasting = operation.operation is OperationType.SUBSCRIPTION
+                if is_lasting and getattr(run.context, "response", None) is not None:
+                    raise Invalid("a subscription needs a WebSocket with the sub-protocol graphql-transport-ws")
                 cost = cost_of(run.schema._schema, run.graphql_document, operation, run.variables or {})
                 if cost > limits.cost:
                     text = (

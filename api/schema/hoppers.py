@@ -1,5 +1,6 @@
 """Hoppers and what they hold now."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Self
@@ -7,8 +8,9 @@ from typing import Self
 import strawberry
 
 from api import logic
+from api.handlers.changes import AGAIN_EVERY
 from api.schema.context import Info
-from api.schema.rules import covered, field
+from api.schema.rules import covered, field, subscription
 from cryptwire.domain import account, hopper, portfolio
 
 
@@ -113,3 +115,27 @@ class HopperQuery:
     async def hopper(self, info: Info, id: strawberry.ID) -> Hopper:
         caller = await info.context.caller()
         return Hopper.of(await info.context.services.hoppers.of(caller.user, logic.hopper_id(id)))
+
+
+@strawberry.type
+class HopperSubscription:
+    @subscription(
+        "view",
+        "live-portfolio",
+        "What a hopper holds, each 2 s while it is tracked; NOT_FOUND when it is not the user's.",
+    )
+    async def live_portfolio(self, info: Info, hopper_id: strawberry.ID) -> AsyncIterator[Portfolio]:
+        services = info.context.services
+        caller = await info.context.caller()
+        one = await services.hoppers.of(caller.user, logic.hopper_id(hopper_id))
+        looked_at = services.clock.now()
+        async with services.portfolios.follow(one.id, looked_at) as news:
+            news.tell(None)
+            async for _ in news:
+                now = services.clock.now()
+                if now - looked_at >= AGAIN_EVERY:
+                    await services.hoppers.of(caller.user, one.id)
+                    looked_at = now
+                live = services.portfolios.of(one.id, now)
+                if live is not None:
+                    yield Portfolio.of(live, now)
