@@ -92,7 +92,6 @@ async def _start(stack: Stack, began: float) -> None:
         await stack.start_chain()
         await stack.start_edge(await building)
         await stack.ready("streamer", "writer", "tracker")
-        stack.start_history()
     finally:
         building.cancel()
         await asyncio.wait({building})

@@ -61,7 +61,9 @@ _LET_GO = """
     UPDATE backfills SET worker = NULL, alive_at = '-infinity', again_at = now() + $3::interval, said = $4
      WHERE hopper_id = $1 AND worker = $2
 """
-_WHOLE = f"UPDATE backfills b SET whole_until = $1 WHERE b.whole_until < $1 - interval '1 day' AND {_IS_WHOLE}"  # noqa: S608
+_WHOLE = (
+    f"UPDATE backfills b SET whole_until = $1 WHERE b.whole_until < $1::timestamptz - interval '1 day' AND {_IS_WHOLE}"  # noqa: S608
+)
 _OF_ONE = "SELECT 1 AS hoppers, done, total FROM backfills WHERE hopper_id = $1"
 _OF_ALL = f"""
     SELECT count(*) FILTER (WHERE b.filled_at IS NULL) AS hoppers, coalesce(sum(b.done), 0)::bigint AS done,

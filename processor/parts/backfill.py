@@ -60,14 +60,13 @@ class GatewayAccount:
         now = self._clock.now()
         until = await self._comparisons.until(hopper.id)
         begin = since if until is None else compared_from(until, now, now - since)
-        is_import = until is None
-        pages = self._gateway.trade_pages(hopper.user, hopper.id, begin, is_import=is_import, within=_READS_WITHIN)
         mended = 0
-        async for page in pages:
+        # no import for the budget: somebody looks at an empty chart meanwhile, and it is not far back
+        async for page in self._gateway.trade_pages(hopper.user, hopper.id, begin, within=_READS_WITHIN):
             added = await self._trades.add(page)
             mended += len(added)
-            await tell(self._bus, hopper, news(added, now, is_first_look=is_import))
-        if is_import:
+            await tell(self._bus, hopper, news(added, now, is_first_look=until is None))
+        if until is None:
             await self._comparisons.complete(hopper.id, now, mended)
 
 

@@ -161,7 +161,7 @@ async def stack(built: Path) -> AsyncIterator[Stack]:
     settings = {
         "CRYPTWIRE_SIMULATOR_HISTORY_DAYS": str(DAYS),
         "CRYPTWIRE_SIMULATOR_TICK_SECONDS": "0.5",
-        "CRYPTWIRE_HISTORY_REACH": str(DAYS * 86_400),
+        "CRYPTWIRE_PROCESSOR_BACKFILL_REACH": str(DAYS * 86_400),
     }
     stack = Stack(ROOT, folder, free_port(), prepared(folder), print, settings=settings)
     stop = asyncio.Event()
@@ -172,7 +172,6 @@ async def stack(built: Path) -> AsyncIterator[Stack]:
             await stack.start_chain()
             await stack.start_edge(built)
             await stack.ready("streamer", "writer", "tracker")
-            stack.start_history()
         watching = asyncio.create_task(stack.watch(stop))
         yield stack
     finally:

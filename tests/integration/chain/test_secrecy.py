@@ -84,7 +84,6 @@ async def scene(data_folder: Path) -> AsyncIterator[Scene]:
             (app / "index.html").write_text("<!doctype html><title>none</title>")
             await stack.start_edge(app)
             await stack.ready("streamer", "writer", "tracker")
-            stack.start_history()
             await _use(scene)
             await asyncio.sleep(_RUNS)
             await _measure(scene)

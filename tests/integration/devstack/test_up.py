@@ -97,13 +97,11 @@ def test_status_names_what_runs(running: Place) -> None:
         assert re.search(rf"^  {name} +runs \(process \d+\)$", done.stdout, re.M), name
 
 
-async def test_a_history_that_is_over_is_not_missed(running: Place) -> None:
-    """It ends by itself; here at once, so that nobody waits for the next quarter of an hour."""
+async def test_the_past_is_filled_and_the_terminal_tells_how_far_it_is(running: Place) -> None:
     await filled(running)
-    number = re.search(r"history +runs \(process (\d+)\)", running.run("status").stdout)
-    assert number is not None
-    os.kill(int(number[1]), signal.SIGTERM)
-    until(lambda: "history" not in running.run("status").stdout, 15, "the history is no longer listed")
+    log = running.folder / "logs" / "up.log"
+    done = re.compile(r"^  history: done, \d+ candles filled in \d+ s$", re.M)
+    until(lambda: done.search(log.read_text()) is not None, 15, "the terminal says that it is done")
     assert running.run("status").returncode == 0
 
 

@@ -231,10 +231,11 @@ def test_a_trade_counts_from_its_own_instant() -> None:
 
 
 def test_a_trade_on_a_boundary_belongs_to_the_bar_that_opens_there() -> None:
-    markets = {PAIRS[0]: market((10, 10, 10, 10), (10, 10, 10, 10), before=10.0)}
-    found = one({USDT: steps(100, (1, 79)), BTC: steps(0, (1, 2))}, markets, 2)
-    assert found.closes.tolist() == [100, 99]
-    assert found.opens.tolist() == [100, 100]
+    markets = {PAIRS[0]: market((10, 20, 10, 10), (10, 10, 10, 10), before=10.0)}
+    found = one({USDT: steps(100, (0.5, 99), (1, 79)), BTC: steps(0, (0.5, 0), (1, 2))}, markets, 2)
+    assert found.closes.tolist() == [99, 99]
+    assert found.opens.tolist() == [100, 99]
+    assert (found.highs[0], found.lows[0]) == (100, 99)
 
 
 def test_over_a_hole_the_price_stands_and_only_silence_of_all_markets_is_a_gap() -> None:
