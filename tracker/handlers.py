@@ -140,6 +140,7 @@ class Tracker:
         meters: Meters,
         live_every: timedelta = timedelta(seconds=2),
         on_live: Callable[[int], None] = lambda _: None,
+        on_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._pod = pod
         self._shard = shard
@@ -171,6 +172,7 @@ class Tracker:
         self._polling: dict[HopperId, asyncio.Task[None]] = {}
         self._polls = asyncio.Semaphore(32)
         self._on_live = on_live
+        self._on_round = on_round  # told of every round, of one over no hopper, too
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -498,6 +500,7 @@ class Tracker:
                 await asyncio.sleep(0)
         if count:
             self._on_live(count)
+        self._on_round()
         self._meters.set("tracker_live_hoppers", "Hoppers told in the last round.", count)
         self._meters.observe(
             "tracker_round_seconds", "Time of a live round.", (self._clock.now() - began).total_seconds()
