@@ -34,6 +34,7 @@ _LINKED = """
 _NEVER_IMPORTED = """
     SELECT hopper_id FROM hoppers h
      WHERE user_id = $1::text::uuid AND deleted_at IS NULL AND unlinked_at IS NULL
+       AND created_at < now() - interval '10 minutes'
        AND NOT EXISTS (SELECT FROM import_hoppers p WHERE p.hopper_id = h.hopper_id)
      ORDER BY hopper_id
 """
@@ -89,7 +90,7 @@ class Hoppers:
         return [HopperId(row["hopper_id"]) for row in await self._database.fetch(_LINKED, user)]
 
     async def never_imported(self, user: UserId) -> list[HopperId]:
-        """Hoppers that can be read and that no import has listed yet."""
+        """Hoppers that can be read, are here for ten minutes, and that no import has listed yet."""
         return [HopperId(row["hopper_id"]) for row in await self._database.fetch(_NEVER_IMPORTED, user)]
 
     async def unlink(self, user: UserId) -> None:

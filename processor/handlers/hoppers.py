@@ -5,8 +5,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from cryptwire.clock import Clock
-from cryptwire.domain.hopper import LinkedHopper, UserId
-from cryptwire.domain.hopper_change import HopperEvent
+from cryptwire.domain.hopper import HopperId, LinkedHopper, UserId
+from cryptwire.domain.hopper_change import HopperChange, HopperEvent
 from cryptwire.errors import Corrupt, Exhausted, LinkAgain, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging import subjects
@@ -102,15 +102,16 @@ class HopperLooks:
             await self._tell(subjects.account(user))
             await self._tell(subjects.notice(user))
         if asks_import:
-            await self._import_new(user)
+            await self._import_new(user, {event.hopper for event in events if event.kind is HopperChange.CREATED})
         return events
 
     async def _lacks(self, user: UserId, seen: list[LinkedHopper]) -> bool:
         known = await self._hoppers.linked(user)
         return bool(set(known) - {linked.id for linked in seen})
 
-    async def _import_new(self, user: UserId) -> None:
-        new = await self._hoppers.never_imported(user)
+    async def _import_new(self, user: UserId, created: set[HopperId]) -> None:
+        """Also what was created earlier, while an import was under way."""
+        new = created | set(await self._hoppers.never_imported(user))
         if new and await self._imports.ask(user, new):
             try:
                 await self._queue.put(user)

@@ -32,6 +32,7 @@ _log = Log(__name__)
 _BEATS = 4  # signs of life within the patience of others
 _WITHIN = timedelta(hours=12)  # for one list of trades, in a budget in which everything else comes first
 _SOON = timedelta(minutes=10)  # for anything else: it waits for its turn at the gateway
+_FILLS_WITHIN = timedelta(minutes=5)  # what cannot be filled until then the back-fill's own jobs go on with
 _TELLS_EVERY = timedelta(milliseconds=500)
 T = TypeVar("T")
 
@@ -170,13 +171,14 @@ class Importer:
     async def _finish(self, run: _Run, error: str | None) -> str:
         claim, steps = run.claim, await self._imports.steps(run.claim)
         bad = [one for one in steps if one.problem is not None]
-        if error is None and steps and len(bad) == len(steps):
-            error = bad[0].problem
+        unread = [one for one in bad if ImportStage.TRADES not in one.done]
+        if error is None and steps and len(unread) == len(steps):
+            error = unread[0].problem
         notice = logic.import_notice(
             claim.user,
             claim.number,
             self._clock.now(),
-            hoppers=len(steps) - len(bad),
+            hoppers=len(steps) - len(unread),
             trades=sum(one.trades for one in steps),
             candles=sum(one.candles for one in steps),
             problems=len(bad),
@@ -219,6 +221,7 @@ class Importer:
         waiting = deque(one.hopper for one in steps if stage not in one.done and one.problem is None)
         failures = 0
         last_good_at = self._clock.now()
+        gives_up = min(self._gives_up, _FILLS_WITHIN) if stage is ImportStage.BACK_FILL else self._gives_up
         while waiting:
             hopper = waiting.popleft()
             steps = await self._imports.steps(run.claim)
@@ -235,20 +238,20 @@ class Importer:
                 await self._clock.sleep(timedelta(seconds=max(0.1, error.retry_after)))
             except Unavailable as error:
                 failures += 1
-                if self._clock.now() - last_good_at > self._gives_up:
-                    await self._give_up(run, hopper, error)
+                if self._clock.now() - last_good_at > gives_up:
+                    await self._give_up(run, hopper, stage, error)
                     continue
                 waiting.append(hopper)
                 _log.warning("an import waits", hopper=hopper, stage=stage.value, reason=error)
                 await self._clock.sleep(logic.pause(failures))
             except (Refused, Corrupt) as error:
-                await self._give_up(run, hopper, error)
+                await self._give_up(run, hopper, stage, error)
             else:
                 failures, last_good_at = 0, self._clock.now()
 
-    async def _give_up(self, run: _Run, hopper: HopperId, error: CryptwireError) -> None:
-        _log.error("a hopper is not imported", hopper=hopper, reason=error)
-        await self._imports.trouble(run.claim, hopper, logic.problem(error))
+    async def _give_up(self, run: _Run, hopper: HopperId, stage: ImportStage, error: CryptwireError) -> None:
+        _log.error("a hopper is not imported whole", hopper=hopper, stage=stage.value, reason=error)
+        await self._imports.trouble(run.claim, hopper, logic.problem(error, stage))
 
     async def _patiently(self, claim: Claimed, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer, when it comes; raises _Over after ``gives_up``."""

@@ -72,8 +72,10 @@ def pause(failures: int) -> timedelta:
     return min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** min(failures - 1, 10)))
 
 
-def problem(error: CryptwireError) -> str:
+def problem(error: CryptwireError, stage: ImportStage = ImportStage.HOPPERS) -> str:
     """What its owner is told of a hopper that could not be read, and what he can do."""
+    if stage is ImportStage.BACK_FILL:
+        return "Its trades are there, but its past could not be reconstructed yet; that goes on by itself each hour."
     if isinstance(error, NotFound):
         return "Cryptohopper does not show this hopper any more; if it is still there, import again."
     if isinstance(error, Forbidden):

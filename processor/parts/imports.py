@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from cryptwire.domain.hopper import Hopper
 from cryptwire.storage import import_queue
 from cryptwire.storage.hopper_configs import HopperConfigs
 from cryptwire.storage.hoppers import Hoppers
@@ -15,18 +14,14 @@ from cryptwire.storage.positions import Positions
 from processor.handlers.imports import Importer
 from processor.handlers.jobs import Job
 from processor.parts import Part, Tools
+from processor.parts.backfill import backfill_of
 from processor.parts.hoppers import looks_of
-from processor.ports.imports import Tell
-
-
-class _Nothing:
-    async def fill(self, hopper: Hopper, tell: Tell) -> int:
-        return 0
+from processor.ports.imports import Backfill
 
 
 @asynccontextmanager
-async def importing(tools: Tools) -> AsyncIterator[Part]:
-    """A hand for the queue, and a job that queues again what nobody works at."""
+async def importing(tools: Tools, backfill: Backfill | None = None) -> AsyncIterator[Part]:
+    """A hand for the queue, and a job that queues again what nobody works at; ``backfill`` None: the processor's."""
     settings, runtime = tools.settings, tools.runtime
     imports = Imports(tools.rows, settings.patience)
     queue = ImportQueue(settings.redis_url)
@@ -40,7 +35,7 @@ async def importing(tools: Tools) -> AsyncIterator[Part]:
             looks,
             HopperConfigs(tools.rows),
             Positions(tools.rows),
-            _Nothing(),
+            backfill or backfill_of(tools),
             queue,
             tools.bus,
             runtime.clock,

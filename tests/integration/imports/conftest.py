@@ -55,7 +55,7 @@ class Replicas:
     def start(self) -> Process:
         process = Process("processor", self.folder / f"processor-{len(self.processes)}.log")
         inherited = {key: value for key, value in config.environment().items() if not key.startswith("CRYPTWIRE_")}
-        command = [sys.executable, "-m", "cryptwire", "run", "processor"]
+        command = [sys.executable, "-m", "tests.integration.imports.victim"]
         process.start(command, cwd=str(ROOT), environment={**inherited, **self.environment})
         self.processes.append(process)
         return process
