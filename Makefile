@@ -55,6 +55,15 @@ check: install-dev ## linters, types, import contracts, generated code
 	@$(PYTHON) -m mypy cryptwire api gateway webhook streamer tracker candles processor replay devstack simulator tests bench
 	@$(MAKE) --no-print-directory protos-check
 
+.PHONY: docs
+docs: install-dev ## api/schema.graphql and docs/api.md, from the schema
+	@$(PYTHON) -c "from api.schema import SCHEMA; open('api/schema.graphql', 'w').write(SCHEMA.as_str() + '\n')"
+	@$(PYTHON) -m api.document
+
+.PHONY: fuzz
+fuzz: install-dev ## twenty thousand operations nobody would send, against the API
+	@CRYPTWIRE_FULL=1 $(PYTHON) -m pytest --timeout 3600 tests/integration/api/test_fuzz.py
+
 .PHONY: bench
 bench: install-dev ## measure against the budgets of docs/architecture.md
 	@$(PYTHON) -m bench

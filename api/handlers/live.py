@@ -31,7 +31,7 @@ class Portfolios:
 
     @asynccontextmanager
     async def follow(self, hopper: HopperId, now: datetime) -> AsyncIterator[Stream]:
-        """Something each time that a new state was heard, the newest only to a reader who is slow; read it with ``of``."""
+        """Something each time that a new state was heard, the newest only to who is slow; read it with ``of``."""
         subject = LIVE.live(hopper)
         stream = Stream(now + AGAIN_EVERY)
         self._streams.setdefault(subject, set()).add(stream)

@@ -1,5 +1,8 @@
 """Keys ``cw:points:*``: what somebody has spent this minute, over all replicas."""
 
+import asyncio
+from datetime import timedelta
+
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
@@ -10,6 +13,8 @@ from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
 
 _log = Log(__name__)
+_PATIENCE = 0.5  # seconds
+_PAUSE = timedelta(seconds=5)  # without asking Redis, after it was away
 
 
 class Points:
@@ -26,20 +31,19 @@ class Points:
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._a_minute = RateLimitItemPerMinute(a_minute)
         self._clock = clock
-        self._is_away = False
+        self._asks_again_at = clock.now()
 
     async def spend(self, key: str, points: int) -> int:
         """What is left under ``key`` until the minute ends; raises Exhausted with the time to wait."""
-        try:
-            with our_errors():
-                left = await self._spent(self._shared, key, points)
-            self._is_away = False
-        except Unavailable as error:
-            if not self._is_away:
+        if self._clock.now() >= self._asks_again_at:
+            try:
+                with our_errors():
+                    async with asyncio.timeout(_PATIENCE):
+                        return await self._spent(self._shared, key, points)
+            except Unavailable as error:
                 _log.warning("points are counted here alone", reason=error)
-            self._is_away = True
-            left = await self._spent(self._own, key, points)
-        return left
+                self._asks_again_at = self._clock.now() + _PAUSE
+        return await self._spent(self._own, key, points)
 
     async def _spent(self, limiter: FixedWindowRateLimiter, key: str, points: int) -> int:
         is_within = await limiter.hit(self._a_minute, key, cost=points)

@@ -26,6 +26,7 @@ from cryptwire.runtime import jobs, serving
 from cryptwire.storage.sessions import Caller
 
 ME, YOU = UserId("5f0c1c1e-0000-4000-8000-000000000001"), UserId("5f0c1c1e-0000-4000-8000-000000000002")
+LIMITS = Limits()
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 
 
@@ -109,7 +110,7 @@ def hopper(number: str, user: UserId) -> Hopper:
 
 @asynccontextmanager
 async def playing(
-    limits: Limits = Limits(), *, known: dict[str, str] | None = None, **more: Any
+    limits: Limits = LIMITS, *, known: dict[str, str] | None = None, **more: Any
 ) -> AsyncIterator[Played]:
     """``/graphql`` on a port of its own; ``more`` are services that are others than usual."""
     clock, meters, bus, texts = SystemClock(), Meters(), MemoryBus(), KeptTexts()
