@@ -1,8 +1,10 @@
 """Tables ``assignments`` and ``pods``: which pod tracks which hopper. The only module that knows their columns."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 
-from cryptwire.domain.hopper import Assignment, HopperId
+from cryptwire.domain.hopper import Assignment, HopperId, UserId
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.hoppers import hopper_of
 
@@ -38,6 +40,21 @@ _TRACKED = """
        AND h.deleted_at IS NULL AND h.unlinked_at IS NULL
 """
 _GIVE_UP_OTHERS = "DELETE FROM assignments WHERE pod = $1 AND NOT hopper_id = ANY($2::text[])"
+_EVERYWHERE = """
+    SELECT h.hopper_id, h.user_id::text, h.name, a.pod, now() - a.granted_at AS held_for
+      FROM assignments a JOIN hoppers h USING (hopper_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hopper that ``pod`` holds for ``held_for``."""
+
+    hopper: HopperId
+    user: UserId
+    name: str
+    pod: str
+    held_for: timedelta
 
 
 class Assignments:
@@ -61,6 +78,13 @@ class Assignments:
             rows = await self._database.fetch(_OF_POD, pod)
             known = self._known[pod] = (mark, [Assignment(hopper_of(row), row["fence"]) for row in rows])
         return known[1]
+
+    async def everywhere(self) -> list[Held]:
+        """What all pods hold."""
+        return [
+            Held(HopperId(row["hopper_id"]), UserId(row["user_id"]), row["name"], row["pod"], row["held_for"])
+            for row in await self._database.fetch(_EVERYWHERE)
+        ]
 
     async def confirm(self, pod: str) -> None:
         """``pod`` lives; written by whoever manages pods, each 3 s."""
