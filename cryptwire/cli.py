@@ -24,7 +24,6 @@ SERVICES = {
     "webhook": "webhook",
     "processor": "processor",
     "edge": "devstack.edge",
-    "history": "replay.history",
 }
 """What `cryptwire run` knows, and the package each lives in."""
 

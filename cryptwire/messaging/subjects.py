@@ -127,7 +127,7 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     ),
     "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
     "api": (["account.*", "notice.*", "import.*", "control.*.tracker.poll"], ["portfolio.*.live", "account.*", "notice.*", "import.*"]),
-    "replay": (["replay.>", "candles.>", "portfolio.*.rewritten"], ["replay.>", "portfolio.*.live"]),
+    "replay": (["replay.>"], ["replay.>"]),
 }
 
 

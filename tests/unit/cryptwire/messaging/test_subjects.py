@@ -91,7 +91,7 @@ def every(world: World) -> dict[str, str]:
         ("processor", ["trade", "candles"], ["live"]),
         ("datafeed", [], ["live", "closed", "trade"]),
         ("api", [], ["live"]),
-        ("replay", ["candles"], ["live"]),
+        ("replay", [], []),
     ],
 )
 def test_a_service_may_do_what_it_does_and_little_else(
