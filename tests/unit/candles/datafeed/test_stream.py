@@ -1,7 +1,7 @@
 """A client that takes nothing costs nobody anything and is let go; an ended session and a gap reach their streams."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,18 +72,14 @@ class Twin:
     is_away: bool = False
     plan: str = "pro"
     scopes: frozenset[str] | None = None
-    is_forgotten: bool = False
-
-    async def of_many(self, users: Sequence[UserId]) -> dict[UserId, str]:
-        return {} if self.is_forgotten else dict.fromkeys(users, self.plan)
 
     async def who(self, secret: str) -> "Twin":
         return self
 
-    async def living(self, sessions: list[bytes]) -> set[bytes]:
+    async def again(self, sessions: list[bytes]) -> "dict[bytes, Twin]":
         if self.is_away:
             raise Unavailable("away")
-        return set() if self.has_ended else set(sessions)
+        return {} if self.has_ended else dict.fromkeys(sessions, self)
 
     async def by_id(self, user: UserId) -> "Twin":
         return self
@@ -177,9 +173,7 @@ def candle(opened_at: datetime, *prices: float) -> Candle:
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     clock, twin, meters = TurnedClock(), Twin(), Meters()
-    hub = Hub(
-        twin, twin, twin, twin, LiveBook(meters), Rules(Permissions(), twin), clock, meters, timedelta(minutes=15)
-    )
+    hub = Hub(twin, twin, twin, twin, LiveBook(meters), Rules(Permissions()), clock, meters, timedelta(minutes=15))
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(job()) for job in hub.jobs()]
     await settled()
     try:
@@ -316,14 +310,6 @@ async def test_live_ends_within_five_seconds_of_the_plan_and_begins_again_with_i
         await settled()
         assert one.kinds()[-1] == "bar"
         assert (one.code, two.code) == (None, None)
-
-
-async def test_the_stream_of_who_is_forgotten_is_closed() -> None:
-    async with world() as it:
-        socket = await it.connect()
-        it.twin.is_forgotten = True
-        await it.clock.turn(3)
-        assert socket.code == 4401
 
 
 async def test_a_token_without_scopes_opens_no_stream() -> None:
