@@ -1,6 +1,6 @@
 """``/graphql`` over twins: users by token, hoppers by user; no database, no NATS, no Redis."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from cryptwire.clock import SystemClock
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.errors import NotFound, Unauthenticated
 from cryptwire.memory.bus import MemoryBus
+from cryptwire.messaging.bus import Handler
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Permissions
 from cryptwire.runtime import jobs, serving
@@ -89,6 +90,19 @@ class KeptTexts(dict[str, str]):
         self[hashed] = text
 
 
+class EndingBus(MemoryBus):
+    """A bus whose subscriptions end with the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[Callable[[], Awaitable[None]]] = []
+
+    async def subscribe(self, subject: str, handler: Handler, queue: str = "") -> Callable[[], Awaitable[None]]:
+        end = await super().subscribe(subject, handler, queue)
+        self.ends.append(end)
+        return end
+
+
 @dataclass
 class Played:
     """What a test asks and turns."""
@@ -113,7 +127,7 @@ async def playing(
     limits: Limits = LIMITS, *, known: dict[str, str] | None = None, **more: Any
 ) -> AsyncIterator[Played]:
     """``/graphql`` on a port of its own; ``more`` are services that are others than usual."""
-    clock, meters, bus, texts = SystemClock(), Meters(), MemoryBus(), KeptTexts()
+    clock, meters, bus, texts = SystemClock(), Meters(), EndingBus(), KeptTexts()
     sessions = PlayedSessions()
     changes, portfolios = Changes(clock, meters), Portfolios(meters)
     options = {"most_of_a_user": 10, "most_of_a_socket": 20, "patience": timedelta(seconds=2)}
@@ -144,3 +158,5 @@ async def playing(
         serving(app, "127.0.0.1", 0, ws_per_message_deflate=False) as port,
     ):
         yield Played(f"http://127.0.0.1:{port}", sessions, services, bus, meters, sockets, texts)
+    for end in bus.ends:
+        await end()
