@@ -14,12 +14,16 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
+from api.handlers import export
 from api.handlers.accounts import Accounts
+from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
 from api.handlers.changes import Changes
 from api.handlers.entrance import Entrance, rules
 from api.handlers.errors import MOST_BODY
+from api.handlers.export import Export
 from api.handlers.graphql import Endpoint
+from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
 from api.handlers.subscriptions import Sockets
@@ -28,9 +32,11 @@ from api.ports import Passwords
 from api.schema.context import Services
 from api.schema.cost import Limits
 from api.settings import Settings
+from cryptwire import gateway_client
 from cryptwire.codec.access_token import AccessSigner, AccessVerifier
 from cryptwire.codec.one_time import OneTimeKey, key_of
 from cryptwire.codec.second_factor import SecondFactors
+from cryptwire.gateway_client import GatewayClient, Identity
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
@@ -41,8 +47,12 @@ from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.attempts import Attempts
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.import_queue import ImportQueue
+from cryptwire.storage.imports import Imports
+from cryptwire.storage.link_states import LinkStates
 from cryptwire.storage.mails import Mails
 from cryptwire.storage.one_time_tokens import OneTimeTokens
+from cryptwire.storage.own_data import OwnData
 from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
 from cryptwire.storage.query_texts import QueryTexts
@@ -57,6 +67,7 @@ NEEDS: Mapping[str, Needs] = {
     "/graphql": Needs("view", "app"),  # each operation is decided by its fields
     "/config.json": Needs("view", "app"),
     payments.PATH: Needs("deliver", "webhooks"),
+    export.PATH: export.NEEDS,
     "": Needs("view", "app"),
 }
 """What each route needs; no route is made without."""
@@ -81,6 +92,8 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
     async with (
         database.connect(settings.database_url, "api", settings.connections) as db,
         redis.connect(settings.redis_url) as store,
+        _gateway(settings) as gateway,
+        _linking(settings, runtime, db, gateway) as (linking, arrivals),
     ):
         portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
         limits = _limits(settings)
@@ -106,13 +119,15 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             settings.is_development,
             plans,
             None if test_page is None else PlayedProvider(test_page, settings.billing_secret or "", runtime.clock),
+            linking,
+            arrivals,
         )
         billing = None
         if settings.billing_secret is not None:
             told = (settings.billing_secret, settings.billing_provider)
             billing = Billing(plans, changes, *told, runtime.clock, runtime.meters)
         listening, looking = (
-            _listen(settings, runtime, portfolios, changes),
+            _listen(settings, runtime, portfolios, changes, arrivals),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
         )
         sockets = Sockets(
@@ -124,7 +139,41 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             settings.socket_patience,
         )
         async with jobs(runtime, listening, looking, changes.tick(), sockets.watch()):
-            yield _app(settings, runtime, Endpoint(services, persisted, sockets), billing)
+            exports = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
+            yield _app(settings, runtime, Endpoint(services, persisted, sockets), exports, billing)
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings) -> AsyncIterator[GatewayClient | None]:
+    if settings.gateway_address is None:
+        yield None
+        return
+    identity = Identity(settings.certificates, "api")
+    async with gateway_client.connect(settings.gateway_address, identity) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def _linking(
+    settings: Settings, runtime: Runtime, db: database.Database, gateway: GatewayClient | None
+) -> AsyncIterator[tuple[Linking, Arrivals]]:
+    """What links accounts, and what is done when somebody comes."""
+    hoppers, queue = Hoppers(db), ImportQueue(settings.redis_url)
+    linking = Linking(
+        gateway,
+        LinkStates(db),
+        hoppers,
+        Imports(db),
+        queue,
+        redirect_uri=f"{settings.public_url.rstrip('/')}/link/callback",
+        scopes=settings.link_scopes,
+    )
+    arrivals = Arrivals(gateway, hoppers, queue, runtime.clock, runtime.meters)
+    try:
+        yield linking, arrivals
+    finally:
+        await arrivals.close()
+        await queue.close()
 
 
 async def _accounts(
@@ -178,7 +227,9 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _app(settings: Settings, runtime: Runtime, endpoint: Endpoint, billing: Billing | None) -> Starlette:
+def _app(
+    settings: Settings, runtime: Runtime, endpoint: Endpoint, exports: Export, billing: Billing | None
+) -> Starlette:
     demo = None
     if settings.is_development and settings.demo_email is not None:
         demo = {"email": settings.demo_email, "password": settings.demo_password or ""}
@@ -191,6 +242,7 @@ def _app(settings: Settings, runtime: Runtime, endpoint: Endpoint, billing: Bill
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
             Route("/config.json", config),
+            Route(export.PATH, exports.on_get, methods=["GET"]),
             *([] if billing is None else [Route(payments.PATH, billing.on_event, methods=["POST"])]),
             Mount("/", AppFiles(settings.app_folder)),
         ],
@@ -207,9 +259,12 @@ def _app(settings: Settings, runtime: Runtime, endpoint: Endpoint, billing: Bill
     )
 
 
-async def _listen(settings: Settings, runtime: Runtime, portfolios: Portfolios, changes: Changes) -> None:
+async def _listen(
+    settings: Settings, runtime: Runtime, portfolios: Portfolios, changes: Changes, arrivals: Arrivals
+) -> None:
     runtime.health.mark("nats", is_met=False, word="not connected yet")
     async with messaging.connect(settings.nats_url, "api") as bus:
         await bus.subscribe(LIVE.all_live, portfolios.on_live)
         await changes.listen(bus)
+        arrivals.speak(bus)
         await keep_told(runtime, "nats", bus.look)

@@ -62,7 +62,7 @@ def new_codes() -> list[str]:
 
 def address_of(secret: str, email: str) -> str:
     """The ``otpauth://`` address that an authenticator app reads."""
-    return pyotp.TOTP(secret).provisioning_uri(email, ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=ISSUER)
 
 
 def step_of(secret: str, code: str, seconds: int) -> int | None:

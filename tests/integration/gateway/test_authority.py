@@ -34,7 +34,7 @@ CALLS = list(pb.DESCRIPTOR.services_by_name["Gateway"].methods)
 MAY = {
     "BeginLink": "api devstack",
     "LinkAccount": "api devstack",
-    "UnlinkAccount": "api",
+    "UnlinkAccount": "api processor",
     "GetLinkState": "api controller devstack processor",
     "ListHoppers": "api devstack processor webhook",
     "GetHopper": "api controller processor tracker",
