@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.domain.hopper_change import KnownHopper
 from cryptwire.domain.plan import BillingEvent, Heard, PlanNow
 
 
@@ -46,6 +47,14 @@ class Sessions(Protocol):
 
 class Hoppers(Protocol):
     """Who has which hopper; every method raises Unavailable."""
+
+    async def known(self, user: UserId) -> list[KnownHopper]:
+        """By name, with what became of them; those included that are deleted or not linked any more."""
+        ...
+
+    async def known_one(self, user: UserId, hopper: HopperId) -> KnownHopper:
+        """Raises NotFound, also when it is somebody else's."""
+        ...
 
     async def of_user(self, user: UserId) -> list[Hopper]:
         """By name."""

@@ -25,6 +25,9 @@ class Settings:
     operations that are executed (``python -m api.operations``). ``origins`` are the native apps': their pages may ask
     with a token, never with a cookie.
 
+    Accounts are linked through the gateway at ``gateway_address``, to which ``certificates`` has this service's own;
+    without an address none can be. Consent comes back to ``public_url``/link/callback, and ``link_scopes`` are needed.
+
     A payment provider's events are signed with ``billing_secret``; without it there is none. ``test_checkout_page`` is
     the page that plays one in development.
     """
@@ -35,6 +38,10 @@ class Settings:
     session_key_file: Path
     session_public_key_file: Path
     mail_key: Path
+    gateway_address: str | None = None
+    certificates: Path = Path("certificates")
+    public_url: str = "http://127.0.0.1:8080"
+    link_scopes: tuple[str, ...] = ("read", "notifications", "manage", "trade")
     host: str = "127.0.0.1"
     port: int = 8081
     health_port: int = 0

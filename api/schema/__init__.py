@@ -9,6 +9,7 @@ from api.schema.accounts import AccountMutation
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
 from api.schema.hoppers import HopperQuery, HopperSubscription
+from api.schema.links import LinkMutation, LinkQuery, LinkSubscription
 from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
 from api.schema.plans import PlanMutation, PlanQuery
@@ -18,17 +19,17 @@ from api.schema.sessions import SessionMutation, SessionQuery
 
 
 @strawberry.type(description="What can be read.")
-class Query(PeopleQuery, SessionQuery, SecurityQuery, HopperQuery, PlanQuery):
+class Query(PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery):
     pass
 
 
 @strawberry.type(description="What can be changed. Needs the header X-Cryptwire: 1, or an Origin of this host.")
-class Mutation(SessionMutation, AccountMutation, SecurityMutation, PeopleMutation, PlanMutation):
+class Mutation(SessionMutation, AccountMutation, SecurityMutation, PeopleMutation, LinkMutation, PlanMutation):
     pass
 
 
 @strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
-class Subscription(ChangeSubscription, HopperSubscription):
+class Subscription(ChangeSubscription, LinkSubscription, HopperSubscription):
     pass
 
 

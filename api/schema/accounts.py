@@ -53,6 +53,7 @@ class AccountMutation:
             raise Invalid("that is not the password you signed up with")
         begun = await accounts.sign_ups.confirm(which, sign_up, on)
         person = await context.services.people.by_id(begun.user)
+        context.services.arrivals.signed_in(person.id)
         return signed_in(context, begun, person, as_tokens=as_tokens)
 
     @mutation(

@@ -10,7 +10,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from api.handlers.accounts import Accounts
+from api.handlers.arrivals import Arrivals
 from api.handlers.changes import Changes
+from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.logic import accounts as logic
 from api.ports import Caller, Checkout, Hoppers, Plans, Sessions, Spending
@@ -42,6 +44,8 @@ class Services:
     is_development: bool
     plans: Plans
     checkout: Checkout | None
+    linking: Linking
+    arrivals: Arrivals
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from api import logic
 from api.handlers.changes import AGAIN_EVERY
 from api.schema.context import Info
 from api.schema.rules import covered, field, subscription
-from cryptwire.domain import account, hopper, portfolio
+from cryptwire.domain import account, hopper, hopper_change, portfolio
 
 
 @covered("view", "live-portfolio")
@@ -85,6 +85,15 @@ class Hopper:
     exchange: str = strawberry.field(description='The exchange it trades on, by ccxt\'s id, e.g. "binance".')
     base_currency: str = strawberry.field(description="The currency that everything of it is valued in.")
     is_paper: bool = strawberry.field(description="True when it trades with play money.")
+    created_at: datetime = strawberry.field(
+        description="When it was created at Cryptohopper, as far as that is told; else when it was first seen here."
+    )
+    is_linked: bool = strawberry.field(
+        description="False when nothing new of it can be read: it was deleted, or the account is not linked any more."
+    )
+    deleted_at: datetime | None = strawberry.field(
+        description="Since when Cryptohopper does not show it any more; its history stays."
+    )
 
     @field("view", "live-portfolio", "What it holds now; null when nothing was heard for ten minutes.")
     def portfolio(self, info: Info) -> Portfolio | None:
@@ -94,27 +103,32 @@ class Hopper:
         return None if live is None else Portfolio.of(live, now)
 
     @classmethod
-    def of(cls, one: hopper.Hopper) -> Self:
+    def of(cls, known: hopper_change.KnownHopper) -> Self:
+        one = known.hopper
         return cls(
             id=strawberry.ID(one.id),
             name=one.name,
             exchange=one.exchange,
             base_currency=one.base,
             is_paper=one.is_paper,
+            created_at=known.created_at,
+            is_linked=known.is_linked,
+            deleted_at=known.deleted_at,
         )
 
 
 @strawberry.type
 class HopperQuery:
-    @field("view", "hoppers", "The user's hoppers, by name.")
-    async def hoppers(self, info: Info) -> list[Hopper]:
+    @field("view", "hoppers", "The user's hoppers, by name; those that were deleted only with `includeDeleted`.")
+    async def hoppers(self, info: Info, include_deleted: bool = False) -> list[Hopper]:
         caller = await info.context.caller()
-        return [Hopper.of(one) for one in await info.context.services.hoppers.of_user(caller.user)]
+        known = await info.context.services.hoppers.known(caller.user)
+        return [Hopper.of(one) for one in known if include_deleted or one.deleted_at is None]
 
     @field("view", "hoppers", "One of the user's hoppers; NOT_FOUND also when it is somebody else's.")
     async def hopper(self, info: Info, id: strawberry.ID) -> Hopper:
         caller = await info.context.caller()
-        return Hopper.of(await info.context.services.hoppers.of(caller.user, logic.hopper_id(id)))
+        return Hopper.of(await info.context.services.hoppers.known_one(caller.user, logic.hopper_id(id)))
 
 
 @strawberry.type

@@ -87,6 +87,7 @@ class SessionMutation:
         person = await accounts.entrance.sign_in(email, password, code, on.address)
         begun = await accounts.book.begin(person.id, on, tell=person.email)
         await accounts.has_changed(person.id)
+        context.services.arrivals.signed_in(person.id)
         return signed_in(context, begun, person, as_tokens=as_tokens)
 
     @mutation(

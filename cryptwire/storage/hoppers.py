@@ -20,6 +20,10 @@ _KNOWN = f"""
     SELECT {_COLUMNS}, coalesce(began_at, created_at) AS created_at, deleted_at, unlinked_at
       FROM hoppers WHERE user_id = $1::text::uuid ORDER BY name, hopper_id
 """  # noqa: S608
+_KNOWN_ONE = f"""
+    SELECT {_COLUMNS}, coalesce(began_at, created_at) AS created_at, deleted_at, unlinked_at
+      FROM hoppers WHERE user_id = $1::text::uuid AND hopper_id = $2
+"""  # noqa: S608
 _OWNERS = """
     SELECT hopper_id FROM hoppers WHERE hopper_id = ANY($2::text[]) AND user_id <> $1::text::uuid ORDER BY hopper_id
 """
@@ -76,6 +80,13 @@ class Hoppers:
     async def known(self, user: UserId) -> list[KnownHopper]:
         """The same with what became of them."""
         return [_known(row) for row in await self._database.fetch(_KNOWN, user)]
+
+    async def known_one(self, user: UserId, hopper: HopperId) -> KnownHopper:
+        """One of a user's hoppers with what became of it; raises NotFound, also when it is somebody else's."""
+        row = await self._database.row(_KNOWN_ONE, user, hopper)
+        if row is None:
+            raise NotFound(f"there is no hopper {hopper[:40]}")
+        return _known(row)
 
     async def others(self, user: UserId, hoppers: Sequence[HopperId]) -> list[HopperId]:
         """Those of ``hoppers`` that are another user's."""
