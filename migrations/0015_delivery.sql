@@ -50,5 +50,7 @@ GRANT INSERT, DELETE, UPDATE ON outgoing_webhooks TO cryptwire_api;
 GRANT SELECT ON deliveries TO cryptwire_api;
 GRANT SELECT, UPDATE, DELETE ON outgoing_webhooks TO cryptwire_processor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries, outages TO cryptwire_processor;
+GRANT SELECT (generation) ON sessions, refresh_tokens TO cryptwire_processor;
+GRANT SELECT (token_id, expires_at, ended_at), DELETE ON api_tokens TO cryptwire_processor;
 GRANT DELETE ON job_runs TO cryptwire_processor;
 GRANT SELECT (digest, last_at), DELETE ON strange_calls TO cryptwire_processor;

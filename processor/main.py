@@ -20,6 +20,7 @@ from processor.parts.backfill import backfilling
 from processor.parts.clean_up import cleaning_up
 from processor.parts.comparison import comparing
 from processor.parts.erasing import erasing
+from processor.parts.flows import deciding_flows
 from processor.parts.hoppers import looking_at_hoppers
 from processor.parts.imports import importing
 from processor.parts.mails import mailing
@@ -47,6 +48,7 @@ PARTS: Mapping[str, MakesPart] = {
     "plans": ending,
     "erasing": erasing,
     "statistics": keeping_days,
+    "flows": deciding_flows,
 }
 """Every part, by the name under which ``CRYPTWIRE_PROCESSOR_PARTS`` may choose it."""
 

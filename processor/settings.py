@@ -25,6 +25,10 @@ class Settings:
     them be on this machine. A user gets ``mails_an_hour`` of the quiet classes, and what is alike once in
     ``alike_for``. ``operators_mail`` is told what those who run the system must know.
 
+    Each ``observe_every`` the observer looks; of a service that completes nothing for ``silent_after`` operators are
+    told, of a hopper that nothing comes from for ``silent_user_after`` its user; a silent instance whose work others do
+    is forgotten ``gone_after`` that. ``instance`` is this replica's name, the machine's when it has none.
+
     The past is filled for ``backfill_reach`` back, of ``backfill_hoppers`` hoppers at once; partial candles of the last
     ``backfill_minutes`` are made of one-minute candles.
 
@@ -58,6 +62,11 @@ class Settings:
     alike_for: timedelta = timedelta(minutes=10)
     webhook_key: Path | None = None
     webhook_lasts: timedelta = timedelta(days=1)
+    instance: str = ""
+    observe_every: timedelta = timedelta(seconds=3)
+    silent_after: timedelta = timedelta(seconds=60)
+    silent_user_after: timedelta = timedelta(minutes=5)
+    gone_after: timedelta = timedelta(hours=1)
     look_every: timedelta = timedelta(seconds=1)
     is_development: bool = False
     market_every: timedelta = timedelta(hours=1)

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -25,6 +25,10 @@ _ADD = f"""
 _OF_USER = f"SELECT {_COLUMNS} FROM api_tokens WHERE {_GOES_ON} ORDER BY created_at DESC, token_id"  # noqa: S608
 _END = f"UPDATE api_tokens SET ended_at = now() WHERE {_GOES_ON} AND token_id = $2::text::uuid"  # noqa: S608
 _END_ALL = f"UPDATE api_tokens SET ended_at = now() WHERE {_GOES_ON}"  # noqa: S608
+_OVER = """
+    DELETE FROM api_tokens WHERE token_id IN (
+        SELECT token_id FROM api_tokens WHERE least(ended_at, expires_at) < now() - $1::interval LIMIT $2)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,8 @@ def _token(row: asyncpg.Record) -> ApiToken:
     return ApiToken(
         row["token_id"], row["name"], tuple(row["scopes"]), row["created_at"], row["expires_at"], row["seen_at"]
     )
+
+
+async def forget(database: Database, after: timedelta, most: int) -> int:
+    """Delete those that ended longer than ``after`` ago; how many it were, ``most`` at most."""
+    return int((await database.execute(_OVER, after, most)).split()[1])

@@ -38,6 +38,10 @@ _VOID = """
     UPDATE one_time_tokens SET used_at = now()
      WHERE user_id = $1::text::uuid AND purpose = $2 AND used_at IS NULL
 """
+_OVER = """
+    DELETE FROM one_time_tokens WHERE token_id IN (
+        SELECT token_id FROM one_time_tokens WHERE expires_at < now() - $1::interval LIMIT $2)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +96,8 @@ def _one(row: asyncpg.Record | None) -> OneTime | None:
         return None
     user = row["user_id"]
     return OneTime(None if user is None else UserId(user), row["sign_up_id"], row["address"])
+
+
+async def forget(database: Database, after: timedelta, most: int) -> int:
+    """Delete those that expired longer than ``after`` ago; how many it were, ``most`` at most."""
+    return int((await database.execute(_OVER, after, most)).split()[1])

@@ -59,6 +59,10 @@ _END_ALL = """
     UPDATE sessions SET ended_at = now(), ended_why = $3
      WHERE user_id = $1::text::uuid AND session_id IS DISTINCT FROM $2 AND ended_at IS NULL AND expires_at > now()
 """
+_OVER = """
+    DELETE FROM sessions WHERE session_id IN (
+        SELECT session_id FROM sessions WHERE least(ended_at, expires_at) < now() - $1::interval LIMIT $2)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +205,8 @@ def _facts(device: str, address: str, at: datetime) -> dict[str, str]:
 def _session(row: asyncpg.Record) -> Session:
     device = Device(row["device"], row["user_agent"], row["address"])
     return Session(bytes(row["session_id"]), device, row["began_at"], row["seen_at"], row["expires_at"])
+
+
+async def forget(database: Database, after: timedelta, most: int) -> int:
+    """Delete sessions that ended longer than ``after`` ago; how many it were, ``most`` at most."""
+    return int((await database.execute(_OVER, after, most)).split()[1])

@@ -5,6 +5,7 @@ given with it. So a stranger who signs up with somebody's address gains nothing.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from cryptwire.codec.one_time import Purpose, TokenId
 from cryptwire.errors import Refused
@@ -18,6 +19,10 @@ _ADD = """
     RETURNING sign_up_id::text
 """
 _ONE = "SELECT email, password_hash, zone, currency FROM sign_ups WHERE sign_up_id = $1::text::uuid"
+_OVER = """
+    DELETE FROM sign_ups WHERE sign_up_id IN (
+        SELECT sign_up_id FROM sign_ups WHERE expires_at < now() - $1::interval LIMIT $2)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +71,8 @@ class SignUps:
             if user is None:
                 raise Refused("this link was used, or the address has an account: sign in, or reset the password")
             return await self._book.begin_within(connection, user, device, None)
+
+
+async def forget(database: Database, after: timedelta, most: int) -> int:
+    """Delete those that expired longer than ``after`` ago; how many it were, ``most`` at most."""
+    return int((await database.execute(_OVER, after, most)).split()[1])
