@@ -8,7 +8,7 @@ from typing import Protocol
 from cryptwire.domain.account import Position, Reserved
 from cryptwire.domain.daily import Daily, DayCandles, Midnight, Progress, Standing
 from cryptwire.domain.flow import Flow
-from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.notice import Notice
 from cryptwire.domain.portfolio import Portfolio
 from cryptwire.domain.trade import Trade
@@ -109,7 +109,7 @@ class FlowBook(Protocol):
 
 
 class HoppersOfUser(Protocol):
-    async def of_user(self, user: str) -> list[Hopper]: ...
+    async def of_user(self, user: UserId) -> list[Hopper]: ...
 
 
 class Bus(Protocol):
