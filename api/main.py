@@ -27,6 +27,7 @@ from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
 from api.handlers.subscriptions import Sockets
+from api.handlers.told import Told
 from api.handlers.web import AppFiles, Guard, config_json
 from api.ports import Passwords
 from api.schema.context import Services
@@ -35,8 +36,11 @@ from api.settings import Settings
 from cryptwire import gateway_client
 from cryptwire.codec.access_token import AccessSigner, AccessVerifier
 from cryptwire.codec.one_time import OneTimeKey, key_of
+from cryptwire.codec.sealed import Seal
 from cryptwire.codec.second_factor import SecondFactors
+from cryptwire.domain.webhook_url import SEALED
 from cryptwire.gateway_client import GatewayClient, Identity
+from cryptwire.heartbeat import beating_at
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
@@ -51,7 +55,9 @@ from cryptwire.storage.import_queue import ImportQueue
 from cryptwire.storage.imports import Imports
 from cryptwire.storage.link_states import LinkStates
 from cryptwire.storage.mails import Mails
+from cryptwire.storage.notices import Notices
 from cryptwire.storage.one_time_tokens import OneTimeTokens
+from cryptwire.storage.outgoing_webhooks import OutgoingWebhooks
 from cryptwire.storage.own_data import OwnData
 from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
@@ -61,6 +67,7 @@ from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.sign_ups import SignUps
 from cryptwire.storage.users import Users
+from cryptwire.texts import Texts
 
 _log = Log(__name__)
 NEEDS: Mapping[str, Needs] = {
@@ -94,6 +101,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         redis.connect(settings.redis_url) as store,
         _gateway(settings) as gateway,
         _linking(settings, runtime, db, gateway) as (linking, arrivals),
+        beating_at(runtime, settings.redis_url, "api") as heartbeat,
     ):
         portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
         limits = _limits(settings)
@@ -121,6 +129,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             None if test_page is None else PlayedProvider(test_page, settings.billing_secret or "", runtime.clock),
             linking,
             arrivals,
+            _told(settings, runtime, db),
         )
         billing = None
         if settings.billing_secret is not None:
@@ -138,7 +147,8 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             settings.subscriptions_a_socket,
             settings.socket_patience,
         )
-        async with jobs(runtime, listening, looking, changes.tick(), sockets.watch()):
+        beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
+        async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch()):
             exports = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
             yield _app(settings, runtime, Endpoint(services, persisted, sockets), exports, billing)
 
@@ -174,6 +184,12 @@ async def _linking(
     finally:
         await arrivals.close()
         await queue.close()
+
+
+def _told(settings: Settings, runtime: Runtime, db: database.Database) -> Told:
+    seal = None if settings.webhook_key is None else Seal.read_from(settings.webhook_key, SEALED)
+    development = settings.is_development
+    return Told(Notices(db), OutgoingWebhooks(db), Texts(), seal, runtime.clock, is_development=development)
 
 
 async def _accounts(

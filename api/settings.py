@@ -15,7 +15,8 @@ class Settings:
     development are cookies sent without TLS and the demo account told.
 
     ``session_key_file`` and ``session_public_key_file`` sign and verify access tokens; ``mail_key`` is the key of
-    mailed links and second factors, the same as the processor's. A session ends ``session_lifetime`` after it was
+    mailed links and second factors, ``webhook_key`` that of the secrets of users' webhooks (without it none can be
+    set), both the same as the processor's. A session ends ``session_lifetime`` after it was
     refreshed last, and ``session_longest`` after it began. ``attempts_a_minute``: guesses at one account or in one
     session, ``address_attempts_a_minute``: from one address. ``trusted_proxies`` stand before us and add to
     X-Forwarded-For.
@@ -46,6 +47,7 @@ class Settings:
     port: int = 8081
     health_port: int = 0
     connections: int = 4
+    webhook_key: Path | None = None
     app_folder: Path = Path("web/dist/browser")
     is_development: bool = False
     session_lifetime: timedelta = timedelta(days=30)

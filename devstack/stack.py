@@ -129,6 +129,7 @@ class Stack:
                 "CRYPTWIRE_API_SESSION_KEY_FILE": str(self.folder / "session-key.pem"),
                 "CRYPTWIRE_API_SESSION_PUBLIC_KEY_FILE": str(self.folder / "session-key-public.pem"),
                 "CRYPTWIRE_API_MAIL_KEY": str(self.folder / "mail-key"),
+                "CRYPTWIRE_API_WEBHOOK_KEY": str(self.folder / "webhook-key"),
                 "CRYPTWIRE_API_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_API_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_API_PUBLIC_URL": f"http://127.0.0.1:{self.port}",

@@ -10,6 +10,7 @@ from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
 from api.schema.hoppers import HopperQuery, HopperSubscription
 from api.schema.links import LinkMutation, LinkQuery, LinkSubscription
+from api.schema.notices import NoticeMutation, NoticeQuery, NoticeSubscription
 from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
 from api.schema.plans import PlanMutation, PlanQuery
@@ -19,17 +20,19 @@ from api.schema.sessions import SessionMutation, SessionQuery
 
 
 @strawberry.type(description="What can be read.")
-class Query(PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery):
+class Query(PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery, NoticeQuery):
     pass
 
 
 @strawberry.type(description="What can be changed. Needs the header X-Cryptwire: 1, or an Origin of this host.")
-class Mutation(SessionMutation, AccountMutation, SecurityMutation, PeopleMutation, LinkMutation, PlanMutation):
+class Mutation(
+    SessionMutation, AccountMutation, SecurityMutation, PeopleMutation, LinkMutation, PlanMutation, NoticeMutation
+):
     pass
 
 
 @strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
-class Subscription(ChangeSubscription, LinkSubscription, HopperSubscription):
+class Subscription(ChangeSubscription, LinkSubscription, HopperSubscription, NoticeSubscription):
     pass
 
 

@@ -14,6 +14,7 @@ from api.handlers.arrivals import Arrivals
 from api.handlers.changes import Changes
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
+from api.handlers.told import Told
 from api.logic import accounts as logic
 from api.ports import Caller, Checkout, Hoppers, Plans, Sessions, Spending
 from api.schema.cost import Limits
@@ -46,6 +47,7 @@ class Services:
     checkout: Checkout | None
     linking: Linking
     arrivals: Arrivals
+    told: Told
 
 
 @dataclass(slots=True)
