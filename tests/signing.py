@@ -37,6 +37,7 @@ class Keys:
             "session_key_file": self.session_key_file,
             "session_public_key_file": self.session_public_key_file,
             "mail_key": self.mail_key,
+            "webhook_key": self.mail_key,
         }
 
     def verifier(self, clock: Clock | None = None) -> AccessVerifier:
