@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import resource
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 from cryptwire.config import environment
@@ -22,8 +20,7 @@ from cryptwire.storage.database import Database
 from cryptwire.storage.imports import Imports
 from devstack.servers import Process, Servers
 from tests.integration.imports.conftest import Replicas, told_processor
-from tests.integration.imports.played import PlayedAccount, linked, playing
-from tests.integration.imports.victim import CANDLES
+from tests.integration.imports.played import PlayedAccount, playing
 
 IS_FULL = environment().get("CRYPTWIRE_FULL") == "1"
 KILLS = 50 if IS_FULL else 8
