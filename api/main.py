@@ -23,6 +23,7 @@ from api.handlers.entrance import Entrance, rules
 from api.handlers.errors import MOST_BODY
 from api.handlers.export import Export
 from api.handlers.graphql import Endpoint
+from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
@@ -50,6 +51,8 @@ from cryptwire.storage import database, redis
 from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.attempts import Attempts
+from cryptwire.storage.daily_statistics import DailyStatistics
+from cryptwire.storage.flows import Flows
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.import_queue import ImportQueue
 from cryptwire.storage.imports import Imports
@@ -129,6 +132,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             None if test_page is None else PlayedProvider(test_page, settings.billing_secret or "", runtime.clock),
             linking,
             arrivals,
+            History(DailyStatistics(db), Flows(db), Hoppers(db), changes, runtime.clock),
             _told(settings, runtime, db),
         )
         billing = None

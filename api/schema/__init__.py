@@ -8,6 +8,7 @@ from strawberry.types import ExecutionContext
 from api.schema.accounts import AccountMutation
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
+from api.schema.flows import FlowMutation, FlowQuery
 from api.schema.hoppers import HopperQuery, HopperSubscription
 from api.schema.links import LinkMutation, LinkQuery, LinkSubscription
 from api.schema.notices import NoticeMutation, NoticeQuery, NoticeSubscription
@@ -17,16 +18,26 @@ from api.schema.plans import PlanMutation, PlanQuery
 from api.schema.scalars import SCALARS
 from api.schema.security import SecurityMutation, SecurityQuery
 from api.schema.sessions import SessionMutation, SessionQuery
+from api.schema.statistics import StatisticsQuery
 
 
 @strawberry.type(description="What can be read.")
-class Query(PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery, NoticeQuery):
+class Query(
+    PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery, NoticeQuery, StatisticsQuery, FlowQuery
+):
     pass
 
 
 @strawberry.type(description="What can be changed. Needs the header X-Cryptwire: 1, or an Origin of this host.")
 class Mutation(
-    SessionMutation, AccountMutation, SecurityMutation, PeopleMutation, LinkMutation, PlanMutation, NoticeMutation
+    SessionMutation,
+    AccountMutation,
+    SecurityMutation,
+    PeopleMutation,
+    LinkMutation,
+    PlanMutation,
+    NoticeMutation,
+    FlowMutation,
 ):
     pass
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.handlers.accounts import Accounts
 from api.handlers.arrivals import Arrivals
 from api.handlers.changes import Changes
+from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.told import Told
@@ -47,6 +48,7 @@ class Services:
     checkout: Checkout | None
     linking: Linking
     arrivals: Arrivals
+    history: History
     told: Told
 
 
