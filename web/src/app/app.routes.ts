@@ -29,8 +29,12 @@ export const routes: Routes = [
     import('./features/confirm-email/confirm-email').then((m) => m.ConfirmEmailPage),
   ),
   open('deleted', 'Deleted', () => import('./features/deleted/deleted').then((m) => m.DeletedPage)),
+  own('link/callback', 'Connect', () =>
+    import('./features/link-callback/link-callback').then((m) => m.LinkCallbackPage),
+  ),
   own('hoppers', 'Hoppers', () => import('./features/hoppers/hoppers').then((m) => m.HoppersPage)),
   own('hoppers/:id', 'Portfolio', () => import('./features/portfolio/portfolio').then((m) => m.PortfolioPage)),
+  own('notices', 'Notices', () => import('./features/notices/notices').then((m) => m.NoticesPage)),
   own('settings', 'Settings', () => import('./features/settings/overview/overview').then((m) => m.SettingsPage)),
   own('settings/profile', 'Profile', () => import('./features/settings/profile/profile').then((m) => m.ProfilePage)),
   own('settings/notices', 'Notices', () => import('./features/settings/channels/channels').then((m) => m.ChannelsPage)),
@@ -38,6 +42,10 @@ export const routes: Routes = [
     import('./features/settings/security/security').then((m) => m.SecurityPage),
   ),
   own('settings/plan', 'Plan', () => import('./features/settings/plan/plan').then((m) => m.PlanPage)),
+  own('settings/connection', 'Connection', () =>
+    import('./features/settings/connection/connection').then((m) => m.ConnectionPage),
+  ),
+  own('settings/webhook', 'Webhook', () => import('./features/settings/webhook/webhook').then((m) => m.WebhookPage)),
   own('settings/data', 'Your data', () => import('./features/settings/data/data').then((m) => m.DataPage)),
   own('**', 'Not found', () => import('./features/not-found/not-found').then((m) => m.NotFoundPage)),
 ];

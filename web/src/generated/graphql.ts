@@ -15,6 +15,43 @@ export type Colours =
   | 'GREEN_RED'
   | 'RED_GREEN';
 
+/** What an import does, in this order. */
+export type ImportStage =
+  /** The portfolio's past, reconstructed from the trades. */
+  | 'BACK_FILL'
+  /** How each is set. */
+  | 'CONFIGURATION'
+  /** Which hoppers there are. */
+  | 'HOPPERS'
+  /** Positions, reserved coins, shorts and open orders. */
+  | 'POSITIONS'
+  /** All trades. */
+  | 'TRADES';
+
+/** What has become of an import. */
+export type ImportState =
+  /** What could be read is there; problems say what could not. */
+  | 'DONE'
+  /** Nothing could be read; problems say why, and what to do. */
+  | 'FAILED'
+  /** It goes on; it may wait for Cryptohopper's limits. */
+  | 'RUNNING'
+  /** The account was unlinked. */
+  | 'STOPPED'
+  /** It begins soon. */
+  | 'WAITING';
+
+/** How the account at Cryptohopper is linked. */
+export type LinkState =
+  /** All that is needed is allowed. */
+  | 'LINKED'
+  /** Cryptohopper does not accept the link any more: nothing can be read until then. */
+  | 'MUST_LINK_AGAIN'
+  /** It never was, or its owner unlinked it. */
+  | 'NONE'
+  /** Linked, but not everything was allowed: link again, and allow all of it. */
+  | 'SCOPES_MISSING';
+
 /** What a notice is about. */
 export type NoticeClass =
   | 'ACTION'
@@ -49,6 +86,24 @@ export type PreferencesInput = {
   /** IANA time zone, such as Europe/Berlin. */
   zone?: string | null | undefined;
 };
+
+export type LinkQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LinkQuery = { link: { state: LinkState, scopes: Array<string>, missingScopes: Array<string>, linkedAt: string | null } };
+
+export type BeginLinkMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type BeginLinkMutation = { beginLink: { authorizeUrl: string } };
+
+export type CompleteLinkMutationVariables = Exact<{
+  code: string;
+  state: string;
+}>;
+
+
+export type CompleteLinkMutation = { completeLink: { state: LinkState, scopes: Array<string>, missingScopes: Array<string>, linkedAt: string | null } };
 
 export type WhoFragment = { id: string, email: string, zone: string, currency: string, plan: string, planEndsAt: string | null, createdAt: string, preferences: { zone: string, currency: string, stablecoinDecimals: number, otherDecimals: number, masksAmounts: boolean, colours: Colours, notices: Array<{ about: NoticeClass, byMail: boolean, byWebhook: boolean }> }, permissions: Array<{ resource: string, action: string, effect: string }> };
 
@@ -110,7 +165,28 @@ export type HoppersQueryVariables = Exact<{
 }>;
 
 
-export type HoppersQuery = { hoppers: Array<{ id: string, name: string, exchange: string, baseCurrency: string, isPaper: boolean, portfolio?: { at: string, value: number, open: number, pricesAt: string | null, assetsAt: string, isFresh: boolean, unpriced: Array<string>, positions: Array<{ id: string }> } | null }> };
+export type HoppersQuery = { hoppers: Array<{ id: string, name: string, exchange: string, baseCurrency: string, isPaper: boolean, isLinked: boolean, portfolio?: { at: string, value: number, open: number, pricesAt: string | null, assetsAt: string, isFresh: boolean, unpriced: Array<string>, positions: Array<{ id: string }> } | null }> };
+
+export type ToldFragment = { id: string, about: NoticeClass, title: string, text: string, hopperId: string | null, at: string, readAt: string | null };
+
+export type NoticesQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type NoticesQuery = { notices: { hasMore: boolean, endCursor: string | null, nodes: Array<{ id: string, about: NoticeClass, title: string, text: string, hopperId: string | null, at: string, readAt: string | null }> } };
+
+export type MarkNoticesReadMutationVariables = Exact<{
+  until: string | number;
+}>;
+
+
+export type MarkNoticesReadMutation = { markNoticesRead: number };
+
+export type NoticeToldSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type NoticeToldSubscription = { notices: { id: string } };
 
 export type PortfolioQueryVariables = Exact<{
   id: string | number;
@@ -127,6 +203,13 @@ export type ResetPasswordMutationVariables = Exact<{
 
 
 export type ResetPasswordMutation = { resetPassword: boolean };
+
+export type UnlinkMutationVariables = Exact<{
+  password: string;
+}>;
+
+
+export type UnlinkMutation = { unlink: boolean };
 
 export type ConfirmPasswordMutationVariables = Exact<{
   password: string;
@@ -259,6 +342,28 @@ export type NewRecoveryCodesMutationVariables = Exact<{
 
 export type NewRecoveryCodesMutation = { newRecoveryCodes: Array<string> };
 
+export type OutgoingWebhookQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type OutgoingWebhookQuery = { outgoingWebhook: { url: string, failingSince: string | null, offAt: string | null, triedAt: string | null, answer: string } | null };
+
+export type SetOutgoingWebhookMutationVariables = Exact<{
+  url: string;
+}>;
+
+
+export type SetOutgoingWebhookMutation = { setOutgoingWebhook: { secret: string } };
+
+export type EndOutgoingWebhookMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type EndOutgoingWebhookMutation = { endOutgoingWebhook: boolean };
+
+export type TestOutgoingWebhookMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type TestOutgoingWebhookMutation = { testOutgoingWebhook: boolean };
+
 export type SignUpMutationVariables = Exact<{
   email: string;
   password: string;
@@ -268,6 +373,28 @@ export type SignUpMutationVariables = Exact<{
 
 
 export type SignUpMutation = { signUp: boolean };
+
+export type ProgressFragment = { state: ImportState, stage: ImportStage | null, hopper: string | null, done: number, total: number | null, estimatedEndAt: string | null, beganAt: string | null, finishedAt: string | null, problems: Array<{ hopper: string | null, message: string }> };
+
+export type ImportProgressQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ImportProgressQuery = { importProgress: { state: ImportState, stage: ImportStage | null, hopper: string | null, done: number, total: number | null, estimatedEndAt: string | null, beganAt: string | null, finishedAt: string | null, problems: Array<{ hopper: string | null, message: string }> } | null };
+
+export type ImportProgressChangedSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ImportProgressChangedSubscription = { importProgress: { state: ImportState, stage: ImportStage | null, hopper: string | null, done: number, total: number | null, estimatedEndAt: string | null, beganAt: string | null, finishedAt: string | null, problems: Array<{ hopper: string | null, message: string }> } };
+
+export type HopperNamesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type HopperNamesQuery = { hoppers: Array<{ id: string, name: string }> };
+
+export type RefreshImportMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type RefreshImportMutation = { refreshImport: boolean };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -316,6 +443,60 @@ export const WhoFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"Who"}) as unknown as TypedDocumentString<WhoFragment, unknown>;
+export const ToldFragmentDoc = new TypedDocumentString(`
+    fragment Told on Notice {
+  id
+  about
+  title
+  text
+  hopperId
+  at
+  readAt
+}
+    `, {"fragmentName":"Told"}) as unknown as TypedDocumentString<ToldFragment, unknown>;
+export const ProgressFragmentDoc = new TypedDocumentString(`
+    fragment Progress on ImportProgress {
+  state
+  stage
+  hopper
+  done
+  total
+  estimatedEndAt
+  beganAt
+  finishedAt
+  problems {
+    hopper
+    message
+  }
+}
+    `, {"fragmentName":"Progress"}) as unknown as TypedDocumentString<ProgressFragment, unknown>;
+export const LinkDocument = new TypedDocumentString(`
+    query Link {
+  link {
+    state
+    scopes
+    missingScopes
+    linkedAt
+  }
+}
+    `) as unknown as TypedDocumentString<LinkQuery, LinkQueryVariables>;
+export const BeginLinkDocument = new TypedDocumentString(`
+    mutation BeginLink {
+  beginLink {
+    authorizeUrl
+  }
+}
+    `) as unknown as TypedDocumentString<BeginLinkMutation, BeginLinkMutationVariables>;
+export const CompleteLinkDocument = new TypedDocumentString(`
+    mutation CompleteLink($code: String!, $state: String!) {
+  completeLink(code: $code, state: $state) {
+    state
+    scopes
+    missingScopes
+    linkedAt
+  }
+}
+    `) as unknown as TypedDocumentString<CompleteLinkMutation, CompleteLinkMutationVariables>;
 export const MeDocument = new TypedDocumentString(`
     query Me {
   me {
@@ -456,6 +637,7 @@ export const HoppersDocument = new TypedDocumentString(`
     exchange
     baseCurrency
     isPaper
+    isLinked
     portfolio @include(if: $live) {
       at
       value
@@ -471,6 +653,37 @@ export const HoppersDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HoppersQuery, HoppersQueryVariables>;
+export const NoticesDocument = new TypedDocumentString(`
+    query Notices($after: String) {
+  notices(first: 30, after: $after) {
+    nodes {
+      ...Told
+    }
+    hasMore
+    endCursor
+  }
+}
+    fragment Told on Notice {
+  id
+  about
+  title
+  text
+  hopperId
+  at
+  readAt
+}`) as unknown as TypedDocumentString<NoticesQuery, NoticesQueryVariables>;
+export const MarkNoticesReadDocument = new TypedDocumentString(`
+    mutation MarkNoticesRead($until: ID!) {
+  markNoticesRead(until: $until)
+}
+    `) as unknown as TypedDocumentString<MarkNoticesReadMutation, MarkNoticesReadMutationVariables>;
+export const NoticeToldDocument = new TypedDocumentString(`
+    subscription NoticeTold {
+  notices {
+    id
+  }
+}
+    `) as unknown as TypedDocumentString<NoticeToldSubscription, NoticeToldSubscriptionVariables>;
 export const PortfolioDocument = new TypedDocumentString(`
     query Portfolio($id: ID!, $live: Boolean!) {
   hopper(id: $id) {
@@ -510,6 +723,11 @@ export const ResetPasswordDocument = new TypedDocumentString(`
   resetPassword(token: $token, password: $password)
 }
     `) as unknown as TypedDocumentString<ResetPasswordMutation, ResetPasswordMutationVariables>;
+export const UnlinkDocument = new TypedDocumentString(`
+    mutation Unlink($password: String!) {
+  unlink(password: $password)
+}
+    `) as unknown as TypedDocumentString<UnlinkMutation, UnlinkMutationVariables>;
 export const ConfirmPasswordDocument = new TypedDocumentString(`
     mutation ConfirmPassword($password: String!, $code: String) {
   confirmPassword(password: $password, code: $code)
@@ -641,8 +859,89 @@ export const NewRecoveryCodesDocument = new TypedDocumentString(`
   newRecoveryCodes(password: $password, code: $code)
 }
     `) as unknown as TypedDocumentString<NewRecoveryCodesMutation, NewRecoveryCodesMutationVariables>;
+export const OutgoingWebhookDocument = new TypedDocumentString(`
+    query OutgoingWebhook {
+  outgoingWebhook {
+    url
+    failingSince
+    offAt
+    triedAt
+    answer
+  }
+}
+    `) as unknown as TypedDocumentString<OutgoingWebhookQuery, OutgoingWebhookQueryVariables>;
+export const SetOutgoingWebhookDocument = new TypedDocumentString(`
+    mutation SetOutgoingWebhook($url: String!) {
+  setOutgoingWebhook(url: $url) {
+    secret
+  }
+}
+    `) as unknown as TypedDocumentString<SetOutgoingWebhookMutation, SetOutgoingWebhookMutationVariables>;
+export const EndOutgoingWebhookDocument = new TypedDocumentString(`
+    mutation EndOutgoingWebhook {
+  endOutgoingWebhook
+}
+    `) as unknown as TypedDocumentString<EndOutgoingWebhookMutation, EndOutgoingWebhookMutationVariables>;
+export const TestOutgoingWebhookDocument = new TypedDocumentString(`
+    mutation TestOutgoingWebhook {
+  testOutgoingWebhook
+}
+    `) as unknown as TypedDocumentString<TestOutgoingWebhookMutation, TestOutgoingWebhookMutationVariables>;
 export const SignUpDocument = new TypedDocumentString(`
     mutation SignUp($email: String!, $password: String!, $zone: String!, $currency: String!) {
   signUp(email: $email, password: $password, zone: $zone, currency: $currency)
 }
     `) as unknown as TypedDocumentString<SignUpMutation, SignUpMutationVariables>;
+export const ImportProgressDocument = new TypedDocumentString(`
+    query ImportProgress {
+  importProgress {
+    ...Progress
+  }
+}
+    fragment Progress on ImportProgress {
+  state
+  stage
+  hopper
+  done
+  total
+  estimatedEndAt
+  beganAt
+  finishedAt
+  problems {
+    hopper
+    message
+  }
+}`) as unknown as TypedDocumentString<ImportProgressQuery, ImportProgressQueryVariables>;
+export const ImportProgressChangedDocument = new TypedDocumentString(`
+    subscription ImportProgressChanged {
+  importProgress {
+    ...Progress
+  }
+}
+    fragment Progress on ImportProgress {
+  state
+  stage
+  hopper
+  done
+  total
+  estimatedEndAt
+  beganAt
+  finishedAt
+  problems {
+    hopper
+    message
+  }
+}`) as unknown as TypedDocumentString<ImportProgressChangedSubscription, ImportProgressChangedSubscriptionVariables>;
+export const HopperNamesDocument = new TypedDocumentString(`
+    query HopperNames {
+  hoppers {
+    id
+    name
+  }
+}
+    `) as unknown as TypedDocumentString<HopperNamesQuery, HopperNamesQueryVariables>;
+export const RefreshImportDocument = new TypedDocumentString(`
+    mutation RefreshImport {
+  refreshImport
+}
+    `) as unknown as TypedDocumentString<RefreshImportMutation, RefreshImportMutationVariables>;

@@ -15,6 +15,7 @@ import { FailureComponent } from '../../shared/failure/failure';
 import { HeaderComponent } from '../../shared/header/header';
 import { IconComponent } from '../../shared/icon/icon';
 import { LockedComponent } from '../../shared/locked/locked';
+import { ChecklistComponent } from './checklist/checklist';
 
 const EVERY = 5_000;
 
@@ -26,6 +27,7 @@ const EVERY = 5_000;
     AmountPipe,
     ChangeComponent,
     FailureComponent,
+    ChecklistComponent,
     HeaderComponent,
     IconComponent,
     LockedComponent,

@@ -6,6 +6,8 @@ import { type IconName, IconComponent } from '../icon/icon';
 
 export const PLACES: readonly { path: string; name: string; icon: IconName }[] = [
   { path: '/hoppers', name: 'Hoppers', icon: 'hoppers' },
+  { path: '/notices', name: 'Notices', icon: 'bell' },
+  { path: '/settings/connection', name: 'Connection', icon: 'link' },
   { path: '/settings', name: 'Settings', icon: 'settings' },
 ];
 
