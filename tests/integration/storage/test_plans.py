@@ -1,12 +1,16 @@
 """Plans in the database: what has ended is free at once; trials are had once; a provider's events come to one end."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
 
+from cryptwire import cli
+from cryptwire.admin import set_plan
 from cryptwire.clock import SystemClock
+from cryptwire.config import environment
 from cryptwire.domain.hopper import UserId
 from cryptwire.domain.plan import GRACE, BillingEvent, BillingKind, Heard
 from cryptwire.errors import Invalid, NotFound
@@ -180,3 +184,37 @@ async def test_a_plan_given_by_hand_is_what_it_says(rows: Database) -> None:
             await plans.set("me@b.test", plan, end)
     with pytest.raises(NotFound):
         await plans.set("you@b.test", "pro", None)
+
+
+async def admin(database_url: str, *arguments: str) -> tuple[int, str]:
+    """`cryptwire admin plan …` as a person types it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cryptwire", "admin", "plan", *arguments),
+        env={**environment(), "CRYPTWIRE_DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+async def test_an_administrator_gives_a_plan_from_the_command_line(rows: Database, database_url: str) -> None:
+    me, plans = await user(rows), Plans(rows)
+    until = SystemClock().now() + DAY
+    assert await admin(database_url, "set", "a@b.test", "pro", "--until", until.isoformat()) == (
+        0,
+        f"a@b.test has the plan pro until {until:%Y-%m-%d %H:%M:%S}Z\n",
+    )
+    assert ((await plans.of(me)).plan, (await plans.of(me)).until) == ("pro", until)
+    with pytest.raises(NotFound, match=r"you@b\.test"):
+        await set_plan(database_url, "you@b.test", "pro", None)
+
+
+@pytest.mark.parametrize("until", ["tomorrow", "2020-01-01T00:00:00Z", "2030-01-01T00:00:00", "\x00"])
+def test_an_end_that_makes_no_sense_is_told_and_changes_nothing(
+    until: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRYPTWIRE_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    assert cli.main(["admin", "plan", "set", "a@b.test", "pro", "--until", until]) == 2
+    assert capsys.readouterr().err.startswith("cryptwire: ")
