@@ -37,7 +37,9 @@ async def main(settings: Settings, runtime: Runtime) -> None:
     kept = Kept(settings.mail_folder)
     mails = mailbox(kept)
     webhook_url = f"http://{settings.host}:{settings.port}{BILLING}"
-    pages = {checkout.PATH: checkout.Checkout(webhook_url, settings.billing_secret, runtime.clock).app()}
+    pages: dict[str, ASGIApp] = {
+        checkout.PATH: checkout.Checkout(webhook_url, settings.billing_secret, runtime.clock).app()
+    }
     async with (
         receiving(kept, settings.mail_port),
         api.main.opened(config.load(api.settings.Settings, "api"), runtime) as graphql,

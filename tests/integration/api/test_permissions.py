@@ -179,7 +179,7 @@ def test_a_walk_that_got_what_it_must_not_would_be_found() -> None:
     place = next(place for place in WALK if place.name == "Query.plans")
     free, stranger = Roles.of("free", None), Roles()
     refused = {"data": None, "errors": [{"message": "", "extensions": {"code": "FORBIDDEN"}}]}
-    given = {"data": {"plans": []}}
+    given: dict[str, Any] = {"data": {"plans": []}}
     assert [wrong(free, place, given), wrong(free, place, refused)] == [False, True]
     assert [wrong(stranger, place, given), wrong(stranger, place, refused)] == [True, True]
 

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLOutputType,
     GraphQLSchema,
     GraphQLUnionType,
     get_named_type,
@@ -49,6 +50,10 @@ class Step:
         return f"{self.kind.name}.{self.field}"
 
     @property
+    def type(self) -> GraphQLOutputType:
+        return self.kind.fields[self.field].type
+
+    @property
     def arguments(self) -> dict[str, GraphQLArgument]:
         return dict(self.kind.fields[self.field].args)
 
@@ -71,9 +76,9 @@ class Place:
     def text(self, told: dict[str, str] | None = None) -> str:
         """The operation; ``told``: arguments by ``Type.field.argument``, as text."""
         told = told or {}
-        selection = "" if is_leaf_type(get_named_type(self._last.type)) else "{ __typename }"
+        selection = "" if is_leaf_type(get_named_type(self.steps[-1].type)) else "{ __typename }"
         for step, following in zip(reversed(self.steps), [None, *reversed(self.steps[1:])], strict=True):
-            if following is not None and following.kind is not get_named_type(step.kind.fields[step.field].type):
+            if following is not None and following.kind is not get_named_type(step.type):
                 selection = f"{{ ... on {following.kind.name} {selection} }}"
             given = {
                 name: f'"{told[key]}"' if (key := f"{step.name}.{name}") in told else literal(one.type)
@@ -84,10 +89,6 @@ class Place:
             selection = f"{{ {step.field}{f'({listed})' if listed else ''} {selection} }}"
         return f"{self.operation} {selection}"
 
-    @property
-    def _last(self) -> object:
-        return self.steps[-1].kind.fields[self.steps[-1].field]
-
 
 def literal(kind: GraphQLInputType) -> str:
     """A value of an input type."""
@@ -97,7 +98,7 @@ def literal(kind: GraphQLInputType) -> str:
         case GraphQLList():
             return f"[{literal(kind.of_type)}]"
         case GraphQLEnumType():
-            return next(iter(kind.values))
+            return str(next(iter(kind.values)))
         case GraphQLInputObjectType():
             required = {name: one for name, one in kind.fields.items() if is_required_input_field(one)}
             return "{" + ", ".join(f"{name}: {literal(one.type)}" for name, one in required.items()) + "}"
