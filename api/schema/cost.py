@@ -166,30 +166,32 @@ def cost_of(
 ) -> int:
     """The points of a validated operation: 1 a field, 50 a change, and what stands in a list times what it may hold.
 
-    How many that is, one of COUNTS says, else BOUNDS, else 20. What @skip or @include leave out costs nothing.
+    How many that is, one of COUNTS says (of the list, or of the page that holds it), else BOUNDS, else 20. What @skip
+    or @include leave out costs nothing.
     """
     fragments = _fragments(document)
-    known: dict[tuple[str, str], int] = {}
+    known: dict[tuple[str, str, int | None], int] = {}
 
-    def of(kind: Any, selection: SelectionSetNode) -> int:
+    def of(kind: Any, selection: SelectionSetNode, page: int | None) -> int:
+        """``page``: how many the lists of this type hold, where the field that gave it was told."""
         cost = 0
         for node in selection.selections:
             if not _is_included(node, variables):
                 continue
             if isinstance(node, FieldNode):
-                cost += of_field(kind, node)
+                cost += of_field(kind, node, page)
             elif isinstance(node, InlineFragmentNode):
                 inner = kind if node.type_condition is None else schema.get_type(node.type_condition.name.value)
-                cost += of(inner, node.selection_set)
+                cost += of(inner, node.selection_set, page)
             elif isinstance(node, FragmentSpreadNode):
-                key = (kind.name, node.name.value)
+                key = (kind.name, node.name.value, page)
                 if key not in known:
                     fragment = fragments[node.name.value]
-                    known[key] = of(schema.get_type(fragment.type_condition.name.value), fragment.selection_set)
+                    known[key] = of(schema.get_type(fragment.type_condition.name.value), fragment.selection_set, page)
                 cost += known[key]
         return cost
 
-    def of_field(kind: Any, node: FieldNode) -> int:
+    def of_field(kind: Any, node: FieldNode, page: int | None) -> int:
         name = node.name.value
         if name.startswith("__") or not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
             return 0
@@ -197,14 +199,17 @@ def cost_of(
         if node.selection_set is None:
             return own
         one = kind.fields[name]
-        times = _times(f"{kind.name}.{name}", one, node, variables)
-        return own + times * of(get_named_type(one.type), node.selection_set)
+        inner, count = get_named_type(one.type), _count(one, node, variables)
+        if not _is_list(one):
+            return own + of(inner, node.selection_set, count)
+        times = next(each for each in (count, BOUNDS.get(f"{kind.name}.{name}"), page, A_LIST) if each is not None)
+        return own + times * of(inner, node.selection_set, None)
 
-    return of(schema.get_root_type(operation.operation), operation.selection_set)
+    return of(schema.get_root_type(operation.operation), operation.selection_set, None)
 
 
-def _times(name: str, one: GraphQLField, node: FieldNode, variables: Mapping[str, Any]) -> int:
-    """How many of what it gives a field may give."""
+def _count(one: GraphQLField, node: FieldNode, variables: Mapping[str, Any]) -> int | None:
+    """How many a field is asked for; None when it is not asked."""
     said = {argument.name.value: argument.value for argument in node.arguments or ()}
     for count in COUNTS:
         if count not in one.args:
@@ -217,7 +222,7 @@ def _times(name: str, one: GraphQLField, node: FieldNode, variables: Mapping[str
             number = variables.get(value.name.value, number)
         if isinstance(number, int):
             return max(0, number)
-    return BOUNDS.get(name, A_LIST) if _is_list(one) else 1
+    return None
 
 
 def _is_list(one: GraphQLField) -> bool:

@@ -40,7 +40,17 @@ class Node:
 
 
 @strawberry.type
+class Page:
+    nodes: list[Node]
+    has_more: bool
+
+
+@strawberry.type
 class Query:
+    @strawberry.field
+    def page(self, first: int = 7) -> Page | None:
+        return None
+
     @strawberry.field
     def node(self) -> Node | None:
         return None
@@ -77,6 +87,8 @@ def priced(query: str, **variables: Any) -> int:
         ("{ nodes(first: 3) { leaves(first: 100) { name } } }", 1 + 3 * (1 + 100)),
         ("{ node { others { name } } }", 1 + 1 + 20),
         ("{ nodes(first: 0) { name } }", 1),
+        ("{ page { hasMore nodes { name } } }", 1 + 1 + 1 + 7),
+        ("{ page(first: 100) { ...A } } fragment A on Page { nodes { name others { name } } }", 2 + 100 * (2 + 20)),
         ("{ a: node { name } b: node { name } }", 4),
         ("{ node { ...A ...A } } fragment A on Node { name leaf { name } }", 1 + 2 * 3),
         ("{ node { ... on Node { name } } }", 2),
