@@ -144,6 +144,7 @@ async def test_a_new_notice_is_told_to_its_user_as_it_comes(world: World) -> Non
             await tell(world, whose, key)
             await world.bus.publish(subjects.notice(whose), b"")
         told = [await socket.receive_json(timeout=5) for _ in range(2)]
-        mine = "SELECT array_agg(notice_id::text ORDER BY notice_id) FROM notices WHERE user_id::text = $1 AND key <> 'old'"
-        expected = await world.owner.value(mine, me)
+        ids = "array_agg(notice_id::text ORDER BY notice_id)"
+        newest = f"SELECT {ids} FROM notices WHERE user_id::text = $1 AND key <> $2"
+        expected = await world.owner.value(newest, me, "old")
         assert [one["payload"]["data"]["notices"]["id"] for one in told] == expected
