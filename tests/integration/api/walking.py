@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInterfaceType,
@@ -51,7 +52,8 @@ class Step:
 
     @property
     def type(self) -> GraphQLOutputType:
-        return self.kind.fields[self.field].type
+        one: GraphQLField = self.kind.fields[self.field]
+        return one.type
 
     @property
     def arguments(self) -> dict[str, GraphQLArgument]:
