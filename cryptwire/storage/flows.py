@@ -48,15 +48,15 @@ _PAGE = f"""
 _NEW = """
     SELECT c.hopper_id, c.at, c.asset, c.quantity, c.price, c.value_before, c.fence
       FROM flow_candidates c JOIN hoppers h USING (hopper_id)
-     WHERE c.at > now() - $1::interval
+     WHERE c.at > $1
        AND NOT EXISTS (SELECT FROM flows f WHERE f.hopper_id = c.hopper_id AND f.at = c.at AND f.asset = c.asset)
      ORDER BY c.hopper_id, c.at, c.asset LIMIT $2
 """
 _HOPPERS_WITH_OPEN = """
     SELECT DISTINCT h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds
       FROM flows f JOIN hoppers h USING (hopper_id)
-     WHERE f.state = 'open' AND f.version = 1
-       AND NOT EXISTS (SELECT FROM flows later WHERE later.flow_id = f.flow_id AND later.version > 1)
+     WHERE f.state = 'open'
+       AND NOT EXISTS (SELECT FROM flows later WHERE later.flow_id = f.flow_id AND later.version > f.version)
      ORDER BY h.hopper_id
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('flows'), hashtext($1))"
@@ -73,9 +73,9 @@ class Flows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open_new(self, younger_than: object, most: int = 1000) -> int:
-        """Begin a flow for each of the tracker's candidates that has none; how many."""
-        rows = await self._database.fetch(_NEW, younger_than, most)
+    async def open_new(self, since: datetime, most: int = 1000) -> int:
+        """Begin a flow for each of the tracker's candidates after ``since`` that has none, at most ``most``; how many."""
+        rows = await self._database.fetch(_NEW, since, most)
         fresh = [opened(_candidate(row)) for row in rows]
         for hopper in sorted({flow.hopper for flow in fresh}):
             async with self._database.transaction() as connection:

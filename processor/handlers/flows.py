@@ -51,7 +51,7 @@ class FlowDecisions:
 
     async def decide(self, _: datetime) -> str:
         """Begin new flows and decide open ones. Raises Unavailable when the database is away; bears repeating."""
-        found = await self._book.open_new(_YOUNGER)
+        found = await self._book.open_new(self._clock.now() - _YOUNGER)
         outcomes: Counter[str] = Counter(found=found)
         for hopper in await self._book.hoppers_with_open():
             for flow in await self._hopper(hopper):

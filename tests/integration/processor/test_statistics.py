@@ -195,7 +195,7 @@ async def test_a_flow_that_is_decided_makes_a_new_version_and_the_old_figures_st
         "INSERT INTO flow_candidates VALUES ($1, $2, $3, $4, $5, $6, 1)", ONE, moment, "USDT", D(500), 1.0, 1000.0
     )
     world.clock.set(at(2026, 3, 10, 1))
-    assert await world.flows.open_new(timedelta(days=3_700)) == 1
+    assert await world.flows.open_new(at(2026, 1, 1)) == 1
     (found,) = await world.flows.within(ONE, at(2026, 1, 1), at(2027, 1, 1))
     assert found == flow
     decided = type(flow)(
