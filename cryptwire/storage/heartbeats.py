@@ -38,17 +38,17 @@ class Heartbeats:
     async def beat(self, who: str, work: str, count: int) -> None:
         """``who`` (service/instance) has completed ``work``, the ``count``-th."""
         with our_errors():
-            await self._client.eval(_BEAT, 1, _KEY, who, f"{count} {work}")  # type: ignore[misc, no-untyped-call]
+            await self._client.eval(_BEAT, 1, _KEY, who, f"{count} {work}")
 
     async def end(self, who: str) -> None:
         """``who`` has ended as he was told to: from now on his silence means nothing."""
         with our_errors():
-            await self._client.hdel(_KEY, who)  # type: ignore[misc]
+            await self._client.hdel(_KEY, who)
 
     async def all(self) -> dict[str, Beat]:
         """Everybody who has begun and did not end."""
         with our_errors():
-            seconds, micros, pairs = await self._client.eval(_READ, 1, _KEY)  # type: ignore[misc, no-untyped-call]
+            seconds, micros, pairs = await self._client.eval(_READ, 1, _KEY)
         now = int(seconds) * 1_000_000 + int(micros)
         return _beats(now, dict(zip(pairs[::2], pairs[1::2], strict=True)))
 

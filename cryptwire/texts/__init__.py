@@ -7,11 +7,13 @@ notice however much is known. A subject without its facts is that of ``general``
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
 _MOST = 300  # characters of one fact
 _GENERAL = "general"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 NOTICES = Path(__file__).parent / "notices"
 
 
@@ -35,7 +37,7 @@ class Texts:
 
     def of(self, kind: str, facts: Mapping[str, str]) -> Text:
         """The text of ``kind`` with ``facts`` in it; each loses line breaks and whatever does not print."""
-        known = {name: tidy(value) for name, value in facts.items()}
+        known = {name: _readable(tidy(value)) for name, value in facts.items()}
         subject, *paragraphs = self._parts.get(kind) or self._parts[_GENERAL]
         filled = [text for text in (_filled(paragraph, known) for paragraph in paragraphs) if text is not None]
         if kind not in self._parts:
@@ -49,6 +51,17 @@ def tidy(value: str) -> str:
     """``value`` on one line, as people may read it: no control characters, none that turn the writing round."""
     plain = "".join(char if char.isprintable() else " " for char in value[: 4 * _MOST])
     return " ".join(plain.split())[:_MOST]
+
+
+def _readable(value: str) -> str:
+    """A moment as people write it, to the minute; anything else as it is."""
+    if not _MOMENT.match(value):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return value if moment.tzinfo is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _parts(text: str) -> list[str]:

@@ -109,9 +109,9 @@ class Router:
         waited = {one.id for one in held}
         for group in plan.mails:
             await self._mail(connection, user, contact, [known[one.notice] for one in group])
-        for one in plan.held:
-            if one.notice not in waited:
-                await deliveries.add(connection, one.notice, user, MAIL, "held", one.likeness, None)
+        for held_back in plan.held:
+            if held_back.notice not in waited:
+                await deliveries.add(connection, held_back.notice, user, MAIL, "held", held_back.likeness, None)
 
     async def _mail(self, connection: Connection, user: UserId, contact: Contact, group: list[KeptNotice]) -> None:
         template, facts = _worded(group)

@@ -270,9 +270,9 @@ class Observer:
     async def _publish(self, told: Iterable[Notice]) -> None:
         users: set[UserId] = set()
         for notice in told:
-            (_log.error if notice.kind in ("service-silent", "server-away", "silence") else _log.info)(
-                notice.kind, key=notice.key, **{name: value for name, value in notice.facts.items() if name != "hopper"}
-            )
+            is_bad = notice.kind in ("service-silent", "server-away", "silence")
+            reason = notice.facts.get("reason", "")
+            (_log.error if is_bad else _log.info)(notice.kind, key=notice.key, reason=reason)
             self._meters.count("observer_told", "What the observer told", kind=notice.kind)
             if notice.user is not None:
                 users.add(notice.user)

@@ -62,7 +62,7 @@ def digest(texts: Texts, notices: Texts, facts: Mapping[str, str]) -> Text:
 
 def pause(tries: int) -> timedelta:
     """How long to wait after the ``tries``-th try: longer each time, an hour at most."""
-    return min(_LONGEST, _FIRST * 2 ** min(tries - 1, 20))
+    return min(_LONGEST, _FIRST * (1 << min(tries - 1, 20)))
 
 
 def without(text: str, address: str) -> str:

@@ -126,7 +126,7 @@ _LONGEST_PAUSE = timedelta(hours=4)
 
 def webhook_pause(tries: int) -> timedelta:
     """How long to wait after the ``tries``-th call that was not taken: longer each time, four hours at most."""
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 4 ** min(tries - 1, 12))
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << 2 * min(tries - 1, 12)))
 
 
 def is_over(tries_for: timedelta, lasts: timedelta = _DAY) -> bool:

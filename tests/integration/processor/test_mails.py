@@ -67,7 +67,9 @@ async def test_a_reset_is_mailed_to_who_has_the_address_and_to_nobody_else(world
 
 
 async def test_every_text_is_a_mail_however_little_is_known(world: Delivering) -> None:
-    items = [{"kind": kind, "facts": {}, "times": 2, "at": "now"} for kind in ("silence", "unheard-of")]
+    items: list[dict[str, object]] = [
+        {"kind": kind, "facts": {}, "times": 2, "at": "now"} for kind in ("silence", "unheard-of")
+    ]
     facts = {"token_id": "7f0c1a52-51dd-4f5e-9f43-1c5a9d3f6f10", "items": json.dumps(items)}
     await world.user("a@example.com")
     texts = [path.stem for folder in (FOLDER, NOTICES) for path in folder.glob("*.txt")]

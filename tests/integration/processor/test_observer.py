@@ -191,6 +191,7 @@ async def test_a_hopper_of_which_nothing_comes_is_told_to_its_user_after_five_mi
     await world.passes(7 * MINUTE)
     assert await world.told() == ["silence"]
     row = await world.owner.fetchrow("SELECT user_id::text, hopper_id, class, facts->>'hopper' AS name FROM notices")
+    assert row is not None
     assert tuple(row.values()) == (USER, "2", "failure", "Grid 2")
     world.heard.add("2")
     await world.passes(MINUTE)

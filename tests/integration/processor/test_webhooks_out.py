@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -223,7 +224,7 @@ async def test_a_name_that_leads_inside_is_not_called(address: str) -> None:
     async with listening() as program:
         port = program.url.split(":")[2].split("/")[0]
         for addresses in ((address,), ("1.1.1.1", address)):
-            async with calling(is_development=False, resolver=lambda found=addresses: Names(*found)) as caller:
+            async with calling(is_development=False, resolver=partial(Names, *addresses)) as caller:
                 answer = await caller.call(Call(f"https://example.com:{port}/hook", {}, b"{}"))
                 assert (answer.status, "public" in answer.words) == (0, True)
         async with calling(is_development=False) as caller:
