@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
-from api.handlers import export
+from api.handlers import export, playground
 from api.handlers.accounts import Accounts
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
@@ -154,7 +154,13 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
         async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch()):
             exports = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
-            yield _app(settings, runtime, Endpoint(services, persisted, sockets), exports, billing)
+            yield _app(
+                settings,
+                runtime,
+                Endpoint(services, persisted, sockets, has_playground=settings.has_playground),
+                exports,
+                billing,
+            )
 
 
 @asynccontextmanager
@@ -261,6 +267,7 @@ def _app(
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
+            *([Route(playground.SCRIPT_PATH, playground.script)] if settings.has_playground else []),
             Route("/config.json", config),
             Route(export.PATH, exports.on_get, methods=["GET"]),
             *([] if billing is None else [Route(payments.PATH, billing.on_event, methods=["POST"])]),

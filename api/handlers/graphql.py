@@ -16,6 +16,7 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
+from api.handlers import playground
 from api.handlers.errors import broken, refusal, told
 from api.handlers.persisted import Persisted
 from api.handlers.subscriptions import Line, Socket, Sockets
@@ -39,13 +40,16 @@ class Endpoint(GraphQL[Context, None]):
     websocket_adapter_class = Line
     graphql_transport_ws_handler_class = Socket
 
-    def __init__(self, services: Services, persisted: Persisted, sockets: Sockets) -> None:
+    def __init__(
+        self, services: Services, persisted: Persisted, sockets: Sockets, *, has_playground: bool = False
+    ) -> None:
         origins = sorted(sockets.origins)
         protocols = (GRAPHQL_TRANSPORT_WS_PROTOCOL,)
         super().__init__(SCHEMA, graphql_ide=None, subscription_protocols=protocols, allowed_origins=origins)
         self.sockets = sockets
         self._services = services
         self._persisted = persisted
+        self._has_playground = has_playground
         self._unfinished: set[asyncio.Task[Response]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,8 +58,11 @@ class Endpoint(GraphQL[Context, None]):
             return
         request = Request(scope, receive)
         try:
-            await request.body()
-            response = await self._within_time(request)
+            if self._has_playground and playground.is_wanted(request):
+                response = playground.page()
+            else:
+                await request.body()
+                response = await self._within_time(request)
         except ClientDisconnect:
             return
         response.headers["cache-control"] = "no-store"
