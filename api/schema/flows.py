@@ -13,17 +13,29 @@ from api.schema.context import Info
 from api.schema.rules import covered, field, mutation
 from cryptwire.domain import flow
 
-FlowKind = strawberry.enum(
-    flow.FlowKind,
-    name="FlowKind",
+
+@strawberry.enum(
     description="What a flow was: deposit, withdrawal, transfer between the user's hoppers, income (airdrop, staking),"
-    " conversion at the exchange, data error, or a difference too small to ask about.",
+    " conversion at the exchange, data error, or a difference too small to ask about."
 )
-FlowState = strawberry.enum(
-    flow.FlowState,
-    name="FlowState",
-    description="Open, confirmed, explained (by trades that came late: there was none), rejected by the user.",
+class FlowKind(Enum):
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    TRANSFER = "transfer"
+    INCOME = "income"
+    CONVERSION = "conversion"
+    DATA_ERROR = "data-error"
+    DIFFERENCE = "difference"
+
+
+@strawberry.enum(
+    description="Open, confirmed, explained (by trades that came late: there was none), rejected by the user."
 )
+class FlowState(Enum):
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    EXPLAINED = "explained"
+    REJECTED = "rejected"
 
 
 @strawberry.enum(description="Who said so.")
@@ -61,8 +73,8 @@ class Flow:
             quantity=one.quantity,
             amount=one.amount,
             value_before=one.value_before,
-            kind=one.kind,
-            state=one.state,
+            kind=FlowKind(one.kind.value),
+            state=FlowState(one.state.value),
             is_flow=one.counts,
             decided_by=FlowDecidedBy(one.decided_by.value),
             decided_at=one.decided_at,
@@ -92,7 +104,8 @@ class FlowQuery:
         after: str | None = None,
     ) -> FlowConnection:
         caller, history = await info.context.caller(), info.context.services.history
-        page = await history.flows(caller.user, logic.hopper_id(hopper_id), since, state, first, after)
+        wanted = None if state is None else flow.FlowState(state.value)
+        page = await history.flows(caller.user, logic.hopper_id(hopper_id), since, wanted, first, after)
         return FlowConnection(
             nodes=[Flow.of(one) for one in page.flows],
             has_more=page.has_more,
@@ -111,4 +124,4 @@ class FlowMutation:
     async def decide_flow(self, info: Info, id: strawberry.ID, kind: FlowKind, is_flow: bool) -> Flow:
         info.context.must_be_ours()
         caller, history = await info.context.caller(), info.context.services.history
-        return Flow.of(await history.decide(caller.user, str(id), kind, is_flow=is_flow))
+        return Flow.of(await history.decide(caller.user, str(id), flow.FlowKind(kind.value), is_flow=is_flow))

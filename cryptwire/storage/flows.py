@@ -74,7 +74,7 @@ class Flows:
         self._database = database
 
     async def open_new(self, since: datetime, most: int = 1000) -> int:
-        """Begin a flow for each of the tracker's candidates after ``since`` that has none, at most ``most``; how many."""
+        """Begin a flow for each of the tracker's candidates since ``since`` that has none; how many."""
         rows = await self._database.fetch(_NEW, since, most)
         fresh = [opened(_candidate(row)) for row in rows]
         for hopper in sorted({flow.hopper for flow in fresh}):

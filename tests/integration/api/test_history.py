@@ -199,7 +199,7 @@ async def test_flows_come_newest_first_in_pages(world: World) -> None:
         {"after": "9" * 30 + "." + seen[0]},
         {"after": "1.\x00"},
     ):
-        assert code_of(await world.ask(FLOWS, id="1", **wrong)) == "INVALID", wrong  # type: ignore[arg-type]
+        assert code_of(await world.ask(FLOWS, id="1", **wrong)) == "INVALID", wrong
 
 
 async def test_many_who_decide_at_once_make_versions_one_after_the_other(world: World) -> None:

@@ -94,12 +94,13 @@ class TwinMarkets:
     async def then(self, wanted: Iterable[Wanted]) -> dict[Wanted, Decimal]:
         if self.is_away:
             return {}
-        rates = {
-            (BTC, USDT): price_at,
-            (Asset("BNB"), USDT): lambda _: D(600),
-            (USDT, USDT): lambda _: D(1),
-        }
-        return {each: rates[each[1], each[2]](each[3]) for each in wanted if (each[1], each[2]) in rates}
+        found = {}
+        for each in wanted:
+            _, asset, into, moment = each
+            prices = {BTC: price_at(moment), Asset("BNB"): D(600), USDT: D(1)}
+            if into == USDT and asset in prices:
+                found[each] = prices[asset]
+        return found
 
 
 def trade(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -198,13 +199,8 @@ async def test_a_flow_that_is_decided_makes_a_new_version_and_the_old_figures_st
     assert await world.flows.open_new(at(2026, 1, 1)) == 1
     (found,) = await world.flows.within(ONE, at(2026, 1, 1), at(2027, 1, 1))
     assert found == flow
-    decided = type(flow)(
-        *(getattr(flow, name) for name in flow.__slots__[:1]),
-        2,
-        *(getattr(flow, name) for name in flow.__slots__[2:9]),
-        FlowState.CONFIRMED,
-        DecidedBy.USER,
-        world.clock.now(),
+    decided = replace(
+        flow, version=2, state=FlowState.CONFIRMED, decided_by=DecidedBy.USER, decided_at=world.clock.now()
     )
     assert await world.flows.decide([decided]) == [decided]
     assert await world.flows.decide([decided]) == [], "what was decided before is not decided again"

@@ -87,7 +87,7 @@ def test_a_fee_in_a_third_coin_is_converted_at_the_trades_time_or_told_as_it_is(
     assert result.net == D(120 - 3) - D(100 + 6)
     assert asked == [each.at for each in trades]
     _, fee, other = Ledger().add(trades[0], no_price)
-    assert (fee, other) == (0, {"BNB": D("0.01")})
+    assert (fee, dict(other)) == (D(0), {Asset("BNB"): D("0.01")})
 
 
 def test_what_was_paid_with_another_coin_is_converted_when_it_was_bought() -> None:
@@ -101,7 +101,7 @@ def test_of_a_sell_of_what_was_never_bought_nothing_is_known() -> None:
     (result,) = results([trade(1, SELL, "1", "100")], no_price)
     assert (result.cost, result.net) == (None, None)
     found = results([trade(1, BUY, "1", "100"), trade(2, SELL, "2", "150")], no_price)
-    assert [(one.quantity, one.net) for one in found] == [(1, D(50))], "only the part that is known counts"
+    assert [(one.quantity, one.net) for one in found] == [(D(1), D(50))], "only the part that is known counts"
 
 
 def test_what_rounding_leaves_is_not_unknown() -> None:
