@@ -81,6 +81,7 @@ class Arrivals:
         try:
             hoppers = await self._hoppers.linked(user)
             if not hoppers:
+                self._came.pop(user, None)  # once there is something to refresh it is not to wait
                 return
             await self._queue.put_look(user)
             for hopper in hoppers:

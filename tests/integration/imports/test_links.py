@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aiohttp
 import argon2
@@ -72,8 +72,8 @@ class Person:
         url = (await self.get(BEGIN))["authorizeUrl"]
         state = dict(parse_qsl(urlsplit(url).query))["state"]
         if scope is not None:
-            url = url.replace("scope=read%2Cnotifications%2Cmanage%2Ctrade", f"scope={scope}")
-            assert f"scope={scope}" in url
+            page = urlsplit(url)
+            url = urlunsplit(page._replace(query=urlencode(dict(parse_qsl(page.query)) | {"scope": scope})))
         return {"code": await accounts.authorize(url, state, name, f"{name}-demo"), "state": state}
 
 
@@ -175,15 +175,14 @@ async def test_a_state_is_good_for_ten_minutes(door: Door) -> None:
     assert (await me.refused(COMPLETE, **brought))[0] == "INVALID"
 
 
-@pytest.mark.parametrize("bad", ["", "wrong", "\0", "x" * 100_000 + "x", "\ud83d", "a\nb"])
-async def test_what_is_no_code_or_no_state_links_nothing_and_says_what_to_do(door: Door, bad: str) -> None:
+async def test_what_is_no_code_or_no_state_links_nothing_and_says_what_to_do(door: Door) -> None:
     me = await door.person()
-    brought = await me.consent("alice")
-    for changed in ({"state": bad}, {"code": bad}):
-        said = await me.ask(COMPLETE, **(brought | changed))
-        assert {error["extensions"]["code"] for error in said["errors"]} == {"INVALID"}
-        if len(bad) < 1_000 and bad != "\ud83d":
-            assert "connect again" in said["errors"][0]["message"]
+    for bad in ("", "wrong", "\0", "x" * 50_000, "a\nb", "\u202e"):
+        brought = await me.consent("alice")
+        for changed in ({"state": bad}, {"code": bad}):
+            code, words = await me.refused(COMPLETE, **(brought | changed))
+            assert code == "INVALID"
+            assert "connect again" in words
     assert (await me.get(STATE))["state"] == "NONE"
 
 
@@ -251,8 +250,8 @@ async def test_who_signs_in_finds_his_balance_read_anew(door: Door) -> None:
     await imported(door, me)
     await door.scene.simulated.control("DELETE", "requests")
     began = len(await door.scene.owner.fetch("SELECT 1 FROM hoppers"))
-    # he came a moment ago; only a minute later is it done again, so another door is asked
     again = await door.signed_in(me.user, me.email)
+    await door.signed_in(me.user, me.email)  # within a minute nothing is read again
     assert began == len(await again.get("{ hoppers { id } }"))
     async with redis.connect(door.scene.redis_url) as values:
         for _ in range(100):
@@ -261,6 +260,8 @@ async def test_who_signs_in_finds_his_balance_read_anew(door: Door) -> None:
                 break
             await asyncio.sleep(0.05)
         assert len(asked["requests"]) == 4
+        await asyncio.sleep(0.2)
+        assert len((await door.scene.simulated.control("GET", "requests?path=/assets"))["requests"]) == 4
         assert await values.xlen("cw:imports") >= 2
 
 
