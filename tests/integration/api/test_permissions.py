@@ -20,8 +20,10 @@ import api.main
 from api.schema import SCHEMA, Mutation, Query
 from api.schema.rules import needs_of
 from cryptwire.domain.hopper import UserId
+from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.permissions import Permissions, Roles
 from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.notices import Notices
 from cryptwire.storage.users import Users
 from tests.integration.api.conftest import World
 from tests.integration.api.walking import Place, Step, places, unmentioned
@@ -37,8 +39,18 @@ SOMEBODY_ELSES = {
     "Subscription.livePortfolio.hopperId": "{ hoppers { id } }",
     "Mutation.endSession.id": "{ sessions { id } }",
     "Mutation.endApiToken.id": "{ apiTokens { id } }",
+    "Query.dailyStatistics.hopperId": "{ hoppers { id } }",
+    "Query.flows.hopperId": "{ hoppers { id } }",
+    "Mutation.decideFlow.id": '{ flows(hopperId: "2") { nodes { id } } }',
+    "Mutation.markNoticesRead.until": "{ notices { nodes { id } } }",
 }
 """Each argument that names something of a user's, and how that one finds it."""
+
+
+_FLOW = """
+    INSERT INTO flows (flow_id, version, hopper_id, at, asset, quantity, price, value_before, kind, state, decided_by, decided_at)
+    VALUES (gen_random_uuid(), 1, '2', $1, 'USDT', 1, 1, 1, 'deposit', 'open', 'tracker', $1)
+"""  # noqa: E501
 
 
 @dataclass
@@ -215,6 +227,9 @@ async def test_what_is_somebody_elses_is_answered_as_what_is_not_there(world: Wo
         me, you = all_of_them["admin"], all_of_them["somebody else"]
         assert you.user is not None
         await ApiTokens(world.owner).add(you.user, "yours", ["read"], None)
+        at = world.runtime.clock.now()
+        await Notices(world.owner).add(Notice(you.user, NoticeClass.INFO, "import-done", "yours", at))
+        await world.owner.execute(_FLOW, at)
         yours = await you.headers(is_fresh=False)
         for place, step, name in arguments():
             key = f"{step.name}.{name}"
