@@ -82,7 +82,7 @@ def settles_at(last_trade_at: datetime, refresh_every: timedelta) -> datetime:
 
 def is_settled(last_trade_at: datetime | None, read_at: datetime, refresh_every: timedelta) -> bool:
     """Whether balances read at ``read_at`` hold every trade: balances may be a refresh old, the trade list is not."""
-    return last_trade_at is None or settles_at(last_trade_at, refresh_every) < read_at
+    return last_trade_at is None or settles_at(last_trade_at, refresh_every) <= read_at
 
 
 @dataclass(frozen=True, slots=True)

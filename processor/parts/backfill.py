@@ -20,6 +20,7 @@ from cryptwire.messaging.subjects import LIVE
 from cryptwire.messaging.trades import tell
 from cryptwire.storage.backfills import Backfills
 from cryptwire.storage.candles import Candles
+from cryptwire.storage.flows import Flows
 from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.trade_comparisons import TradeComparisons
 from cryptwire.storage.trades import Trades
@@ -122,11 +123,15 @@ class LiveCandles:
             await end()
 
 
-class NoFlows:
-    """Nothing is known of flows."""
+class KnownFlows:
+    """Money that came or went without a trade, as far as it is decided."""
+
+    def __init__(self, flows: Flows) -> None:
+        self._flows = flows
 
     async def counting(self, hopper: HopperId, since: datetime, until: datetime) -> list[Change]:
-        return []
+        moved = await self._flows.moved(hopper, since, until)
+        return [Change(flow.at, flow.asset, flow.quantity) for flow in moved]
 
 
 def backfill_of(tools: Tools) -> Backfill:
@@ -137,7 +142,7 @@ def backfill_of(tools: Tools) -> Backfill:
     pasts = Pasts(
         GatewayAccount(tools.gateway, TradeComparisons(rows), trades, tools.bus, clock),
         trades,
-        NoFlows(),
+        KnownFlows(Flows(rows)),
         exchanges,
         CandleBook(exchanges, clock),
         clock,

@@ -212,35 +212,31 @@ fences = st.integers(1, 4)
 async def test_through_changes_of_pods_a_whole_candle_stays_and_a_partial_one_is_replaced(
     before: list[tuple[int, Quality, int]], late: list[tuple[int, Quality, int]], granted: tuple[int, int] | None
 ) -> None:
-    """Live candles of several pods, a filling, and live candles that come while it is under way."""
-    table = MemoryCandles()
+    """Live candles of several pods, and a filling that is written before or after some more of them."""
     grant = None if granted is None else Grant(granted[1], T + granted[0] * SPAN)
-    if grant is not None:
-        table.grant(HOPPER, grant.fence, grant.at)
-    await table.write([candle(number, quality=quality, fence=fence) for number, quality, fence in before])
-    stored = {one.opened_at: one for one in await table.within(HOPPER, T, T + 8 * SPAN)}
-    filled = []
-    for number in range(8):
-        replaced = stored.get(T + number * SPAN)
+    live = [[candle(n, quality=quality, fence=fence) for n, quality, fence in rows] for rows in (before, late)]
+
+    async def left(*batches: list[Candle]) -> dict[datetime, Candle]:
+        table = MemoryCandles()
+        if grant is not None:
+            table.grant(HOPPER, grant.fence, grant.at)
+        for batch in batches:
+            refused = (await table.write(batch)).refused
+            assert batch is not filled or not refused
+        return {one.opened_at: one for one in await table.within(HOPPER, T, T + 8 * SPAN)}
+
+    filled: list[Candle] = []
+    stored = await left(live[0])
+    for at in (T + number * SPAN for number in range(8)):
+        replaced = stored.get(at)
         if replaced is None or replaced.quality is Quality.PARTIAL:
-            filled.append(candle(number, fence=fence_of(T + number * SPAN, replaced, grant)))
-    came = [candle(number, quality=quality, fence=fence) for number, quality, fence in late]
-    await table.write(came)
-    between = {one.opened_at: one for one in await table.within(HOPPER, T, T + 8 * SPAN)}
-    assert (await table.write(filled)).refused == []
-    after = {one.opened_at: one for one in await table.within(HOPPER, T, T + 8 * SPAN)}
-    for at, one in between.items():
-        if one.quality is Quality.COMPLETE:
-            assert after[at] == one
-    for one in filled:
-        if one.opened_at not in {live.opened_at for live in came}:
-            assert after[one.opened_at] == one
-    for one in came:  # who comes after it: a whole candle of the pod that has the hopper, or had it then
-        await table.write([one])
-        is_let_in = grant is None or one.fence >= grant.fence or one.opened_at < grant.at
-        won = next(iter(await table.within(HOPPER, one.opened_at, one.opened_at + SPAN)))
-        if is_let_in and one.quality is Quality.COMPLETE and one.opened_at not in stored:
-            assert won.quality is Quality.COMPLETE
+            filled.append(replace(candle(0, fence=fence_of(at, replaced, grant)), opened_at=at))
+    without = await left(*live)
+    whole = {at: one for at, one in without.items() if one.quality is Quality.COMPLETE}
+    for found in (await left(live[0], filled, live[1]), await left(*live, filled)):
+        assert {at: one for at, one in found.items() if one.quality is Quality.COMPLETE} == whole
+        came = {one.opened_at for one in live[1]}
+        assert all(found[one.opened_at] == one for one in filled if one.opened_at not in came)
 
 
 def test_a_fence_is_what_it_replaces_else_the_assignments_else_below_everybodys() -> None:
