@@ -639,6 +639,28 @@ async def test_a_trade_brings_the_next_poll_forward_but_not_sooner_than_ten_seco
     assert world.live()[-1].volume == 20.0
 
 
+async def test_who_asks_for_a_poll_has_it_soon_but_only_of_a_hopper_that_is_held(world: World) -> None:
+    await world.turn(100)
+    polls = len(world.cryptohopper.polls)
+    for payload in (b"2", b"", b"\xff" * 1_000):
+        await world.bus.publish(LIVE.poll(TWO), payload)
+    await world.turn(5)
+    assert len(world.cryptohopper.polls) == polls
+    await world.bus.publish(LIVE.poll(ONE), ONE.encode())
+    await world.turn(1)
+    assert world.cryptohopper.seconds()[-1] == pytest.approx(106, abs=0.5)
+
+
+async def test_a_hopper_whose_currency_has_changed_is_valued_anew(world: World) -> None:
+    await world.turn(5)
+    assert world.live()[-1].base == "USDT"
+    polls = len(world.cryptohopper.polls)
+    world.duty.held = [Assignment(hopper(refresh=600 * S, base="BTC"), 1)]
+    await world.turn(10)
+    assert len(world.cryptohopper.polls) == polls + 1  # at once, not when the next was due
+    assert world.live()[-1].base == "BTC"
+
+
 async def test_a_trade_of_a_hopper_held_elsewhere_changes_nothing(world: World) -> None:
     await world.turn(100)
     polls = len(world.cryptohopper.polls)
