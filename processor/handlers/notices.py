@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from cryptwire.domain.hopper import UserId
+from cryptwire.domain.preferences import Preferences, preferences_from
+from cryptwire.errors import Invalid
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
 from cryptwire.storage import deliveries, mails, notices, outgoing_webhooks, users
@@ -14,7 +16,7 @@ from cryptwire.storage.deliveries import Mailed
 from cryptwire.storage.notices import KeptNotice
 from cryptwire.storage.users import Contact
 from processor.logic.mails import DIGEST, ITEMS
-from processor.logic.notices import MAIL, WEBHOOK, ToMail, Wishes, channels, likeness, loud, planned
+from processor.logic.notices import MAIL, WEBHOOK, ToMail, channels, likeness, loud, planned
 
 _log = Log(__name__)
 _MOST = 500
@@ -89,10 +91,10 @@ class Router:
         has_webhook: bool,
         mailed: Mailed,
     ) -> None:
-        wishes = Wishes.read_from(contact.preferences)
+        preferences = _preferences(user, contact)
         to_mail = []
         for one in fresh:
-            chosen = channels(one.notice.about, one.notice.kind, wishes, has_webhook=has_webhook)
+            chosen = channels(one.notice.about, one.notice.kind, preferences, has_webhook=has_webhook)
             if WEBHOOK in chosen:
                 await deliveries.add(connection, one.id, user, WEBHOOK, "due", _alike(one), None)
             if MAIL in chosen:
@@ -156,6 +158,14 @@ def _worded(group: list[KeptNotice]) -> tuple[str, dict[str, str]]:
         for key, one in newest.items()
     ]
     return DIGEST, {ITEMS: json.dumps(items)}
+
+
+def _preferences(user: UserId, contact: Contact) -> Preferences:
+    try:
+        return preferences_from(contact.preferences)
+    except Invalid as error:  # he is told as if he had never chosen, rather than not at all
+        _log.error("preferences cannot be read", user=user, reason=error)
+        return Preferences()
 
 
 def _alike(one: KeptNotice) -> str:

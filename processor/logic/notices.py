@@ -3,43 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from cryptwire.domain.notice import NoticeClass
+from cryptwire.domain.preferences import MUST_REACH, Preferences
 
 MAIL, WEBHOOK = "mail", "webhook"
 WEBHOOK_TEST = "webhook-test"
-_LOUD = (NoticeClass.ACTION, NoticeClass.FAILURE)
 _BOTH = ("silence", "sound-again")  # what does not watch over a hopper may be what would have told (R24)
 _ONLY_MAIL = ("webhook-off",)
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """By which channels a user wants each class; what he never said is mail."""
-
-    by_mail: Mapping[NoticeClass, bool] = field(default_factory=dict)
-    by_webhook: Mapping[NoticeClass, bool] = field(default_factory=dict)
-
-    @classmethod
-    def read_from(cls, preferences: Mapping[str, Any]) -> "Wishes":
-        """From a user's preferences as they are kept; what cannot be read was never said."""
-        by_mail: dict[NoticeClass, bool] = {}
-        by_webhook: dict[NoticeClass, bool] = {}
-        rows = preferences.get("notices")
-        for row in rows if isinstance(rows, list) else []:
-            try:
-                about = NoticeClass(str(row["about"]).lower().replace("_", "-"))
-            except (KeyError, TypeError, ValueError):
-                continue
-            by_mail[about] = row.get("byMail", row.get("by_mail")) is not False
-            by_webhook[about] = row.get("byWebhook", row.get("by_webhook")) is True
-        return cls(by_mail, by_webhook)
-
-
-def channels(about: NoticeClass, kind: str, wishes: Wishes, *, has_webhook: bool) -> list[str]:
+def channels(about: NoticeClass, kind: str, preferences: Preferences, *, has_webhook: bool) -> list[str]:
     """By which channels a notice goes; none means that it is in the app alone.
 
     ``has_webhook``: there is one and it is on. Actions and failures go by one channel at least, silence by all (R26).
@@ -50,12 +26,11 @@ def channels(about: NoticeClass, kind: str, wishes: Wishes, *, has_webhook: bool
         return [MAIL]
     if kind in _BOTH:
         return [MAIL, WEBHOOK] if has_webhook else [MAIL]
-    chosen = []
-    if wishes.by_mail.get(about, True):
-        chosen.append(MAIL)
-    if has_webhook and wishes.by_webhook.get(about, False):
+    wanted = preferences.channels(about)
+    chosen = [MAIL] if wanted.by_mail else []
+    if has_webhook and wanted.by_webhook:
         chosen.append(WEBHOOK)
-    return chosen or ([MAIL] if about in _LOUD else [])
+    return chosen or ([MAIL] if about in MUST_REACH else [])
 
 
 def likeness(kind: str, hopper: str | None, facts: Mapping[str, str]) -> str:
@@ -116,7 +91,7 @@ def planned(fresh: Sequence[ToMail], held: Sequence[ToMail], *, mailed: int, ali
 
 def loud(about: NoticeClass) -> bool:
     """Whether it is an action or a failure: never held back for being one of many."""
-    return about in _LOUD
+    return about in MUST_REACH
 
 
 _DAY = timedelta(days=1)

@@ -1,7 +1,6 @@
 """Notices reach their user by what he wishes, each once, and nobody is flooded."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -76,14 +75,22 @@ async def test_failures_that_read_the_same_come_in_one_mail_after_the_first(worl
     assert second.subject == "Cryptwire: Please link your Cryptohopper account again (4 times)"
 
 
-async def test_what_a_user_muted_is_in_the_app_alone_but_a_failure_is_not_muted(world: Delivering) -> None:
-    muted = [{"about": about.value, "byMail": False, "byWebhook": False} for about in NoticeClass]
-    user = await world.user("a@example.com", json.dumps({"notices": muted}))
+async def test_what_a_user_muted_is_in_the_app_alone(world: Delivering) -> None:
+    user = await world.user("a@example.com", '{"notices": [{"about": "info", "byMail": false, "byWebhook": false}]}')
     await world.tell(user, "info")
     await world.tell(user, "failure", NoticeClass.FAILURE, "link-again", {})
     await world.deliver()
     assert len(world.inbox("a@example.com")) == 1
     assert await world.states("mail") == ["sent"]
+
+
+async def test_preferences_that_cannot_be_read_count_as_not_said(world: Delivering) -> None:
+    for stored in ('{"notices": 7}', '{"notices": [null, {}]}', '{"notices": "x"}'):
+        await world.owner.execute("DELETE FROM users")
+        user = await world.user("a@example.com", stored)
+        await world.tell(user, "one")
+        await world.deliver()
+    assert len(world.inbox("a@example.com")) == 3
 
 
 async def test_those_who_run_the_system_are_told_by_mail(world: Delivering) -> None:
