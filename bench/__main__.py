@@ -23,6 +23,7 @@ NAMES = (
     "replay",
     "gateway",
     "permissions",
+    "midnight",
 )
 _LONGEST = 180.0  # seconds for one bench
 OUT = Path(__file__).parent / "out" / "latest.md"

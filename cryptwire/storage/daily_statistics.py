@@ -74,8 +74,8 @@ _CANDLES = """
 """
 _ROW = (
     "hopper_id, zone, date, version, begins_at, ends_at, currency, balance, opening, closing, closing_quality,"
-    " realised, unrealised, fees, other_fees, results, trades, positions, free, invested, reserved, flows, differences, divisor,"
-    " index_began_at, index, gap, is_made_up"
+    " realised, unrealised, fees, other_fees, results, trades, positions, free, invested, reserved, flows,"
+    " differences, divisor, index_began_at, index, gap, is_made_up"
 )
 _TYPES = (
     *("text", "text", "date", "int", "timestamptz", "timestamptz", "text", "numeric", "float8", "float8", "smallint"),

@@ -25,6 +25,7 @@ _log = Log(__name__)
 _SETTLES = timedelta(seconds=4)
 """So long after a midnight every live hopper has told how it stands: they do so each 2 s."""
 _PAGE = 200
+_STANDINGS = 1_000
 _DAYS_OF_ONE = 31
 _DAYS_AT_ONCE = 400
 _LONGEST = timedelta(days=3_700)
@@ -153,7 +154,7 @@ class Statistics:
         hoppers = days = 0
         after = ""
         self._failures = 0
-        while standing := await self._days.due(lasts, after, _PAGE):
+        while standing := await self._days.due(lasts, after, _STANDINGS):
             after = standing[-1].hopper.id
             hoppers += len(standing)
             pending = [begun for each in standing if (begun := await self._begun(each)) is not None]

@@ -111,7 +111,7 @@ async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(midnights
     await owner.execute("TRUNCATE daily_statistics, statistics_progress, job_runs")
     await owner.execute(
         "DELETE FROM balances b USING midnights m WHERE (b.hopper_id, b.at) = (m.hopper_id, m.at) AND taken_at IS NULL"
-    )  # noqa: E501
+    )
     await owner.execute("DELETE FROM midnights WHERE taken_at IS NULL")
     step = len(calm["days"] + calm["midnights"]) // (KILLS + 2)
     killed = 0
