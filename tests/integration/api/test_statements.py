@@ -14,10 +14,12 @@ import pytest
 
 from api.schema import SCHEMA
 from api.schema.cost import BOUNDS
-from cryptwire.domain.flow import DecidedBy, Flow, FlowKind, FlowState, flow_id
+from cryptwire.clock import EPOCH
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.notice import Notice, NoticeClass
+from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.flow_candidates import FlowCandidates
 from cryptwire.storage.flows import Flows
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.notices import Notices
@@ -52,10 +54,9 @@ async def _notices(world: World, me: UserId, number: int) -> None:
 
 async def _flows(world: World, me: UserId, number: int) -> None:
     at = world.runtime.clock.now() - timedelta(hours=number + 1)
-    coin = Asset("BTC")
-    about = (HopperId("1"), at, coin, Decimal(1), 50_000.0, 1_000.0)
-    kind, state, by = FlowKind.DEPOSIT, FlowState.CONFIRMED, DecidedBy.POLLS
-    await Flows(world.owner).decide([Flow(flow_id(HopperId("1"), at, coin), 1, *about, kind, state, by, at)])
+    candidate = FlowCandidate(HopperId("1"), at, Asset("BTC"), Decimal(1), 50_000.0, 1_000.0, 1)
+    await FlowCandidates(world.owner).write([candidate])
+    await Flows(world.owner).open_new(EPOCH)
 
 
 FILLED: dict[str, tuple[str, Fill]] = {
