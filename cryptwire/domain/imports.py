@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.errors import Refused
 
 
 class ImportState(Enum):
@@ -55,3 +56,35 @@ class ImportProgress:
     estimated_end_at: datetime | None = None
     finished_at: datetime | None = None
     problems: tuple[ImportProblem, ...] = ()
+
+
+class Lost(Refused):
+    """The import is not this worker's any more: another has taken it up, or it was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An import that is this worker's, until he falls silent; ``only``: of these hoppers, None: of all."""
+
+    user: UserId
+    worker: str
+    number: int
+    began_at: datetime
+    tries: int
+    only: frozenset[HopperId] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How far the import of one hopper is; ``cursor``: the last trade that was stored, by time and id.
+
+    ``trades_began_at`` None with a cursor: it is that of an import before this one.
+    """
+
+    hopper: HopperId
+    done: frozenset[ImportStage]
+    trades_began_at: datetime | None
+    cursor: tuple[datetime, str] | None
+    trades: int
+    candles: int
+    problem: str | None

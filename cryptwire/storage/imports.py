@@ -4,16 +4,14 @@ They are the truth of what is still to be done; the queue in Redis only says whe
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from cryptwire.domain.hopper import HopperId, UserId
-from cryptwire.domain.imports import ImportProblem, ImportProgress, ImportStage, ImportState
+from cryptwire.domain.imports import Claimed, ImportProblem, ImportProgress, ImportStage, ImportState, Lost, Steps
 from cryptwire.domain.notice import Notice
 from cryptwire.domain.trade import Trade
-from cryptwire.errors import Refused
 from cryptwire.storage import notices, trades
 from cryptwire.storage.database import Connection, Database
 
@@ -97,38 +95,6 @@ _STEP_DONE = {
 }
 _FILLED = "UPDATE import_hoppers SET filled_at = now(), candles = $2 WHERE hopper_id = $1"
 _PROBLEM = "UPDATE import_hoppers SET problem = $2 WHERE hopper_id = $1"
-
-
-class Lost(Refused):
-    """The import is not this worker's any more: another has taken it up, or it was ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """An import that is this worker's, until he falls silent; ``only``: of these hoppers, None: of all."""
-
-    user: UserId
-    worker: str
-    number: int
-    began_at: datetime
-    tries: int
-    only: frozenset[HopperId] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How far the import of one hopper is; ``cursor``: the last trade that was stored, by time and id.
-
-    ``trades_began_at`` None with a cursor: it is that of an import before this one.
-    """
-
-    hopper: HopperId
-    done: frozenset[ImportStage]
-    trades_began_at: datetime | None
-    cursor: tuple[datetime, str] | None
-    trades: int
-    candles: int
-    problem: str | None
 
 
 class Imports:

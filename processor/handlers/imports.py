@@ -15,14 +15,13 @@ from typing import TypeVar
 from cryptwire.clock import EPOCH, Clock
 from cryptwire.codec.imports import import_to_wire
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
-from cryptwire.domain.imports import ImportStage, ImportState
+from cryptwire.domain.imports import Claimed, ImportStage, ImportState, Lost, Steps
 from cryptwire.domain.trade import Trade, news
 from cryptwire.errors import Corrupt, CryptwireError, Exhausted, LinkAgain, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging import subjects
 from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
-from cryptwire.storage.imports import Claimed, Lost, Steps
 from processor.handlers.hoppers import HopperLooks
 from processor.logic import imports as logic
 from processor.ports import Bus

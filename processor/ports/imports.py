@@ -7,10 +7,9 @@ from typing import Protocol
 from cryptwire.domain.account import Order, Position, Reserved, Short
 from cryptwire.domain.hopper import Hopper, HopperId, LinkedHopper, UserId
 from cryptwire.domain.hopper_change import HopperEvent
-from cryptwire.domain.imports import ImportProgress, ImportStage, ImportState
+from cryptwire.domain.imports import Claimed, ImportProgress, ImportStage, ImportState, Steps
 from cryptwire.domain.notice import Notice
 from cryptwire.domain.trade import Trade
-from cryptwire.storage.imports import Claimed, Steps
 
 Tell = Callable[[int, int], Awaitable[None]]
 """How far it is: done, and of how many."""

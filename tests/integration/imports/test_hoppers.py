@@ -24,7 +24,7 @@ from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.imports import Imports
 from cryptwire.storage.trade_comparisons import TradeComparisons
 from processor.handlers.hoppers import HopperLooks
-from tests.integration.imports.played import PlayedAccount, linked, playing
+from tests.integration.imports.played import PlayedAccount, linked, played, playing
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Play:
 async def play(database_url: str, tmp_path: Path) -> AsyncIterator[Play]:
     async with AsyncExitStack() as stack:
         folder = tmp_path / "certificates"
-        account = await stack.enter_async_context(playing(folder, PlayedAccount(hoppers=[linked("1"), linked("2")])))
+        account = await stack.enter_async_context(playing(folder, played(hoppers=[linked("1"), linked("2")])))
         owner = await stack.enter_async_context(database.connect(database_url, "test"))
         rows = await stack.enter_async_context(database.connect(url_of("processor", database_url), "test"))
         gateway = await stack.enter_async_context(

@@ -55,4 +55,4 @@ async def test_everything_of_an_account_is_there_and_its_owner_is_told(scene: Sc
     assert heard[0].state is ImportState.RUNNING
     assert len(heard) <= 3 + 2 * (heard[-1].finished_at - heard[-1].began_at).total_seconds()  # type: ignore[operator]
     async with redis.connect(scene.redis_url) as values:
-        assert all(key.startswith(b"cw:") for key in await values.keys("*"))
+        assert all(str(key).startswith("b'cw:") for key in await values.keys("*"))

@@ -20,7 +20,7 @@ from cryptwire.storage.database import Database
 from cryptwire.storage.imports import Imports
 from devstack.servers import Process, Servers
 from tests.integration.imports.conftest import Replicas, told_processor
-from tests.integration.imports.played import PlayedAccount, playing
+from tests.integration.imports.played import PlayedAccount, played, playing
 
 IS_FULL = environment().get("CRYPTWIRE_FULL") == "1"
 KILLS = 50 if IS_FULL else 8
@@ -95,7 +95,7 @@ async def staged(
 
 @pytest.fixture
 async def play(servers: Servers, database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Play]:
-    async with staged(PlayedAccount(), servers, database_url, redis_url, tmp_path) as staged_:
+    async with staged(played(), servers, database_url, redis_url, tmp_path) as staged_:
         yield staged_
 
 

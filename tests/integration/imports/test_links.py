@@ -102,11 +102,14 @@ class Door:
 
 @asynccontextmanager
 async def at_the_door(scene: Scene, database_url: str, folder: Path) -> AsyncIterator[Door]:
+    keys = issued(folder / "keys")
     settings = Settings(
         database_url=url_of("api", database_url),
         nats_url=scene.nats_url,
         redis_url=scene.redis_url,
-        **issued(folder / "keys").settings(),
+        session_key_file=keys.session_key_file,
+        session_public_key_file=keys.session_public_key_file,
+        mail_key=keys.mail_key,
         gateway_address=scene.gateway_address,
         certificates=scene.certificates,
         public_url="http://127.0.0.1",

@@ -18,7 +18,7 @@ from cryptwire.storage.imports import Imports
 from cryptwire.storage.positions import Positions
 from processor.handlers.hoppers import HopperLooks
 from processor.handlers.imports import Importer
-from tests.integration.imports.played import PlayedAccount, linked, playing
+from tests.integration.imports.played import linked, played, playing
 from tests.integration.imports.test_hoppers import Queue
 from tests.integration.imports.test_kills import IS_FULL
 from tests.integration.imports.victim import PlayedBackfill
@@ -31,7 +31,7 @@ async def test_what_an_import_holds_does_not_grow_with_the_trades(database_url: 
     peaks = []
     folder, clock = tmp_path / "certificates", SystemClock()
     async with (
-        playing(folder, PlayedAccount(hoppers=[], page=500)) as account,
+        playing(folder, played(hoppers=[], page=500)) as account,
         database.connect(database_url, "test") as owner,
         database.connect(url_of("processor", database_url), "test") as rows,
         gateway_client.connect(account.address, Identity(folder, "processor")) as gateway,

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,7 @@ async def test_progress_reaches_whoever_subscribed(door: Door) -> None:
             "state": "WAITING", "stage": None, "done": 0, "problems": [],
         }  # fmt: skip
         door.scene.replicas.start()  # nobody is linked, so it soon fails, in words
-        seen = []
+        seen: list[dict[str, Any]] = []
         while not seen or seen[-1]["state"] != "FAILED":
             seen.append((await socket.receive_json(timeout=30))["payload"]["data"]["importProgress"])
     assert "link the account again" in seen[-1]["problems"][0]["message"]
