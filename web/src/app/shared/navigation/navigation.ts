@@ -1,5 +1,6 @@
-import { Component } from '@angular/core';
-import { RouterLink, RouterLinkActive } from '@angular/router';
+import { Component, computed, inject, signal } from '@angular/core';
+import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
+import { NavigationEnd, Router, RouterLink } from '@angular/router';
 import { IonRouterLinkWithHref } from '@ionic/angular';
 
 import { type IconName, IconComponent } from '../icon/icon';
@@ -14,16 +15,15 @@ export const PLACES: readonly { path: string; name: string; icon: IconName }[] =
 /** The places of the app, at the lower edge of a phone. */
 @Component({
   selector: 'cw-navigation',
-  imports: [IconComponent, IonRouterLinkWithHref, RouterLink, RouterLinkActive],
+  imports: [IconComponent, IonRouterLinkWithHref, RouterLink],
   template: `
     <nav aria-label="Places">
       @for (place of places; track place.path) {
         <a
           [routerLink]="place.path"
           routerDirection="root"
-          routerLinkActive="here"
-          ariaCurrentWhenActive="page"
-          [routerLinkActiveOptions]="{ exact: place.path === '/settings' }"
+          [class.here]="place.path === here()"
+          [attr.aria-current]="place.path === here() ? 'page' : null"
         >
           <cw-icon [name]="place.icon" />
           {{ place.name }}
@@ -65,5 +65,20 @@ export const PLACES: readonly { path: string; name: string; icon: IconName }[] =
   `,
 })
 export class NavigationComponent {
+  private readonly router = inject(Router);
+  private readonly url = signal(this.router.url);
   protected readonly places = PLACES;
+  /** The place that the page belongs to: the one whose path is the longest of those it lies under. */
+  protected readonly here = computed(
+    () =>
+      PLACES.map(({ path }) => path)
+        .filter((path) => this.url().split(/[?#]/)[0]!.concat('/').startsWith(`${path}/`))
+        .sort((a, b) => b.length - a.length)[0],
+  );
+
+  constructor() {
+    this.router.events.pipe(takeUntilDestroyed()).subscribe((event) => {
+      if (event instanceof NavigationEnd) this.url.set(event.urlAfterRedirects);
+    });
+  }
 }

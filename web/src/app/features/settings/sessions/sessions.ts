@@ -33,7 +33,7 @@ import { ProblemComponent } from '../../../shared/problem/problem';
                   @if (each.isThisOne) {
                     · <span class="ok">this device</span>
                   } @else if (each.seenAt) {
-                    · seen <cw-age [at]="each.seenAt" /> ago
+                    · seen <cw-age [at]="each.seenAt" [isAgo]="true" />
                   }
                 </div>
               </div>
