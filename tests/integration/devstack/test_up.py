@@ -9,15 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
 import asyncpg
 import pytest
 
+from cryptwire.clock import SystemClock
+from cryptwire.domain.hopper import HopperId
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.bus import Message
+from cryptwire.messaging.subjects import LIVE
 from devstack.accounts import DEMOS, PASSWORD
 from devstack.place import Running, read_running, started_at, still_runs
 from devstack.servers import free_port
@@ -152,6 +156,67 @@ def assert_csv(text: str, bars: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+async def test_tracking_ends_with_the_plan_and_begins_again_under_a_newer_fence(running: Place) -> None:
+    email = DEMOS[2].email
+    live: dict[str, int] = {}
+
+    async def on_live(message: Message) -> None:
+        live[message.subject] = live.get(message.subject, 0) + 1
+
+    def given(*plan: str) -> None:
+        done = running.run("admin", "plan", "set", email, *plan)
+        assert done.returncode == 0, done.stderr
+
+    connection = await asyncpg.connect(running.address("postgres"))
+    try:
+        hoppers = [
+            row["hopper_id"]
+            for row in await connection.fetch(
+                "SELECT hopper_id FROM hoppers JOIN users USING (user_id) WHERE email = $1", email
+            )
+        ]
+
+        async def fences() -> list[int]:
+            rows = await connection.fetch("SELECT fence FROM assignments WHERE hopper_id = ANY($1)", hoppers)
+            return [row["fence"] for row in rows]
+
+        async def holds(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+            async with asyncio.timeout(seconds):
+                while not await condition():  # noqa: ASYNC110 - another process has no event for it
+                    await asyncio.sleep(0.1)
+
+        async def is_live() -> bool:
+            return len(live) == len(hoppers)
+
+        async with messaging.connect(running.address("nats_admin"), "test") as bus:
+            for hopper in hoppers:
+                await bus.subscribe(LIVE.live(HopperId(hopper)), on_live)
+            await holds(is_live, 30)
+            before = await fences()
+            assert len(before) == len(hoppers) > 0
+
+            async def is_given_up() -> bool:
+                return await fences() == []
+
+            given("free")
+            await holds(is_given_up, 8)
+
+            async def is_silent() -> bool:
+                live.clear()
+                await asyncio.sleep(2.5)  # longer than the rhythm of live states
+                return live == {}
+
+            await holds(is_silent, 15)
+
+            given("trial", "--until", (SystemClock().now() + timedelta(hours=1)).isoformat())
+            await holds(is_live, 30)
+            after = await fences()
+            assert min(after) > max(before)
+            given("pro")
+    finally:
+        await connection.close()
+
+
 async def test_what_ends_leaves_no_process_and_what_begins_again_has_its_data(running: Place) -> None:
     before = running.look()
     assert len(before) >= 10
