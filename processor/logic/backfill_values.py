@@ -80,7 +80,7 @@ def values(
     first at ``opening``, else at the value of what was held then.
     """
     count = len(edges) - 1
-    assets = [asset for asset in steps if asset in routes]
+    assets = sorted(steps.keys() & routes.keys())  # one order: a sum depends on it in its last bit
     paths = [_path(routes[asset], markets, count) for asset in assets]
     held = [steps[asset].before(edges) for asset in assets]
     closes, first = np.zeros(count), 0.0

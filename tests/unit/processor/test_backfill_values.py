@@ -192,6 +192,14 @@ def test_cut_anywhere_the_parts_are_the_whole_bit_for_bit(walk: Walk, data: st.D
         assert joined.tolist() == getattr(whole, name).tolist(), name
 
 
+@settings(max_examples=40, deadline=None)
+@given(walks())
+def test_in_whatever_order_assets_are_told_the_sums_are_the_same_bit_for_bit(walk: Walk) -> None:
+    turned = walk._replace(held=dict(reversed(walk.held.items())))
+    assert turned.valued().closes.tolist() == walk.valued().closes.tolist()
+    assert turned.valued().highs.tolist() == walk.valued().highs.tolist()
+
+
 def market(*bars: tuple[float, float, float, float] | None, before: float = math.nan) -> Market:
     rows = [(math.nan,) * 4 if bar is None else bar for bar in bars]
     return Market(np.array(rows, np.float64).T, before)
