@@ -16,6 +16,7 @@ from cryptwire.codec.access_token import AccessVerifier
 from cryptwire.heartbeat import beating_at
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
+from cryptwire.messaging import subjects
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
@@ -66,4 +67,5 @@ async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
         await bus.subscribe(LIVE.all_live, hub.on_live)
         await bus.subscribe(LIVE.all_rewritten, hub.on_rewritten)
         await bus.subscribe(LIVE.all_trades, hub.on_trade)
+        await bus.subscribe(subjects.ALL_ACCOUNTS, hub.on_account)
         await keep_told(runtime, "nats", bus.look)

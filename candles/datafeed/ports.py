@@ -31,6 +31,10 @@ class Sessions(Protocol):
         """Raises Unauthenticated, Unavailable."""
         ...
 
+    def forget(self, user: UserId) -> None:
+        """Go by nothing that is remembered of a user."""
+        ...
+
     async def again(self, sessions: list[bytes]) -> Mapping[bytes, Caller]:
         """The callers of those that have not ended, with their plans of this moment; raises Unavailable."""
         ...

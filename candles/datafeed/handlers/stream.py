@@ -25,7 +25,7 @@ from cryptwire.codec.access_token import presented
 from cryptwire.codec.candle import candle_from_wire
 from cryptwire.domain.bar import Resolution, bar_at, columns_of, joined
 from cryptwire.domain.candle import Candle
-from cryptwire.domain.hopper import Hopper, HopperId
+from cryptwire.domain.hopper import Hopper, HopperId, UserId
 from cryptwire.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
@@ -234,6 +234,12 @@ class Hub:
         if charts:
             self.history_changed(charts[0].hopper.id)
 
+    async def on_account(self, message: Message) -> None:
+        """``account.*``: something of a user has changed; his rights, maybe."""
+        user = UserId(message.subject.rpartition(".")[2])
+        self._sessions.forget(user)
+        await self._look_at([client for client in self._clients if client.caller.user == user])
+
     def on_gap(self) -> None:
         """Messages may have been missed: begin anew and let clients read history again."""
         for charts in self._of_hopper.values():
@@ -414,19 +420,22 @@ class Hub:
         """
         while True:
             await self._clock.sleep(_SESSIONS_EVERY)
-            sessions = list({client.caller.session for client in self._clients})
-            if not sessions:
-                continue
-            try:
-                callers = await self._sessions.again(sessions)
-            except Unavailable:
-                continue
-            asked = set(sessions)
-            for client in self._clients:
-                if client.caller.session in callers:
-                    self._now_with(client, roles_of(callers[client.caller.session]))
-                elif client.caller.session in asked:
-                    client.end(SIGN_IN_FIRST, "sign in first")
+            await self._look_at(list(self._clients))
+
+    async def _look_at(self, clients: list[Client]) -> None:
+        sessions = list({client.caller.session for client in clients})
+        if not sessions:
+            return
+        try:
+            callers = await self._sessions.again(sessions)
+        except Unavailable:
+            return
+        for client in clients:
+            caller = callers.get(client.caller.session)
+            if caller is None:
+                client.end(SIGN_IN_FIRST, "sign in first")
+            else:
+                self._now_with(client, roles_of(caller))
 
     def _now_with(self, client: Client, roles: Roles) -> None:
         """``client`` asks in these roles from now on; what they do not allow ends, and he is told."""

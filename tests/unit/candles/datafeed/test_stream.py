@@ -20,7 +20,7 @@ from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.errors import Unavailable
 from cryptwire.messaging.bus import Message
-from cryptwire.messaging.subjects import LIVE
+from cryptwire.messaging.subjects import LIVE, account
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Permissions
 from generated.wire.v1 import portfolio_pb2 as pb
@@ -72,6 +72,7 @@ class Twin:
     is_away: bool = False
     plan: str = "pro"
     scopes: frozenset[str] | None = None
+    forgotten: list[UserId] = field(default_factory=list)
 
     async def who(self, secret: str) -> "Twin":
         return self
@@ -80,6 +81,9 @@ class Twin:
         if self.is_away:
             raise Unavailable("away")
         return {} if self.has_ended else dict.fromkeys(sessions, self)
+
+    def forget(self, user: UserId) -> None:
+        self.forgotten.append(user)
 
     async def by_id(self, user: UserId) -> "Twin":
         return self
@@ -310,6 +314,20 @@ async def test_live_ends_within_five_seconds_of_the_plan_and_begins_again_with_i
         await settled()
         assert one.kinds()[-1] == "bar"
         assert (one.code, two.code) == (None, None)
+
+
+async def test_a_change_of_the_account_is_heeded_at_once_by_its_own_streams_alone() -> None:
+    async with world() as it:
+        await it.live(NOON, 1, 1, 1, 1)
+        socket = await it.connect()
+        it.twin.plan = "free"
+        await it.hub.on_account(Message("account.somebody-else", b"", ""))
+        await settled()
+        assert socket.kinds() == ["bar"]
+        await it.hub.on_account(Message(account(USER), b"", ""))
+        await settled()
+        assert socket.kinds() == ["bar", "error"]
+        assert it.twin.forgotten == ["somebody-else", USER], "the next request goes by what is true now"
 
 
 async def test_a_token_without_scopes_opens_no_stream() -> None:
