@@ -183,6 +183,9 @@ class Importer:
             problems=len(bad),
             error=error,
         )
+        if error is None:
+            candles = sum(one.candles for one in steps)
+            await self._note(run, ImportStage.BACK_FILL, None, candles, candles, 1.0, is_due=True)
         state = ImportState.DONE if error is None else ImportState.FAILED
         await self._imports.finish(claim, state, error, notice)
         await self._publish(claim.user)

@@ -11,6 +11,7 @@ from cryptwire.storage import redis
 from cryptwire.storage.import_queue import ImportQueue
 from cryptwire.storage.imports import Imports
 from tests.integration.imports.conftest import Scene
+from tests.integration.imports.victim import CANDLES
 
 DONE = "SELECT state FROM imports WHERE user_id = $1::text::uuid"
 
@@ -52,6 +53,7 @@ async def test_everything_of_an_account_is_there_and_its_owner_is_told(scene: Sc
     assert notice is not None
     assert (notice["class"], notice["kind"]) == ("info", "import-done")
     assert heard[-1].state is ImportState.DONE
+    assert heard[-1].done == heard[-1].total == 4 * CANDLES
     assert heard[0].state is ImportState.RUNNING
     assert len(heard) <= 3 + 2 * (heard[-1].finished_at - heard[-1].began_at).total_seconds()  # type: ignore[operator]
     async with redis.connect(scene.redis_url) as values:
