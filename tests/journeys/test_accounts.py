@@ -1,5 +1,6 @@
 """A newcomer's way through public doors: from sign-up to figures, and to the end of the account."""
 
+import asyncio
 import re
 import time
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pyotp
 from playwright.async_api import Locator, expect
 
+from cryptwire.codec.access_token import ACCESS_COOKIE
 from tests.journeys.conftest import Visit, until
 
 EMAIL, PASSWORD = "dave@cryptwire.test", "a horse and its battery"
+NEW_EMAIL, NEW_PASSWORD = "david@cryptwire.test", "the battery of a horse"
 USERNAME, CONSENT = "dave", "dave-demo"  # at the simulated Cryptohopper; no demo account is linked to him
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
@@ -29,14 +32,14 @@ async def pictured(visit: Visit, name: str) -> None:
         assert beyond == [], f"{name} at the size of a {size}"
 
 
-async def mailed(visit: Visit, what: str) -> str:
-    """The text of the newest mail to the newcomer whose link has ``what`` in its path; waits for it."""
+async def mailed(visit: Visit, what: str, to: str = EMAIL) -> str:
+    """The text of the newest mail to an address that has ``what`` in it; waits for it."""
     found: list[str] = []
 
     async def is_there() -> bool:
         async with visit.doors.http.get(f"{visit.doors.base}/dev/mails.json") as answer:
             mails: list[dict[str, Any]] = await answer.json()
-        found[:] = [mail["text"] for mail in mails if mail["to"] == EMAIL and what in mail["text"]]
+        found[:] = [mail["text"] for mail in mails if mail["to"] == to and what in mail["text"]]
         return bool(found)
 
     await until(is_there, 20, f"a mail with {what}")
@@ -50,7 +53,7 @@ def link_of(text: str, path: str) -> str:
     return match[1]
 
 
-async def test_a_newcomer_goes_from_sign_up_to_figures_and_leaves_nothing(desktop: Visit) -> None:
+async def test_a_newcomer_goes_from_sign_up_to_figures_and_to_the_end_of_his_account(desktop: Visit) -> None:
     visit, page = desktop, desktop.page
 
     def on(part: str) -> Locator:
@@ -112,6 +115,11 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_leaves_nothing(deskto
     await expect(on("locked")).to_have_count(0)
     await expect(on("hopper-value").first).to_be_visible(timeout=40_000)
 
+    # what he was told
+    await visit.go("/notices")
+    await expect(on("notice").first).to_be_visible()
+    await pictured(visit, "notices")
+
     # how he wants to see it
     await visit.go("/settings/profile")
     await on("colours-RED_GREEN").check()
@@ -162,9 +170,13 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_leaves_nothing(deskto
     await on("sign-in-submit").click()
     await expect(page).to_have_url(re.compile(r"/hoppers$"))
 
-    # devices and tokens
+    # devices and tokens; what is changed on one device shows on the other
     other = await elsewhere(visit, recovery[0])
     await visit.go("/settings/security")
+    await expect(page.locator("html")).to_have_attribute("data-colours", "red-green")
+    change = "mutation { changePreferences(input: {colours: GREEN_RED}) { colours } }"
+    assert "errors" not in (await visit.doors.graphql(change, other))[1]
+    await expect(page.locator("html")).to_have_attribute("data-colours", "green-red", timeout=5_000)
     await expect(on("session-row")).to_have_count(2)
     await on("token-new").click()
     await fill(token_name="At night", token_password=PASSWORD)
@@ -183,19 +195,75 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_leaves_nothing(deskto
 
     await until(is_out, 6, "the other device is signed out")
 
+    # another address, and a password that was forgotten
+    await visit.go("/settings/profile")
+    await fill(new_email=NEW_EMAIL, new_email_password=PASSWORD)
+    await on("email-submit").click()
+    await expect(on("email-sent")).to_contain_text(NEW_EMAIL)
+    await visit.go(link_of(await mailed(visit, "/confirm-email?", NEW_EMAIL), "/confirm-email"))
+    await on("confirm-email-submit").click()
+    await expect(on("confirm-email-done")).to_be_visible()
+    await visit.go("/settings")
+    await expect(on("settings-who")).to_contain_text(NEW_EMAIL)
+    await on("sign-out").click()
+    await on("to-forgot").click()
+    await fill(forgot_email=NEW_EMAIL)
+    await on("forgot-submit").click()
+    await expect(on("check-mail")).to_be_visible()
+    await visit.go(link_of(await mailed(visit, "/reset-password?", NEW_EMAIL), "/reset-password"))
+    await fill(reset_password=NEW_PASSWORD)
+    await on("reset-submit").click()
+    await on("reset-sign-in").click()
+    await fill(sign_in_email=NEW_EMAIL, sign_in_password=NEW_PASSWORD)
+    await on("sign-in-submit").click()
+    await fill(sign_in_code=recovery[1].lower())
+    await on("sign-in-submit").click()
+    await expect(page).to_have_url(re.compile(r"/hoppers$"))
+
     # the end
     await visit.go("/settings/data")
-    await fill(export_password=PASSWORD, export_code=recovery[1])
+    await fill(export_password=NEW_PASSWORD, export_code=recovery[2])
     async with page.expect_download() as download:
         await on("export-submit").click()
     assert (await download.value).suggested_filename.endswith(".zip")
     await expect(on("delete-submit")).to_be_disabled()
-    await fill(delete_typed=EMAIL, delete_password=PASSWORD, delete_code=recovery[2])
+    await fill(delete_typed=NEW_EMAIL, delete_password=NEW_PASSWORD, delete_code=recovery[3])
     await pictured(visit, "delete")
     await on("delete-submit").click()
     await expect(on("deleted")).to_be_visible()
     await visit.go("/hoppers")
     await expect(page).to_have_url(re.compile(r"/sign-in"))
+
+
+async def test_access_that_is_over_is_renewed_unseen_and_once_over_two_tabs(desktop: Visit) -> None:
+    visit, first = desktop, desktop.page
+    await visit.go("/sign-in")
+    await visit.on("sign-in-demo", "cw-sign-in").click()
+    await expect(visit.on("hopper-row", "cw-hoppers")).to_have_count(len(visit.doors.hoppers))
+    second = await visit.context.new_page()
+    await second.goto(f"{visit.doors.base}/hoppers")
+    await expect(second.locator('[data-test="hopper-row"]')).to_have_count(len(visit.doors.hoppers))
+    renewed: list[str] = []
+    for page in (first, second):
+        page.on("request", lambda r: renewed.append(r.url) if "refreshSession" in (r.post_data or "") else None)
+
+    async def access() -> list[str]:
+        return [c["value"] for c in await visit.context.cookies() if c["name"] == ACCESS_COOKIE]  # type: ignore[typeddict-item]
+
+    for is_reloaded in (False, True):
+        await visit.context.clear_cookies(name=ACCESS_COOKIE)
+        if is_reloaded:
+            await asyncio.gather(first.reload(), second.reload())
+
+        async def is_renewed() -> bool:
+            return bool(await access())
+
+        await until(is_renewed, 8, "access is renewed")
+        await asyncio.sleep(5.5)  # both tabs have asked for values since
+        for page in (first, second):
+            await expect(page).to_have_url(re.compile(r"/hoppers$"))
+            await expect(page.locator('[data-test="hopper-row"]')).to_have_count(len(visit.doors.hoppers))
+    assert len(renewed) == 2, "once each time"
 
 
 async def elsewhere(visit: Visit, code: str) -> str:
@@ -207,4 +275,4 @@ async def elsewhere(visit: Visit, code: str) -> str:
     status, body, cookies = await visit.doors.graphql(query, "", e=EMAIL, p=PASSWORD, c=code)
     assert status == 200, body
     assert "errors" not in body, body
-    return cookies["cw_access"]
+    return cookies[ACCESS_COOKIE]
