@@ -114,8 +114,8 @@ class Endpoint(GraphQL[Context, None]):
             said: Any = {
                 name: request.query_params.get(name) for name in ("query", "operationName", "variables", "extensions")
             }
-            for name in ("variables", "extensions"):
-                said[name] = self.parse_json(said[name]) if said[name] else None
+            for each in ("variables", "extensions"):
+                said[each] = self.parse_json(said[each]) if said[each] else None
         elif (request.content_type or "").partition(";")[0].strip().lower() == "application/json":
             said = self.parse_json(await request.get_body())
         else:
@@ -124,6 +124,8 @@ class Endpoint(GraphQL[Context, None]):
             raise HTTPException(400, "send one operation a request: several in an array are not taken")
         query, variables, name, extensions = checked(said)
         text = await self._persisted.text_of(query, extensions)
+        if not text:
+            raise HTTPException(400, "there is no query")
         return GraphQLRequestData(query=text, variables=variables, operation_name=name, extensions=None)
 
     def decode_json(self, data: str | bytes) -> object:

@@ -21,8 +21,8 @@ class QueryTexts:
     async def of(self, hashed: str) -> str | None:
         """The text; None when it was never there or is forgotten. Raises Unavailable."""
         with our_errors():
-            text = await self._client.get(_PREFIX + hashed)
-        return None if text is None else bytes(text).decode()
+            text: bytes | None = await self._client.get(_PREFIX + hashed)  # type: ignore[assignment]  # never decoded
+        return None if text is None else text.decode()
 
     async def keep(self, hashed: str, text: str) -> None:
         """Keep it for a week; raises Unavailable."""

@@ -16,8 +16,9 @@ from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted
 from api.handlers.subscriptions import Sockets
 from api.schema.cost import Limits
-from cryptwire.clock import SystemClock
+from cryptwire.clock import EPOCH, SystemClock
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.hopper_change import KnownHopper
 from cryptwire.errors import NotFound, Unauthenticated
 from cryptwire.memory.bus import MemoryBus
 from cryptwire.messaging.bus import Handler
@@ -63,10 +64,13 @@ class PlayedHoppers:
 
     hoppers: list[Hopper] = field(default_factory=list)
 
-    async def of_user(self, user: UserId, **_: Any) -> list[Hopper]:
-        return [each for each in self.hoppers if each.user == user]
+    async def known(self, user: UserId) -> list[KnownHopper]:
+        return [KnownHopper(each, EPOCH, None, None) for each in self.hoppers if each.user == user]
 
-    async def of(self, user: UserId, hopper: HopperId, **_: Any) -> Hopper:
+    async def known_one(self, user: UserId, hopper: HopperId) -> KnownHopper:
+        return KnownHopper(await self.of(user, hopper), EPOCH, None, None)
+
+    async def of(self, user: UserId, hopper: HopperId) -> Hopper:
         for each in self.hoppers:
             if (each.user, each.id) == (user, hopper):
                 return each

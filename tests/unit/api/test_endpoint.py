@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from api.handlers.persisted import MOST_TEXT, manifest_of, read_manifest
-from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.hopper_change import KnownHopper
 from cryptwire.errors import Invalid, Unavailable
 from tests.unit.api.playing import ME, Played, PlayedHoppers, playing
 
@@ -128,7 +129,7 @@ async def test_while_texts_are_away_queries_are_sent_whole(played: Played) -> No
     async def away(*_: Any) -> Any:
         raise Unavailable("Redis is away")
 
-    played.texts.of = played.texts.keep = away  # type: ignore[method-assign]
+    played.texts.of = played.texts.keep = away  # type: ignore[method-assign, assignment]
     assert code_of((await posted(played, by_hash(sha(QUERY))))[1]) == "PERSISTED_QUERY_NOT_FOUND"
     assert await posted(played, by_hash(sha(QUERY), QUERY)) == (200, MINE)
 
@@ -168,7 +169,7 @@ class Slow(PlayedHoppers):
         super().__init__()
         self.asked, self.given_up = asyncio.Event(), asyncio.Event()
 
-    async def of_user(self, user: UserId, **_: Any) -> list[Hopper]:
+    async def known(self, user: UserId) -> list[KnownHopper]:
         self.asked.set()
         try:
             await asyncio.Event().wait()
@@ -176,7 +177,7 @@ class Slow(PlayedHoppers):
             self.given_up.set()
         raise AssertionError
 
-    async def of(self, user: UserId, hopper: HopperId, **_: Any) -> Hopper:
+    async def known_one(self, user: UserId, hopper: HopperId) -> KnownHopper:
         raise RuntimeError(f"secret {hopper}")
 
 
