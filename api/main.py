@@ -218,7 +218,7 @@ async def _accounts(
         hashing = await asyncio.to_thread(Argon2Passwords)
     factors, lifetimes = SecondFactorRows(db), Lifetimes(settings.session_lifetime, settings.session_longest)
     book = SessionBook(db, lifetimes)
-    limits = rules(settings.attempts_a_minute, settings.address_attempts_a_minute)
+    limits = rules(settings.attempts_a_minute, settings.address_attempts_a_minute, settings.mails_an_hour)
     attempts = Attempts(store, limits, runtime.clock)
     entrance = Entrance(Users(db), hashing, factors, SecondFactors(mail_key), attempts, runtime.clock, runtime.meters)
     return Accounts(

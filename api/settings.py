@@ -16,10 +16,10 @@ class Settings:
 
     ``session_key_file`` and ``session_public_key_file`` sign and verify access tokens; ``mail_key`` is the key of
     mailed links and second factors, ``webhook_key`` that of the secrets of users' webhooks (without it none can be
-    set), both the same as the processor's. A session ends ``session_lifetime`` after it was
-    refreshed last, and ``session_longest`` after it began. ``attempts_a_minute``: guesses at one account or in one
-    session, ``address_attempts_a_minute``: from one address. ``trusted_proxies`` stand before us and add to
-    X-Forwarded-For.
+    set), both the same as the processor's. A session ends ``session_lifetime`` after it was refreshed last, and
+    ``session_longest`` after it began. ``attempts_a_minute``: guesses at one account or in one session,
+    ``address_attempts_a_minute``: from one network address; ``mails_an_hour``: to one address, that anybody can cause.
+    ``trusted_proxies`` stand before us and add to X-Forwarded-For.
 
     ``most_…``: what one operation may be (``api.schema.cost``); ``points_a_minute`` is what all of a user's may cost.
     ``has_introspection`` and ``has_playground`` are for development. ``known_operations`` is a file of the only
@@ -54,6 +54,7 @@ class Settings:
     session_longest: timedelta = timedelta(days=180)
     attempts_a_minute: int = 10
     address_attempts_a_minute: int = 60
+    mails_an_hour: int = 10
     trusted_proxies: int = 0
     most_tokens: int = 2_000
     most_depth: int = 10
@@ -83,5 +84,6 @@ class Settings:
             raise Invalid("CRYPTWIRE_API_BILLING_SECRET has at least 32 characters")
         if self.test_checkout_page is not None and (not self.is_development or self.billing_secret is None):
             raise Invalid("CRYPTWIRE_API_TEST_CHECKOUT_PAGE is for development only, with CRYPTWIRE_API_BILLING_SECRET")
-        if self.attempts_a_minute < 1 or self.address_attempts_a_minute < 1 or self.trusted_proxies < 0:
+        limits = (self.attempts_a_minute, self.address_attempts_a_minute, self.mails_an_hour)
+        if min(limits) < 1 or self.trusted_proxies < 0:
             raise Invalid("CRYPTWIRE_API_ATTEMPTS_A_MINUTE and its like are at least 1, TRUSTED_PROXIES at least 0")

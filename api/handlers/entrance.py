@@ -19,7 +19,7 @@ _WRONG = "the e-mail address or the password is wrong"
 _WRONG_CODE = "the code is wrong or was used; take the next one"
 
 
-def rules(attempts_a_minute: int, address_attempts_a_minute: int) -> Mapping[str, str]:
+def rules(attempts_a_minute: int, address_attempts_a_minute: int, mails_an_hour: int) -> Mapping[str, str]:
     """How often what may be tried, by kind; ``Attempts`` counts it.
 
     ``account``: sign-ins to one; ``session``: proofs within one, so that who only knows an address keeps nobody from
@@ -31,7 +31,7 @@ def rules(attempts_a_minute: int, address_attempts_a_minute: int) -> Mapping[str
         "account": f"{attempts_a_minute}/minute;{attempts_a_minute * hourly}/hour",
         "session": f"{attempts_a_minute}/minute;{attempts_a_minute * hourly}/hour",
         "code": f"{attempts_a_minute}/5 minute;{attempts_a_minute * 5}/day",
-        "mail": "5/10 minute;20/day",
+        "mail": f"{mails_an_hour}/hour",
         "address": f"{address_attempts_a_minute}/minute;{address_attempts_a_minute * hourly}/hour",
     }
 
