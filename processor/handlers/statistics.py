@@ -32,6 +32,7 @@ _LONGEST = timedelta(days=3_700)
 _WAITS = timedelta(hours=6)
 """A day of whose end nothing is known is waited for so long: candles may be filled, or upstream may come back."""
 _AWAY_AFTER = 20
+_DAY_BEFORE = "day-before"
 
 Wanted = tuple[Exchange, Asset, Asset, datetime]
 T = TypeVar("T")
@@ -191,7 +192,11 @@ class Statistics:
             if last is not None and last.ends_at == start:
                 before = Before(last.index, last.closing)
         if anew or standing.until_at is None:
-            ledger = await self._replayed(standing.hopper, start)
+            kept = standing.ledger.get(_DAY_BEFORE)
+            if isinstance(kept, dict) and kept["at"] == start.isoformat():
+                ledger = ledger_of(kept)  # most trades that come late are of the last day
+            else:
+                ledger = await self._replayed(standing.hopper, start)
         return _Work(standing, days, begins_at, start, ledger, before, is_anew=anew)
 
     async def _replayed(self, hopper: Hopper, until: datetime) -> Ledger:
@@ -228,15 +233,13 @@ class Statistics:
             )
             place += len(days)
             standing = work.standing
-            done = logic.days_of(
-                work.hopper, standing.zone, standing.newest_version, days, facts, work.ledger, work.before, prices
-            )
+            done, day_before = _figures(work, days, facts, prices)
             settled = next((n for n, day in enumerate(done) if not logic.is_settled(day, now, _WAITS)), len(done))
             if settled < len(done):
                 if not settled and standing.until_at is not None:
                     continue  # nothing to write down; it is looked at again
                 done = done[:settled]
-                work.ledger = await self._replayed(work.hopper, days[settled].begins_at)
+                work.ledger, day_before = await self._replayed(work.hopper, days[settled].begins_at), None
             until = done[-1].ends_at if done else work.start
             progress = Progress(
                 work.hopper.id,
@@ -244,7 +247,7 @@ class Statistics:
                 standing.newest_version,
                 work.begins_at,
                 until,
-                work.ledger.as_json(),
+                {**work.ledger.as_json(), _DAY_BEFORE: day_before},
                 standing.read_at,
             )
             written += done
@@ -366,6 +369,23 @@ class _Work:
             before,
             is_anew=self.is_anew,
         )
+
+
+def _figures(
+    work: _Work, days: Sequence[Day], facts: Facts, prices: Prices
+) -> tuple[list[Daily], dict[str, object] | None]:
+    """The figures of ``days``, and what the ledger was before the last of them, with the moment of that."""
+    done: list[Daily] = []
+    before, day_before = work.before, None
+    for part in (slice(0, -1), slice(-1, None)):
+        if done:
+            before = Before(done[-1].index, done[-1].closing)
+        if part.start and days:
+            day_before = {**work.ledger.as_json(), "at": days[-1].begins_at.isoformat()}
+        version, zone = work.standing.newest_version, work.standing.zone
+        some = replace(facts, candles=facts.candles[part])
+        done += logic.days_of(work.hopper, zone, version, days[part], some, work.ledger, before, prices)
+    return done, day_before
 
 
 def _next(pending: "list[_Work]") -> "tuple[list[tuple[_Work, Sequence[Day]]], list[_Work]]":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import NoReturn
 
 import pytest
 
@@ -18,6 +19,7 @@ from cryptwire.domain.trade import Side
 from cryptwire.errors import Unavailable
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
+from cryptwire.storage.trades import Trades
 from tests.integration.processor.days import BTC, DAY, HOUR, QUARTER, USDT, World, at, everything, price_at, trade
 
 D = Decimal
@@ -169,6 +171,27 @@ async def test_a_trade_that_comes_late_changes_its_day_and_what_follows(world: W
     assert [day.trades for day in days] == [0, 1, 0, 1, 0]
 
 
+async def test_a_trade_of_the_last_day_that_comes_late_does_not_read_all_trades_again(world: World) -> None:
+    await world.hopper("1", await world.user("UTC"))
+    await world.candles("1", at(2026, 3, 5), at(2026, 3, 10))
+    await world.traded(trade("1", 1, BUY, "0.3", at(2026, 3, 6, 5)), trade("1", 2, SELL, "0.1", at(2026, 3, 8, 5)))
+    for number in range(6, 11):
+        end = at(2026, 3, number)
+        world.lives("1", end + timedelta(seconds=1), "0.2", "1000")
+        await world.ring(end)
+    await world.trades.add([trade("1", 3, SELL, "0.1", at(2026, 3, 9, 23))])
+
+    class NoPages(Trades):
+        def pages(self, *_: object) -> NoReturn:
+            raise AssertionError("all trades are read again")
+
+    world.trades = NoPages(world.rows)
+    await world.turning(world.statistics().compute(at(2026, 3, 10, 0, 30)))
+    days = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+    bought = price_at(at(2026, 3, 6, 5))
+    assert days[-1].realised == D("0.1") * (price_at(at(2026, 3, 9, 23)) - bought)
+
+
 async def test_candles_that_are_filled_later_are_taken_in(world: World) -> None:
     await world.hopper("1", await world.user("UTC"))
     world.account.held[ONE] = {USDT: D(1000)}
@@ -211,6 +234,8 @@ async def test_a_flow_that_is_decided_makes_a_new_version_and_the_old_figures_st
     assert [day.index.divisor for day in second] == [1.0, 1.0, 1.5, 1.5, 1.5]
     assert [day.flows for day in second] == [0, 0, 500, 0, 0]
     assert [day.closing for day in second] == [day.closing for day in first]
+    assert [day.balance for day in first] == [1000] * 5
+    assert [day.balance for day in second] == [500, 500, 1000, 1000, 1000], "what was made up is made up again"
 
 
 async def test_cut_off_anywhere_and_begun_again_the_rows_are_the_same(world: World) -> None:
