@@ -62,7 +62,7 @@ class Composer:
 class Post:
     """Sends what is due, one after the other; several posts and replicas share the work.
 
-    A mail is somebody's for ``LEASE``. Who is killed after the server took it and before that is written down makes it
+    A mail is somebody's for ``lease``, which is longer than any try. Who is killed after the server took it and before that is written down makes it
     go twice, under the same Message-ID; none is ever left out.
     """
 
@@ -76,6 +76,7 @@ class Post:
         meters: Meters,
         *,
         operators: str | None,
+        lease: timedelta = LEASE,
     ) -> None:
         self._mails = mails
         self._notices = notices
@@ -84,11 +85,12 @@ class Post:
         self._clock = clock
         self._meters = meters
         self._operators = operators
+        self._lease = lease
 
     async def send_due(self) -> int:
         """Send all that is due; how many were tried. Raises Unavailable while the database is away."""
         tried = 0
-        while (mail := await self._mails.take(LEASE)) is not None:
+        while (mail := await self._mails.take(self._lease)) is not None:
             tried += 1
             await self._send(mail)
         return tried

@@ -24,7 +24,7 @@ from cryptwire.texts import Texts
 from devstack.mailbox.kept import Kept, KeptMail
 from devstack.mailbox.server import receiving
 from processor.adapters.smtp import Smtp
-from processor.handlers.mails import Composer, Post
+from processor.handlers.mails import LEASE, Composer, Post
 from processor.handlers.notices import Router
 from processor.handlers.webhooks_out import WebhookPost
 from processor.mails import FOLDER
@@ -58,7 +58,7 @@ class Delivering:
     def router(self, an_hour: int = 3, operators: str | None = OPERATORS) -> Router:
         return Router(self.rows, self.meters, an_hour=an_hour, alike_for=timedelta(minutes=10), operators=operators)
 
-    def post(self, transport: Transport | None = None) -> Post:
+    def post(self, transport: Transport | None = None, lease: timedelta = LEASE) -> Post:
         composer = Composer(Texts(FOLDER), Texts(), OneTimeKey(KEY), PUBLIC, OneTimeTokens(self.rows))
         return Post(
             self.mails,
@@ -68,6 +68,7 @@ class Delivering:
             SystemClock(),
             self.meters,
             operators=OPERATORS,
+            lease=lease,
         )
 
     def webhook_post(self, caller: Caller, lasts: timedelta = timedelta(days=1)) -> WebhookPost:

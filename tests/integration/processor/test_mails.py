@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -153,6 +155,31 @@ async def test_a_sender_that_was_killed_leaves_its_mail_to_another(world: Delive
     (mail,) = world.inbox("a@example.com")
     assert mail.id == f"{taken.id}@cryptwire.test"
     assert timedelta(seconds=40) < LEASE
+
+
+async def test_through_thirty_kills_every_mail_goes_and_none_twice_but_at_a_kill(world: Delivering) -> None:
+    chance = random.Random(7)
+
+    class Slow(Server):
+        async def send(self, id: str, address: str, letter: Letter) -> None:
+            await asyncio.sleep(chance.random() * 0.01)
+            await super().send(id, address, letter)
+            await asyncio.sleep(chance.random() * 0.01)
+
+    server = Slow()
+    for number in range(60):
+        await world.mails.add(f"{number}@example.com", "totp-on", {})
+    for _ in range(30):
+        sending = asyncio.create_task(world.post(server, timedelta(milliseconds=200)).send_due())
+        await asyncio.sleep(chance.random() * 0.08)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    await asyncio.sleep(0.25)
+    await world.post(server).send_due()
+    went = Counter(address for _, address, _ in server.handed)
+    assert len(went) == 60
+    assert len(server.handed) <= 60 + 30
+    assert await world.owner.fetchval("SELECT count(*) FROM mails WHERE sent_at IS NULL") == 0
 
 
 async def test_many_senders_send_each_mail_once(world: Delivering) -> None:
