@@ -62,8 +62,8 @@ class Composer:
 class Post:
     """Sends what is due, one after the other; several posts and replicas share the work.
 
-    A mail is somebody's for ``lease``, which is longer than any try. Who is killed after the server took it and before that is written down makes it
-    go twice, under the same Message-ID; none is ever left out.
+    A mail is somebody's for ``lease``, which is longer than any try. Who is killed after the server took it and before
+    that is written down makes it go twice, under the same Message-ID; none is ever left out.
     """
 
     def __init__(
