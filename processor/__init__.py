@@ -3,4 +3,7 @@
 Consumes: the clock; the trade lists of all hoppers, through the gateway. Emits: rows of ``trades``, and NATS
 ``trade.<exchange>.<hopper_id>`` for new ones. Owns: ``job_runs`` and ``trade_comparisons``. Exists so that what the
 fast ways miss is mended: a webhook that was lost, or did not say whose it is, costs a quarter of an hour and no trade.
+
+It also tells people (``notices``, ``mails``, users' webhooks; owns ``deliveries`` and ``outages``), and watches over all
+services by their heartbeats in Redis and by ``portfolio.*.live``.
 """

@@ -27,7 +27,14 @@ _RELEASE = """
     UPDATE deliveries SET state = 'due', mail_id = $2::text::uuid, routed_at = now()
      WHERE notice_id = ANY($1::bigint[]) AND channel = 'mail' AND state = 'held'
 """
-_MAIL_OVER = """
+_MAIL_INSTEAD = """
+    INSERT INTO deliveries (notice_id, user_id, channel, state, likeness)
+    SELECT d.notice_id, d.user_id, 'webhook', 'due', d.likeness
+      FROM deliveries d JOIN notices n USING (notice_id) JOIN outgoing_webhooks w ON w.user_id = d.user_id
+     WHERE d.mail_id = $1::text::uuid AND n.class IN ('action', 'failure') AND w.off_at IS NULL
+    ON CONFLICT DO NOTHING
+"""
+_OVER = """
     UPDATE deliveries SET state = $2, tries = $3, said = $4, done_at = now()
      WHERE mail_id = $1::text::uuid AND state = 'due'
 """
@@ -137,6 +144,11 @@ async def release(connection: Connection, notices: Sequence[int], mail: str) -> 
 async def mail_over(connection: Connection, mail: str, state: str, tries: int, said: str) -> None:
     """What went with ``mail`` is ``sent``, or has ``failed``."""
     await connection.execute(_MAIL_OVER, mail, state, tries, said)
+
+
+async def call_instead(connection: Connection, mail: str) -> None:
+    """Actions and failures that went with ``mail``, which nobody takes, go to their user's webhook, if it is on."""
+    await connection.execute(_INSTEAD, mail)
 
 
 async def end_webhook(connection: Connection, user: UserId, said: str, within: timedelta) -> list[int]:

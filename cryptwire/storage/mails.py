@@ -81,6 +81,7 @@ class Mails:
         async with self._database.transaction() as connection:
             await connection.execute(_GIVEN_UP, mail.id, why)
             await deliveries.mail_over(connection, mail.id, "failed", mail.tries, why)
+            await deliveries.call_instead(connection, mail.id)
 
     async def forget(self, after: timedelta, most: int) -> int:
         """Delete ``most`` of those that are over and older than ``after``; how many it were."""

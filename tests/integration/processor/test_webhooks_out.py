@@ -260,3 +260,15 @@ async def test_calls_are_over_after_a_day_though_others_are_taken(world: Deliver
     await world.webhook_post(Caller(500), timedelta(days=1)).call_due()
     assert await world.states("webhook") == ["failed"]
     assert await world.owner.fetchval("SELECT off_at IS NULL FROM outgoing_webhooks")
+
+
+async def test_a_failure_whose_mail_nobody_takes_goes_to_the_webhook(world: Delivering) -> None:
+    user = await world.user("not an address")
+    await world.webhook(user, "https://example.com/")
+    await world.tell(user, "failure", NoticeClass.FAILURE, "link-again", {})
+    await world.tell(user, "info")
+    await world.deliver()
+    assert await world.states("mail") == ["failed", "failed"]
+    caller = Caller()
+    assert await world.webhook_post(caller).call_due() == 1
+    assert b"link-again" in caller.calls[0].body
