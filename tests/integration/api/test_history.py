@@ -188,6 +188,7 @@ async def test_flows_come_newest_first_in_pages(world: World) -> None:
             break
     assert seen == [one.id for one in reversed(made)]
     await world.ask(DECIDE, id=made[2].id, kind="DEPOSIT", isFlow=True)
+    assert len((await world.ask(FLOWS, id="1", first=100))["data"]["flows"]["nodes"]) == 5
     confirmed = (await world.ask(FLOWS, id="1", state="CONFIRMED"))["data"]["flows"]["nodes"]
     assert [node["id"] for node in confirmed] == [made[2].id]
     since = (await world.ask(FLOWS, id="1", since=made[3].at.isoformat()))["data"]["flows"]["nodes"]
