@@ -10,9 +10,11 @@ import asyncpg
 
 from cryptwire.domain.hopper import UserId
 from cryptwire.domain.preferences import Preferences, preferences_from, preferences_to
-from cryptwire.errors import NotFound
+from cryptwire.errors import Invalid, NotFound
+from cryptwire.log import Log
 from cryptwire.storage.database import Connection, Database
 
+_log = Log(__name__)
 _COLUMNS = """
     user_id::text, email, password_hash, zone, currency, plan_now(plan, plan_until) AS plan,
     CASE WHEN plan_until > now() THEN plan_until END AS plan_ends_at, created_at, preferences
@@ -51,7 +53,7 @@ _ASK_DELETION = """
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user. ``zone`` is IANA's name; ``plan`` that of this moment, ``plan_ends_at`` None when it does not end by itself.
+    """A user. ``zone`` is IANA's name, ``plan`` that of this moment, ``plan_ends_at`` None unless it ends by itself.
 
     ``password_hash`` is argon2's; it shows in no log.
     """
@@ -159,5 +161,14 @@ def _user(row: asyncpg.Record) -> User:
         row["plan"],
         row["plan_ends_at"],
         row["created_at"],
-        preferences_from(json.loads(row["preferences"])),
+        _preferences(row["user_id"], row["preferences"]),
     )
+
+
+def _preferences(user: str, stored: str) -> Preferences:
+    """Those of a new user when they cannot be read: nobody is kept out for it."""
+    try:
+        return preferences_from(json.loads(stored))
+    except Invalid as error:
+        _log.error("preferences cannot be read", user=user, reason=error)
+        return Preferences()
