@@ -27,14 +27,14 @@ _RELEASE = """
     UPDATE deliveries SET state = 'due', mail_id = $2::text::uuid, routed_at = now()
      WHERE notice_id = ANY($1::bigint[]) AND channel = 'mail' AND state = 'held'
 """
-_MAIL_INSTEAD = """
+_INSTEAD = """
     INSERT INTO deliveries (notice_id, user_id, channel, state, likeness)
     SELECT d.notice_id, d.user_id, 'webhook', 'due', d.likeness
       FROM deliveries d JOIN notices n USING (notice_id) JOIN outgoing_webhooks w ON w.user_id = d.user_id
      WHERE d.mail_id = $1::text::uuid AND n.class IN ('action', 'failure') AND w.off_at IS NULL
     ON CONFLICT DO NOTHING
 """
-_OVER = """
+_MAIL_OVER = """
     UPDATE deliveries SET state = $2, tries = $3, said = $4, done_at = now()
      WHERE mail_id = $1::text::uuid AND state = 'due'
 """
