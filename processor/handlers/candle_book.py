@@ -15,7 +15,8 @@ from cryptwire.log import Log
 from processor.ports.backfill import Exchanges
 
 _log = Log(__name__)
-_ROWS = 960  # of a block: ten days of quarters of an hour; a reply has 1,000 at most
+ROWS = 960
+"""Of a block: ten days of quarters of an hour. A reply has 1,000 at most."""
 _STRIDE = 240  # rows that an empty answer is taken to speak of: exchanges look so far ahead, and few look further
 _AT_ONCE = 4  # requests; the streamer answers few together
 _TRIES = 6
@@ -25,10 +26,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class _Block:
-    """The candles of ``_ROWS`` spans; those of ``[first, end)`` are known."""
+    """The candles of ``ROWS`` spans; those of ``[first, end)`` are known."""
 
     def __init__(self) -> None:
-        self.bars: Floats = np.full((4, _ROWS), np.nan)
+        self.bars: Floats = np.full((4, ROWS), np.nan)
         self.first = self.end = 0
         self.lock = asyncio.Lock()
 
@@ -58,9 +59,9 @@ class CandleBook:
 
     async def _bars(self, pair: Pair, span: timedelta, first: int, end: int) -> Floats:
         parts = []
-        for number in range(first // _ROWS, (end - 1) // _ROWS + 1):
-            begin = number * _ROWS
-            inside = max(first, begin) - begin, min(end, begin + _ROWS) - begin
+        for number in range(first // ROWS, (end - 1) // ROWS + 1):
+            begin = number * ROWS
+            inside = max(first, begin) - begin, min(end, begin + ROWS) - begin
             parts.append((await self._block(pair, span, number, *inside)).bars[:, slice(*inside)])
         return np.concatenate(parts, axis=1)
 
@@ -85,12 +86,12 @@ class CandleBook:
         """Ask for ``[first, end)``, in as many requests as it takes, and write down what there is."""
         at = first
         while at < end:
-            rows = await self._patiently(pair, span, number * _ROWS + at, end - at)
+            rows = await self._patiently(pair, span, number * ROWS + at, end - at)
             for place, bar in rows:
-                place -= number * _ROWS
+                place -= number * ROWS
                 if at <= place < end:
                     block.bars[:, place] = bar
-            at = max(at, rows[-1][0] - number * _ROWS) + 1 if rows else at + _STRIDE
+            at = max(at, rows[-1][0] - number * ROWS) + 1 if rows else at + _STRIDE
 
     async def _patiently(
         self, pair: Pair, span: timedelta, since: int, most: int

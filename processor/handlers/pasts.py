@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from cryptwire.clock import MICROSECOND, Clock, to_us
+from cryptwire.clock import EPOCH, MICROSECOND, Clock, to_us
 from cryptwire.domain.candle import SPAN
 from cryptwire.domain.hopper import Asset, Hopper
 from cryptwire.domain.route import Route, route
 from cryptwire.domain.ticker import Pair
-from processor.handlers.candle_book import CandleBook
+from processor.handlers.candle_book import ROWS, CandleBook
 from processor.logic import backfill as logic
 from processor.logic.backfill import Rewinding, Run, Steps
 from processor.logic.backfill_values import Market, Values, folded, last_price, values
 from processor.ports.backfill import Account, Exchanges, Flows, Trades
 
-_BARS = 960
+_BARS = ROWS
 """Bars that are valued at once; whole quarters of an hour, in minutes too."""
 _LOOKBACK = 480
 """Bars before the first one among which the price before it is looked for."""
@@ -115,7 +115,7 @@ class Pasts:
         carried = await self._prices_before(past, run)
         begin, opening = run.first, close_before
         while begin < run.end:
-            end = min(run.end, begin + run.span * _BARS)
+            end = _window_end(run, begin)
             found, carried = await self._window(past, replace(run, first=begin, end=end), opening, carried)
             if begin == run.first and not found.is_whole and run.span < SPAN:
                 async for each in self.valued(past, replace(run, span=SPAN), close_before):
@@ -125,9 +125,10 @@ class Pasts:
             begin, opening = end, float(found.closes[-1])
 
     async def _prices_before(self, past: Past, run: Run) -> dict[Pair, float]:
-        first = to_us(run.first) // (run.span // MICROSECOND)
-        looked = await self._book.bars(past.pairs, run.span, first - _LOOKBACK, first)
-        return {pair: last_price(Market(bars, np.nan)) for pair, bars in looked.items()}
+        width = run.span // MICROSECOND
+        first, end = to_us(run.first) // width, to_us(_window_end(run, run.first)) // width
+        looked = await self._book.bars(past.pairs, run.span, first - _LOOKBACK, end)  # with what is valued next
+        return {pair: last_price(Market(bars[:, :_LOOKBACK], np.nan)) for pair, bars in looked.items()}
 
     async def _window(
         self, past: Past, run: Run, opening: float | None, before: dict[Pair, float]
@@ -140,3 +141,9 @@ class Pasts:
         edges = np.arange(first, end + 1, dtype=np.int64) * width
         found = values(past.steps, past.routes, markets, edges, opening)
         return found, {pair: last_price(market) for pair, market in markets.items()}
+
+
+def _window_end(run: Run, begin: datetime) -> datetime:
+    """Where the bars end that are valued with the one that opens at ``begin``: with a block of the book."""
+    width = run.span * _BARS
+    return min(run.end, begin - (begin - EPOCH) % width + width)

@@ -94,9 +94,10 @@ def values(
         np.maximum(up, at_end * (path.surely_high - path.lowest), out=up)
         np.maximum(down, at_end * (path.highest - path.surely_low), out=down)
     surely_high, surely_low = lowest + up, highest - down
-    for bar in _traded(steps, assets, edges):
-        bounds = _through_trades([steps[asset] for asset in assets], paths, edges, bar)
-        highest[bar], surely_high[bar], surely_low[bar], lowest[bar] = bounds
+    traded = _traded([steps[asset] for asset in assets], edges)
+    if len(traded):
+        bounds = _through_trades([steps[asset] for asset in assets], paths, edges, traded)
+        highest[traded], surely_high[traded], surely_low[traded], lowest[traded] = bounds
     opens = np.concatenate([[first if opening is None else opening], closes[:-1]])
     highs = _middle(np.maximum(np.maximum(opens, closes), surely_high), highest, np.maximum)
     lows = _middle(np.minimum(np.minimum(opens, closes), surely_low), lowest, np.minimum)
@@ -179,31 +180,37 @@ def _both(first: _Path, then: _Path) -> _Path:
     )
 
 
-def _traded(steps: Mapping[Asset, Steps], assets: Sequence[Asset], edges: Moments) -> list[int]:
-    """The bars within which, or with the beginning of which, something that is held changed."""
-    found: set[int] = set()
-    for asset in assets:
-        moments = steps[asset].moments
-        inside = moments[np.searchsorted(moments, edges[0], "left") : np.searchsorted(moments, edges[-1], "left")]
-        found.update((np.searchsorted(edges, inside, side="right") - 1).tolist())
-    return sorted(found)
+def _inside(steps: Sequence[Steps], edges: Moments) -> Moments:
+    """When something that is held changed, in no order."""
+    found = [one.moments[slice(*np.searchsorted(one.moments, edges[[0, -1]], "left"))] for one in steps]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+def _traded(steps: Sequence[Steps], edges: Moments) -> npt.NDArray[np.intp]:
+    """The bars within which, or with the beginning of which, something changed."""
+    return np.unique(np.searchsorted(edges, _inside(steps, edges), "right") - 1)
 
 
 def _through_trades(
-    steps: Sequence[Steps], paths: Sequence[_Path], edges: Moments, bar: int
-) -> tuple[float, float, float, float]:
-    """Highest, surely high, surely low and lowest within a bar in which something changed, each change at its time."""
-    begin, end = edges[bar], edges[bar + 1]
-    inside = [one.moments[slice(*np.searchsorted(one.moments, (begin, end), "left"))] for one in steps]
-    parts = np.unique(np.concatenate([[begin], *inside]))
-    held = np.array([one.after(parts) for one in steps])  # (assets, parts)
-    bounds = [(path.highest[bar], path.surely_high[bar], path.surely_low[bar], path.lowest[bar]) for path in paths]
-    highest, surely_high, surely_low, lowest = np.array(bounds).T[:, :, np.newaxis]
-    tops, bottoms = (held * highest).sum(axis=0), (held * lowest).sum(axis=0)
-    up = (bottoms + held * (surely_high - lowest)).min(axis=1).max()  # in whichever part that coin was at its highest
-    down = (tops - held * (highest - surely_low)).max(axis=1).min()
-    surely = max(up, bottoms.max()), min(down, tops.min())
-    return float(tops.max()), float(surely[0]), float(surely[1]), float(bottoms.min())
+    steps: Sequence[Steps], paths: Sequence[_Path], edges: Moments, bars: npt.NDArray[np.intp]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Highest, surely high, surely low and lowest over ``bars`` in which something changed, each change at its time."""
+    begins = edges[bars]
+    parts = np.unique(np.concatenate([begins, _inside(steps, edges)]))  # a bar's first part is its beginning
+    of, first = np.searchsorted(edges, parts, "right") - 1, np.searchsorted(parts, begins)
+    tops, bottoms = np.zeros(len(parts)), np.zeros(len(parts))
+    for one, path in zip(steps, paths, strict=True):
+        held = one.after(parts)
+        tops += held * path.highest[of]
+        bottoms += held * path.lowest[of]
+    sure_high, sure_low = np.maximum.reduceat(bottoms, first), np.minimum.reduceat(tops, first)
+    for one, path in zip(steps, paths, strict=True):  # a coin was at its extreme in whichever part
+        held = one.after(parts)
+        reached = bottoms + held * (path.surely_high - path.lowest)[of]
+        fell = tops - held * (path.highest - path.surely_low)[of]
+        np.maximum(sure_high, np.minimum.reduceat(reached, first), out=sure_high)
+        np.minimum(sure_low, np.maximum.reduceat(fell, first), out=sure_low)
+    return np.maximum.reduceat(tops, first), sure_high, sure_low, np.minimum.reduceat(bottoms, first)
 
 
 def _heard(markets: Mapping[Pair, Market], count: int) -> Flags:

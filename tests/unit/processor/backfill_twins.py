@@ -193,8 +193,10 @@ class TwinExchanges:
         for bar in self._bars.klines(played, edges, now):
             at = EPOCH + timedelta(milliseconds=bar.opened_at)
             if (pair, at) not in self.holes:
-                prices = (float(played.shown(price)) for price in (bar.open, bar.high, bar.low, bar.close))
-                found.append(Ohlcv(at, *prices, 1.0))
+                open_, high, low, close = (
+                    float(played.shown(price)) for price in (bar.open, bar.high, bar.low, bar.close)
+                )
+                found.append(Ohlcv(at, open_, high, low, close, 1.0))
         return found
 
 

@@ -370,9 +370,8 @@ async def test_what_cannot_be_priced_or_explained_is_told() -> None:
     stage.flows.flows.append(Change(END - SPAN, Asset("GIFT"), Decimal(3)))  # and it left again, unseen
     bought = Pair(stage.hopper.exchange, Asset("DOGE"), stage.hopper.base)
     one = stage.trades.trades[0]
-    nothing = {"total": Decimal(0), "fee": Decimal(0)}
-    gone = replace(one, id=TradeId("x"), pair=bought, side=Side.BUY, quantity=Decimal(5), at=END - SPAN, **nothing)
-    stage.trades.trades.append(gone)
+    gone = replace(one, id=TradeId("x"), pair=bought, side=Side.BUY, quantity=Decimal(5), at=END - SPAN)
+    stage.trades.trades.append(replace(gone, total=Decimal(0), fee=Decimal(0)))
     await stage.backfill.fill(stage.hopper)
     said = stage.fillings.rows[stage.hopper.id].said
     assert "no market prices DUST" in said
@@ -504,7 +503,7 @@ async def test_the_quarter_in_which_tracking_began_is_joined_when_it_is_over() -
     assert await asyncio.wait_for(mending, 10) == "1 filled"
     last = (await stage.candles())[-1]
     assert (last.opened_at, last.close) == (end, 11_111.0)
-    assert await asyncio.wait_for(asyncio.gather(stage.filler.mend(end)), 5) == ["nothing to fill"]
+    assert await stage.filler.mend(end) == "nothing to fill"
 
 
 async def test_who_is_not_tracked_goes_on_hourly_and_who_is_does_not() -> None:

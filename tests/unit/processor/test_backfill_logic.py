@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -88,8 +89,8 @@ fills = st.lists(
 
 @given(fills, st.lists(st.tuples(st.integers(0, 20), coins, st.decimals("-1000", "1000", places=8)), max_size=5))
 def test_what_was_held_before_and_then_changed_is_what_is_held_now(
-    rows: list[tuple],
-    moved: list[tuple[int, Asset, Decimal]],  # type: ignore[type-arg]
+    rows: list[tuple[Any, ...]],
+    moved: list[tuple[int, Asset, Decimal]],
 ) -> None:
     """A plain count forward from what was held first, over trades and flows, is held at every moment."""
     trades = [
