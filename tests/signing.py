@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptwire.clock import Clock, SystemClock
 from cryptwire.codec.access_token import Access, AccessSigner, AccessVerifier
@@ -31,7 +32,7 @@ class Keys:
     def mail_key(self) -> Path:
         return self.folder / "mail-key"
 
-    def settings(self) -> dict[str, Path]:
+    def settings(self) -> dict[str, Any]:
         """Those of the API, by the names of its settings."""
         return {
             "session_key_file": self.session_key_file,

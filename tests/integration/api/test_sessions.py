@@ -121,7 +121,7 @@ async def test_a_token_of_another_audience_or_key_is_nobodys(world: World) -> No
     ):
         assert await who(world, jwt.encode(good | wrong, key, "EdDSA")) is None, wrong
     assert await who(world, jwt.encode(good, "k" * 32, "HS256")) is None
-    assert await who(world, jwt.encode(good, None, "none")) is None
+    assert await who(world, jwt.encode(good, "", "none")) is None
 
 
 # Refreshing
