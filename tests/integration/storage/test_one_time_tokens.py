@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cryptwire.codec.one_time import Purpose
+from cryptwire.codec.one_time import Purpose, TokenId
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage import database, one_time_tokens
 from cryptwire.storage.database import Database, url_of
@@ -57,7 +57,7 @@ async def test_an_expired_or_voided_token_is_not_good(database_url: str) -> None
         assert await tokens.look(Purpose.PASSWORD_RESET, second) is None
 
 
-async def _reset(tokens: OneTimeTokens) -> one_time_tokens.TokenId:
+async def _reset(tokens: OneTimeTokens) -> TokenId:
     begun = await tokens.begin_reset("me@example.com")
     assert begun is not None
     return begun[0]

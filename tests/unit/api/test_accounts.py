@@ -129,6 +129,12 @@ def test_preferences_are_kept_and_read_and_what_is_new_has_its_default() -> None
     assert preferences_from(preferences_to(chosen)) == chosen
     assert preferences_from({}) == Preferences()
     assert preferences_from({"somebody": "else's"}) == Preferences()
-    for wrong in ({"colours": "pink"}, {"stablecoinDecimals": "x"}, {"notices": [{}]}, {"otherDecimals": 99}):
+    bad: list[dict[str, object]] = [
+        {"colours": "pink"},
+        {"stablecoinDecimals": "x"},
+        {"notices": [{}]},
+        {"otherDecimals": 99},
+    ]
+    for wrong in bad:
         with pytest.raises(Invalid):
             preferences_from(wrong)
