@@ -19,6 +19,8 @@ class Settings:
     ``import_users`` are imported at once; what cannot be read for ``import_gives_up`` is given up, and imports at which
     nobody works are looked for every ``import_look_every``. Hoppers are compared every ``hoppers_every``.
 
+    The ends of plans are written down and told every ``plans_every``.
+
     Mails go to ``smtp_url`` from ``mail_from``, with links below ``public_url`` that the key in the file ``mail_key``
     proves; without the first they wait. Users' webhooks are signed with secrets that the key in the file
     ``webhook_key`` opens, and turned off when they take nothing for ``webhook_lasts``; ``is_development`` alone lets
