@@ -4,6 +4,10 @@ Consumes: the clock; the trade lists of all hoppers, through the gateway. Emits:
 ``trade.<exchange>.<hopper_id>`` for new ones. Owns: ``job_runs`` and ``trade_comparisons``. Exists so that what the
 fast ways miss is mended: a webhook that was lost, or did not say whose it is, costs a quarter of an hour and no trade.
 
+It imports what a linked account holds, and notices when its hoppers change (owns ``hoppers``, ``import_hoppers``,
+``hopper_configs``, ``positions``, ``open_orders``, ``hopper_events`` and, with the API, ``imports``): from the queue in
+Redis, which says where to look. Emits NATS ``import.<user_id>``.
+
 It also tells people (``notices``, ``mails``, users' webhooks; owns ``deliveries`` and ``outages``), and watches over
 all services by their heartbeats in Redis and by ``portfolio.*.live``.
 

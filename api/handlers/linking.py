@@ -169,11 +169,18 @@ class Linking:
     async def unlink(self, user: UserId) -> bool:
         """Destroy the tokens and end what reads with them; the history stays.
 
-        False: Cryptohopper did not confirm, so the tokens, of which none is left here, may live on there.
+        False: Cryptohopper did not confirm, so the tokens, of which none is left here, may live on there. When the
+        gateway is away nothing has changed.
         """
-        await self._imports.stop(user, "The account was unlinked.")
+        was_under_way = await self._imports.stop(user, "The account was unlinked.")
+        try:
+            is_confirmed = await self._there.unlink(user)
+        except CryptwireError:
+            if was_under_way:  # nothing was unlinked, so it goes on
+                await self._imports.ask(user)
+            raise
         await self._hoppers.unlink(user)
-        return await self._there.unlink(user)
+        return is_confirmed
 
     async def refresh(self, user: UserId) -> bool:
         """Import everything anew, from where the last import ended; False while one is under way.
