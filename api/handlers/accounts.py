@@ -43,7 +43,7 @@ class Accounts:
 
     def access_token(self, begun: Begun, plan: str) -> tuple[str, datetime]:
         """What a session is shown by, and until when."""
-        rules = (" ".join(rule) for rule in self.permissions.of(Roles(f"plan:{plan}")))
+        rules = (" ".join(rule) for rule in self.permissions.of(Roles.of(plan, None)))
         token = self.signer.signed(Access(begun.user, begun.session), plan, rules)
         return token, self.clock.now() + LIVES
 

@@ -23,7 +23,7 @@ from cryptwire.clock import Clock
 from cryptwire.codec.access_token import bearer_of, presented
 from cryptwire.errors import Forbidden, Unauthenticated
 from cryptwire.metrics import Meters
-from cryptwire.permissions import Needs, Permissions, Roles
+from cryptwire.permissions import Needs, Permissions, Roles, roles_of
 from cryptwire.storage.users import Users
 
 
@@ -99,7 +99,7 @@ class Context:
             caller = await self.caller()
         except Unauthenticated:
             return Roles()
-        return Roles(f"plan:{caller.plan}", caller.scopes)
+        return roles_of(caller)
 
     async def can(self, action: str, resource: str) -> bool:
         """Whether who asks may; for what a field gives, beyond whether it may be asked at all."""

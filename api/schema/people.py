@@ -96,7 +96,7 @@ class User:
             scopes = (await info.context.caller()).scopes
         except Unauthenticated:
             scopes = None  # he has only just come in
-        rules = info.context.services.permissions.of(Roles(f"plan:{self.plan}", scopes))
+        rules = info.context.services.permissions.of(Roles.of(self.plan, scopes))
         return [Permission(resource=resource, action=action, effect=effect) for resource, action, effect in rules]
 
     @classmethod
