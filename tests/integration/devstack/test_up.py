@@ -1,6 +1,7 @@
 """`up`, `status`, `down`: what they say, what stays, and that nothing runs on when they are through."""
 
 import asyncio
+import json
 import os
 import re
 import secrets
@@ -22,6 +23,8 @@ from cryptwire.domain.hopper import HopperId
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.bus import Message
 from cryptwire.messaging.subjects import LIVE
+from cryptwire.storage import redis
+from cryptwire.storage.heartbeats import Heartbeats
 from devstack.accounts import DEMOS, PASSWORD
 from devstack.place import Running, read_running, started_at, still_runs
 from devstack.servers import free_port
@@ -84,6 +87,18 @@ def test_a_start_tells_each_step_the_address_and_the_demo_login(
     assert f"sign in as {DEMOS[0].email} with {PASSWORD} (development only)" in said
     with urlopen(f"http://127.0.0.1:{place.port}/", timeout=10) as page:
         assert b"<title>Cryptwire" in page.read()
+
+
+def test_mails_are_shown(running: Place) -> None:
+    with urlopen(f"http://127.0.0.1:{running.port}/dev/mails.json", timeout=10) as answer:
+        assert isinstance(json.load(answer), list)
+
+
+async def test_every_service_says_what_it_completes(running: Place) -> None:
+    names = {"gateway", "streamer", "tracker", "writer", "processor", "api", "datafeed", "webhook"}
+    async with redis.connect(running.address("redis")) as client, asyncio.timeout(60):
+        while {who.split("/")[0] for who in await Heartbeats(client).all()} != names:  # noqa: ASYNC110 - a hash in Redis
+            await asyncio.sleep(0.2)
 
 
 def test_a_second_start_says_where_it_runs(running: Place) -> None:
