@@ -9,14 +9,18 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
+from api.schema import SCHEMA
+from api.schema.rules import needs_of
 from cryptwire.clock import SystemClock
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Exhausted
 from cryptwire.messaging import subjects
+from cryptwire.permissions import Permissions, Roles
 from cryptwire.storage import redis
 from cryptwire.storage.points import Points
 from cryptwire.storage.query_texts import QueryTexts
 from tests.integration.api.conftest import EMAIL, World
+from tests.integration.api.test_statements import whole
 from tests.unit.api.test_subscriptions import Ear
 
 CHANGED = "subscription { accountChanged }"
@@ -133,3 +137,39 @@ async def test_only_the_sub_protocol_is_spoken(world: World) -> None:
         async with world.http.ws_connect(f"{world.base}/graphql", protocols=protocols) as socket:
             assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
             assert socket.close_code == 4406
+
+
+async def test_every_subscription_can_be_begun_by_who_may_and_by_nobody_else(world: World) -> None:
+    root = SCHEMA._schema.subscription_type
+    assert root is not None
+    me = await user(world)
+    you = UserId(await world.owner.value("SELECT user_id::text FROM users WHERE email = $1", "you@example.com"))
+    async with (
+        calling(world, await world.keys.signed_in(world.owner, me)) as mine,
+        calling(world, await world.keys.signed_in(world.owner, you)) as free,
+    ):
+        for ear, roles in ((mine, Roles("plan:pro")), (free, Roles("plan:free"))):
+            for name, one in root.fields.items():
+                arguments = '(hopperId: "1")' if "hopperId" in one.args else ""
+                await ear.subscribe(f"subscription {{ {name}{arguments} {whole(one.type, 2)} }}", name)
+            await ear.send("ping")
+            answers: dict[str, list[str]] = {}
+            is_quiet = False
+            while not is_quiet or len(answers) < _refused(roles):
+                answer = await ear.heard()
+                is_quiet = is_quiet or answer["type"] == "pong"
+                if answer["type"] == "error":
+                    answers[answer["id"]] = [error["extensions"]["code"] for error in answer["payload"]]
+            for name in root.fields:
+                needs = needs_of(root, name)
+                assert needs is not None
+                assert (name in answers) is not Permissions().can(roles, needs)
+                assert set(answers.get(name, ["FORBIDDEN"])) == {"FORBIDDEN"}
+
+
+def _refused(roles: Roles) -> int:
+    """How many subscriptions these roles may not begin."""
+    root = SCHEMA._schema.subscription_type
+    assert root is not None
+    needed = [needs_of(root, name) for name in root.fields]
+    return sum(needs is not None and not Permissions().can(roles, needs) for needs in needed)

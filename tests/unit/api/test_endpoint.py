@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -209,3 +210,38 @@ async def test_a_fault_of_ours_is_noted_once_and_tells_nothing(caplog: pytest.Lo
         assert "secret" not in json.dumps(answer)
         assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["api.handlers.errors"]
         assert played.meters.value("api_errors", code="INTERNAL") == 1
+
+
+class SlowNotices:
+    """Marking takes its time; ``has_ended`` says how it went."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end, self.has_ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def mark_read(self, user: UserId, until: int) -> int:
+        self.begun.set()
+        await self.may_end.wait()
+        self.has_ended.set()
+        return 1
+
+
+async def test_a_change_goes_on_to_its_end_when_it_takes_long_or_its_client_goes_away() -> None:
+    change = {"query": "mutation { markNoticesRead(until: 7) }"}
+    for goes_away in (True, False):
+        notices = SlowNotices()
+        told = SimpleNamespace(notices=notices)
+        async with playing(told=told, request_time=timedelta(seconds=30 if goes_away else 0.5)) as played:
+            played.sessions.begin("mine", ME)
+            asking = asyncio.create_task(posted(played, change))
+            await asyncio.wait_for(notices.begun.wait(), 5)
+            if goes_away:
+                asking.cancel()
+                async with asyncio.timeout(5):
+                    while not played.meters.value("api_given_up", reason="left"):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            else:
+                _, answer = await asking
+                assert code_of(answer) == "UNAVAILABLE"
+                assert "may still be done" in answer["errors"][0]["message"]
+            notices.may_end.set()
+            await asyncio.wait_for(notices.has_ended.wait(), 5)
