@@ -2,6 +2,7 @@ import { inject, Injectable } from '@angular/core';
 import { type Client, createClient, fetchExchange } from '@urql/core';
 
 import type { TypedDocumentString } from '../../../generated/graphql';
+import { CLOCK } from '../clock';
 import { Config } from '../config';
 import { FETCH } from '../fetch';
 import { errorOf, type Failure } from './graph-error';
@@ -11,9 +12,10 @@ const TIMEOUT = 12_000;
 /** GraphQL over HTTP, always from the network. Rejects with GraphError. */
 @Injectable({ providedIn: 'root' })
 export class Graph {
-  /** Asked when the server knows no session: true when there is one again, and the question is worth repeating. */
-  onUnauthenticated: () => Promise<boolean> = () => Promise.resolve(false);
+  /** Told when the server knows no session, and when it was asked (ms): true when there is one again, and it is worth repeating. */
+  onUnauthenticated: (askedAt: number) => Promise<boolean> = () => Promise.resolve(false);
   private readonly config = inject(Config);
+  private readonly clock = inject(CLOCK);
   private readonly fetch = inject(FETCH);
   private made: Client | null = null;
 
@@ -43,8 +45,9 @@ export class Graph {
 
   /** Nothing was done when the server refused for want of a session, so what changes something is repeated too. */
   private async run<Data>(ask: () => Promise<{ data?: unknown; error?: Failure }>): Promise<Data> {
+    const askedAt = this.clock.now();
     let { data, error } = await ask();
-    if (error && errorOf(error).code === 'UNAUTHENTICATED' && (await this.onUnauthenticated()))
+    if (error && errorOf(error).code === 'UNAUTHENTICATED' && (await this.onUnauthenticated(askedAt)))
       ({ data, error } = await ask());
     if (error) throw errorOf(error);
     return data as Data;

@@ -62,6 +62,19 @@ describe('access to a session', () => {
     expect(asked()).toBe(1);
   });
 
+  it('is not renewed for a question that was asked before another tab did', async () => {
+    const { clock, tab, asked } = browser();
+    const [first, second] = [tab(), tab()];
+    const askedAt = clock.now();
+    clock.turn(100);
+    first.begun(new Date(clock.now() + TEN_MINUTES).toISOString());
+    clock.turn(100);
+    expect(await second.renew(askedAt)).toBe(true);
+    expect(asked()).toBe(0);
+    expect(await second.renew(clock.now())).toBe(true);
+    expect(asked()).toBe(1);
+  });
+
   it('is renewed a minute before it ends, by one tab', async () => {
     const { clock, tab, asked } = browser();
     const [first, second] = [tab(), tab()];

@@ -75,15 +75,19 @@ export class Renewal {
     this.cancel = this.clock.after(until, () => void this.ahead());
   }
 
-  /** True when there is access again; false when the session is over. Rejects with GraphError when nobody can tell. */
-  renew(): Promise<boolean> {
-    const seen = this.renewedAt;
-    this.running ??= this.alone('cryptwire.renewal', () => this.once(seen)).finally(() => (this.running = null));
+  /**
+   * True when there is access again; false when the session is over. Rejects with GraphError when nobody can tell.
+   *
+   * `askedAt` (ms) is when the question was asked that was refused: access that any tab got since need not be renewed.
+   */
+  renew(askedAt: number | null = null): Promise<boolean> {
+    const since = askedAt ?? this.renewedAt;
+    this.running ??= this.alone('cryptwire.renewal', () => this.once(since)).finally(() => (this.running = null));
     return this.running;
   }
 
-  private async once(seen: number): Promise<boolean> {
-    if (this.renewedAt > seen) {
+  private async once(since: number): Promise<boolean> {
+    if (this.renewedAt > since) {
       this.goOn();
       return true; // another tab was first
     }

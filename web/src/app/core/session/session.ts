@@ -12,6 +12,7 @@ import {
   type WhoFragment,
 } from '../../../generated/graphql';
 import { deviceOf } from '../../domain/device';
+import { CLOCK } from '../clock';
 import { Graph } from '../graph/graph';
 import { Subscriptions } from '../graph/subscriptions';
 import { Permissions } from '../permissions/permissions';
@@ -28,6 +29,7 @@ export class Session {
   private readonly router = inject(Router);
   private readonly navigation = inject(NavController);
   private readonly renewal = inject(Renewal);
+  private readonly clock = inject(CLOCK);
   private readonly permissions = inject(Permissions);
   private readonly preferences = inject(Preferences);
   private readonly whoever = signal<User | null>(null);
@@ -38,7 +40,7 @@ export class Session {
   readonly hasExpired = signal(false);
 
   constructor() {
-    this.graph.onUnauthenticated = () => this.recover();
+    this.graph.onUnauthenticated = (askedAt) => this.recover(askedAt);
     this.subscriptions.onUnauthenticated = () => this.recover();
     this.renewal.onOver = () => this.expire();
     effect((onCleanup) => {
@@ -62,8 +64,9 @@ export class Session {
 
   /** Asks the server who this is now: his plan, what he may, what he prefers. A session that is over is left. */
   async read(): Promise<User | null> {
+    const askedAt = this.clock.now();
     let { me } = await this.graph.query(MeDocument, {});
-    if (!me && (this.renewal.isWorthTrying || this.whoever()) && (await this.renewal.renew()))
+    if (!me && (this.renewal.isWorthTrying || this.whoever()) && (await this.renewal.renew(askedAt)))
       ({ me } = await this.graph.query(MeDocument, {}));
     if (me) await this.be(me);
     else this.expire();
@@ -96,9 +99,9 @@ export class Session {
     await this.navigation.navigateRoot(path, { animated: false });
   }
 
-  /** True when there is access again after a refusal; false when the session is over, which then is left. */
-  async recover(): Promise<boolean> {
-    const isBack = (this.renewal.isWorthTrying || this.whoever() !== null) && (await this.renewal.renew());
+  /** True when there is access again after what was asked at `askedAt` (ms) was refused; a session that is over is left. */
+  async recover(askedAt: number | null = null): Promise<boolean> {
+    const isBack = (this.renewal.isWorthTrying || this.whoever() !== null) && (await this.renewal.renew(askedAt));
     if (!isBack) this.expire();
     return isBack;
   }
