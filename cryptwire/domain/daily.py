@@ -101,7 +101,8 @@ class Standing:
 
     Those of ``[begins_at, until_at)`` are there, as of ``version``; None: none is. ``ledger`` is what was held at
     ``until_at``. Days are due to ``last_at``, and anew from ``anew_from`` on when that is not None. ``earliest`` is
-    when the hopper is first heard of. ``read_at``: the database's time of all this.
+    when the hopper is first heard of, ``gone_at`` when it was deleted or unlinked: that day is its last. ``read_at``:
+    the database's time of all this.
     """
 
     hopper: Hopper
@@ -115,6 +116,7 @@ class Standing:
     until_at: datetime | None = None
     ledger: Mapping[str, object] = field(default_factory=dict)
     anew_from: datetime | None = None
+    gone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _ZONES = "SELECT DISTINCT zone FROM users u WHERE EXISTS (SELECT FROM hoppers h 
 _UNTAKEN = f"""
     SELECT {_HOPPER} FROM hoppers h JOIN users u USING (user_id)
      WHERE u.zone = ANY($1::text[]) AND u.deletion_asked_at IS NULL AND h.hopper_id > $3
+       AND h.deleted_at IS NULL AND h.unlinked_at IS NULL
        AND NOT EXISTS (SELECT FROM midnights m WHERE m.hopper_id = h.hopper_id AND m.at = $2
                           AND m.taken_at IS NOT NULL)
      ORDER BY h.hopper_id LIMIT $4
@@ -28,6 +29,7 @@ _UNTAKEN = f"""
 _DUE = f"""
     SELECT * FROM (
         SELECT {_HOPPER}, u.zone, z.last_at, p.version, p.begins_at, p.until_at, p.ledger, now() AS read_at,
+               least(h.deleted_at, h.unlinked_at) AS gone_at,
                p.hopper_id IS NULL AS is_new,
                coalesce((SELECT max(v.version) FROM hopper_histories v WHERE v.hopper_id = h.hopper_id), 1) AS newest,
                least((SELECT min(v.changed_from) FROM hopper_histories v
@@ -50,7 +52,7 @@ _DUE = f"""
           JOIN unnest($1::text[], $2::timestamptz[]) AS z(zone, last_at) ON z.zone = u.zone
           LEFT JOIN statistics_progress p ON p.hopper_id = h.hopper_id AND p.zone = u.zone
          WHERE u.deletion_asked_at IS NULL AND h.hopper_id > $3) AS standing
-     WHERE is_new OR until_at < last_at OR anew_from IS NOT NULL OR version < newest
+     WHERE is_new OR until_at < least(last_at, gone_at) OR anew_from IS NOT NULL OR version < newest
      ORDER BY hopper_id LIMIT $4
 """  # noqa: S608
 _EARLIEST = """
@@ -88,10 +90,10 @@ _PUT = f"""
     SELECT * FROM unnest({", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES, 1))})
     ON CONFLICT (hopper_id, zone, date, version) DO UPDATE SET {_CHANGED}, computed_at = now()
 """  # noqa: S608
+_ONE_AFTER_THE_OTHER = "SELECT pg_advisory_xact_lock(hashtext('daily_statistics'))"  # a new hopper has no row to lock
 _STANDS = """
     SELECT p.hopper_id, p.zone, p.version, p.until_at FROM statistics_progress p
       JOIN unnest($1::text[], $2::text[]) AS n(hopper_id, zone) USING (hopper_id, zone)
-     ORDER BY p.hopper_id, p.zone FOR UPDATE OF p
 """
 _MOVE = """
     INSERT INTO statistics_progress (hopper_id, zone, version, begins_at, until_at, ledger, computed_at)
@@ -165,6 +167,7 @@ class DailyStatistics:
             return set()
         ordered = sorted(moved, key=lambda each: (each[1].hopper, each[1].zone))
         async with self._database.transaction() as connection:
+            await connection.execute(_ONE_AFTER_THE_OTHER)
             keys = [each.hopper for _, each in ordered], [each.zone for _, each in ordered]
             stands = {row["hopper_id"]: row for row in await connection.fetch(_STANDS, *keys)}
             good = [each for before, each in ordered if _is_where_it_was(before, stands.get(each.hopper))]
@@ -216,6 +219,7 @@ def _standing(row: asyncpg.Record, earliest: datetime | None) -> Standing:
         row["until_at"],
         {} if row["ledger"] is None else json.loads(row["ledger"]),
         row["anew_from"],
+        row["gone_at"],
     )
 
 

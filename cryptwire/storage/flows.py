@@ -55,7 +55,7 @@ _NEW = """
 _HOPPERS_WITH_OPEN = """
     SELECT DISTINCT h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds
       FROM flows f JOIN hoppers h USING (hopper_id)
-     WHERE f.state = 'open'
+     WHERE f.state = 'open' AND h.deleted_at IS NULL AND h.unlinked_at IS NULL
        AND NOT EXISTS (SELECT FROM flows later WHERE later.flow_id = f.flow_id AND later.version > f.version)
      ORDER BY h.hopper_id
 """

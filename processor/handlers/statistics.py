@@ -184,7 +184,10 @@ class Statistics:
             made_up_from = min(standing.anew_from, max(taken_at or begins_at, self._clock.now() - self._makes_up))
             start, anew = day_at(zone, max(made_up_from, standing.last_at - _LONGEST)).begins_at, True
             begins_at = min(begins_at, start)
-        days = days_ended(zone, start, standing.last_at)
+        last_at = standing.last_at
+        if standing.gone_at is not None:
+            last_at = max(start, min(last_at, day_at(zone, standing.gone_at).ends_at))
+        days = days_ended(zone, start, last_at)
         ledger = ledger_of(standing.ledger)
         before = Before()
         if standing.until_at is not None:

@@ -91,6 +91,22 @@ async def test_who_cannot_be_read_at_midnight_holds_up_nobody_and_is_not_asked_f
     assert world.account.asked <= 20 + 16
 
 
+@pytest.mark.parametrize("gone", ["deleted_at", "unlinked_at"])
+async def test_the_day_on_which_a_hopper_went_is_its_last(world: World, gone: str) -> None:
+    await world.hopper("1", await world.user("UTC"))
+    world.account.held[ONE] = {USDT: D(5)}
+    await world.ring(at(2026, 3, 10))
+    await world.owner.execute(f"UPDATE hoppers SET {gone} = $1", at(2026, 3, 11, 7))
+    asked = world.account.asked
+    for number in range(11, 16):
+        await world.ring(at(2026, 3, number))
+    days = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+    assert [day.date.day for day in days] == [9, 10, 11]
+    assert world.account.asked <= asked + 2, "it is not asked about any more"
+    again = await world.turning(world.statistics().compute(at(2026, 3, 15, 8)))
+    assert again == "0 days of 0 hoppers computed"
+
+
 async def test_missed_midnights_are_made_up_from_trades_and_what_is_held_now(world: World) -> None:
     await world.hopper("1", await world.user("UTC"))
     await world.candles("1", at(2026, 3, 6), at(2026, 3, 10))
@@ -236,6 +252,20 @@ async def test_a_flow_that_is_decided_makes_a_new_version_and_the_old_figures_st
     assert [day.closing for day in second] == [day.closing for day in first]
     assert [day.balance for day in first] == [1000] * 5
     assert [day.balance for day in second] == [500, 500, 1000, 1000, 1000], "what was made up is made up again"
+
+
+async def test_two_at_once_write_each_day_once(world: World) -> None:
+    user = await world.user("UTC")
+    for number in range(1, 9):
+        await world.hopper(str(number), user)
+        await world.candles(str(number), at(2026, 3, 1), at(2026, 3, 10))
+    world.markets.is_away = True
+    world.account.trouble = Unavailable("away")
+    world.clock.set(at(2026, 3, 10, 9))
+    said = await asyncio.gather(*(world.statistics().compute(at(2026, 3, 10, 9)) for _ in range(3)))
+    written = [int(each.split()[0]) for each in said]
+    assert sum(written) == 8 * 9, "who comes second writes nothing"
+    assert len((await everything(world.owner))["days"]) == 8 * 9
 
 
 async def test_cut_off_anywhere_and_begun_again_the_rows_are_the_same(world: World) -> None:
