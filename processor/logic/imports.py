@@ -62,7 +62,7 @@ def estimated_end(began_at: datetime, now: datetime, stage: ImportStage, share: 
 def likely_total(done: int, first_at: datetime, at: datetime, now: datetime) -> int | None:
     """How many trades there will be when ``done`` of them lie from ``first_at`` to ``at``; None: too early to tell."""
     passed, whole = at - first_at, now - first_at
-    if passed < whole / 20:
+    if passed <= timedelta(0) or passed < whole / 20:
         return None
     return max(done, round(done * (whole / passed)))
 
