@@ -9,7 +9,7 @@ from cryptwire.domain.account import Position, Reserved
 from cryptwire.domain.candle import SPAN
 from cryptwire.domain.daily import NOTHING, Daily, DayCandles, Midnight
 from cryptwire.domain.day import Day
-from cryptwire.domain.flow import Flow, Index
+from cryptwire.domain.flow import Flow, FlowKind, Index
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
 from cryptwire.domain.portfolio import Portfolio
 from cryptwire.domain.result import Ledger, Lot, Prices
@@ -198,13 +198,16 @@ def prices_needed(
 def _differences(
     before: Midnight | None, after: Midnight | None, trades: Sequence[Trade], flows: Sequence[Flow]
 ) -> dict[Asset, Decimal]:
-    """Units that came or went between two midnights without trade or flow: dust, income nobody told, errors."""
+    """Units that came or went between two midnights without trade or flow: dust, also where it was found to be that,
+    income nobody told, errors.
+    """
     if before is None or after is None:
         return {}
     left = dict(after.quantities)
     for asset, quantity in before.quantities.items():
         left[asset] = left.get(asset, NOTHING) - quantity
-    for asset, change in _changes(trades, flows).items():
+    named = [flow for flow in flows if flow.kind is not FlowKind.DIFFERENCE]
+    for asset, change in _changes(trades, named).items():
         left[asset] = left.get(asset, NOTHING) - change
     return {asset: amount for asset, amount in left.items() if amount}
 

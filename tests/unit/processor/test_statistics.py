@@ -1,6 +1,7 @@
 """What is heard of live portfolios, what pairs cost then, and the figures of a day."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -179,6 +180,16 @@ def test_what_was_held_before_is_found_by_taking_trades_back(
     for asset in (BTC, Asset("BNB")):
         assert again.get(asset, D(0)) == after.get(asset, D(0))
     assert before.get(USDT, D(0)) == max(D(0), after.get(USDT, D(0)) - 2 * sum(quantities))
+
+
+def test_what_was_found_to_be_dust_stays_in_the_difference_account() -> None:
+    day = Day(date(2026, 3, 9), T - DAY, T)
+    midnights = {T - DAY: Midnight(ONE, T - DAY, {USDT: D(10)}, {}, T), T: Midnight(ONE, T, {USDT: D(511)}, {}, T)}
+    came = flow(USDT, D(500), T - QUARTER)
+    dust = replace(flow(USDT, D(1), T - 2 * QUARTER), kind=FlowKind.DIFFERENCE)
+    facts = Facts([None], midnights, [], [dust, came])
+    (daily,) = days_of(HOPPER, "UTC", 1, [day], facts, Ledger(), Before(), lambda *_: None)
+    assert (daily.differences, daily.flows) == ({USDT: D(1)}, D(500))
 
 
 def test_a_day_opens_where_the_day_before_closed_when_its_first_candle_is_missing() -> None:
