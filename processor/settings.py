@@ -95,6 +95,8 @@ class Settings:
             raise Invalid("CRYPTWIRE_PROCESSOR_FLOWS_EVERY is at least one second")
         if not timedelta(minutes=15) <= self.backfill_reach <= timedelta(days=3_700):
             raise Invalid("CRYPTWIRE_PROCESSOR_BACKFILL_REACH is 900 seconds to 3,700 days")
+        if not timedelta(0) <= self.backfill_minutes <= timedelta(days=90):
+            raise Invalid("CRYPTWIRE_PROCESSOR_BACKFILL_MINUTES is nothing to 90 days, in seconds")
         if not 1 <= self.backfill_hoppers <= 1000:
             raise Invalid(f"CRYPTWIRE_PROCESSOR_BACKFILL_HOPPERS is 1 to 1,000, not {self.backfill_hoppers}")
         if min(self.import_look_every, self.hoppers_every) < timedelta(seconds=1):
