@@ -13,7 +13,8 @@ from cryptwire.permissions import Roles
 _OFFERED = (FREE, TRIAL, PRO)
 _CHECKOUT = (
     "Begin to pay for a plan: the address of the provider's page, good for 30 minutes. Nothing has changed before the"
-    " provider says so. INVALID for a plan that is not sold or is paid already; UNAVAILABLE where none is sold."
+    " provider says so. INVALID for a plan that is not sold, or that is paid or had for good; UNAVAILABLE where"
+    " none is sold."
 )
 
 
@@ -47,7 +48,8 @@ def _plan(info: Info, name: str, mine: PlanNow) -> Plan:
 
 
 def _may_buy(mine: PlanNow) -> bool:
-    return not mine.is_paid and mine.plan != ADMIN
+    """Whether paying would change anything: not for who has as much for good, or has paid."""
+    return not mine.is_paid and mine.plan != ADMIN and (mine.plan != PRO or mine.until is not None)
 
 
 @strawberry.type
@@ -80,7 +82,7 @@ class PlanMutation:
         if plan != PRO:
             raise Invalid(f"the plan {plan[:20]!r} is not sold; {PRO} is")
         if not _may_buy(await services.plans.of(caller.user)):
-            raise Invalid("you have this plan, and it is paid")
+            raise Invalid("you have this plan, paid or for good")
         if services.checkout is None:
             raise Unavailable("nothing is sold here at present")
         return services.checkout.page(caller.user, plan)

@@ -138,6 +138,19 @@ async def test_what_is_not_sold_or_is_paid_already_is_refused(shop: Shop) -> Non
     assert not (await shop.plans())["pro"]["canCheckOut"]
 
 
+async def test_what_is_given_for_good_is_not_sold_and_what_ends_is(shop: Shop) -> None:
+    for change, is_sold in (
+        ("plan = 'pro'", False),
+        ("plan = 'admin'", False),
+        ("plan = 'pro', plan_until = now() + interval '1 day', plan_by = 'admin'", True),
+        ("plan = 'trial', plan_until = now() + interval '1 day', plan_by = 'trial'", True),
+    ):
+        await shop.world.owner.execute(f"UPDATE users SET {change}")
+        assert (await shop.plans())["pro"]["canCheckOut"] is is_sold, change
+        answer = await shop.world.ask('mutation { beginCheckout(plan: "pro") }')
+        assert ("errors" not in answer) is is_sold, change
+
+
 async def test_a_life_of_a_contract(shop: Shop) -> None:
     day = timedelta(days=1)
     assert await shop.tell("paid", -day, 29 * day) == (200, "taken")
