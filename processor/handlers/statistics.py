@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -17,6 +16,7 @@ from cryptwire.domain.trade import Trade
 from cryptwire.errors import CryptwireError, Exhausted, Invalid, Unavailable
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
+from processor.handlers.statistics_work import DAY_BEFORE, Work, figures, next_group
 from processor.logic import statistics as logic
 from processor.logic.statistics import Before, Facts
 from processor.ports.statistics import Account, Days, FlowsOfMany, Live, Markets, Midnights, Trades
@@ -26,13 +26,10 @@ _SETTLES = timedelta(seconds=4)
 """So long after a midnight every live hopper has told how it stands: they do so each 2 s."""
 _PAGE = 200
 _STANDINGS = 1_000
-_DAYS_OF_ONE = 31
-_DAYS_AT_ONCE = 400
 _LONGEST = timedelta(days=3_700)
 _WAITS = timedelta(hours=6)
 """A day of whose end nothing is known is waited for so long: candles may be filled, or upstream may come back."""
 _AWAY_AFTER = 20
-_DAY_BEFORE = "day-before"
 
 Wanted = tuple[Exchange, Asset, Asset, datetime]
 T = TypeVar("T")
@@ -160,14 +157,14 @@ class Statistics:
             hoppers += len(standing)
             pending = [begun for each in standing if (begun := await self._begun(each)) is not None]
             while pending:
-                group, pending = _next(pending)
+                group, pending = next_group(pending)
                 written, rest = await self._compute(group)
                 days += written
                 pending = [*rest, *pending]
         self._meters.count("processor_days", "Days of hoppers computed", days)
         return f"{days} days of {hoppers} hoppers computed"
 
-    async def _begun(self, standing: Standing) -> "_Work | None":
+    async def _begun(self, standing: Standing) -> Work | None:
         """What is to be done of a hopper, from the day on that is missing or not right."""
         zone = _zone(standing.zone)
         start = standing.until_at
@@ -195,12 +192,12 @@ class Statistics:
             if last is not None and last.ends_at == start:
                 before = Before(last.index, last.closing)
         if anew or standing.until_at is None:
-            kept = standing.ledger.get(_DAY_BEFORE)
+            kept = standing.ledger.get(DAY_BEFORE)
             if isinstance(kept, dict) and kept["at"] == start.isoformat():
                 ledger = ledger_of(kept)  # most trades that come late are of the last day
             else:
                 ledger = await self._replayed(standing.hopper, start)
-        return _Work(standing, days, begins_at, start, ledger, before, is_anew=anew)
+        return Work(standing, days, begins_at, start, ledger, before, is_anew=anew)
 
     async def _replayed(self, hopper: Hopper, until: datetime) -> Ledger:
         """What the trades before ``until`` have left."""
@@ -212,7 +209,7 @@ class Statistics:
             await asyncio.sleep(0)
         return ledger
 
-    async def _compute(self, group: "Sequence[tuple[_Work, Sequence[Day]]]") -> tuple[int, "list[_Work]"]:
+    async def _compute(self, group: Sequence[tuple[Work, Sequence[Day]]]) -> tuple[int, list[Work]]:
         """Compute and write some days of some hoppers; how many, and what is left to do of these hoppers."""
         spans = [(work.hopper.id, days[0].begins_at, days[-1].ends_at) for work, days in group if days]
         each_day = [(work.hopper.id, day.begins_at, day.ends_at) for work, days in group for day in days]
@@ -225,7 +222,7 @@ class Statistics:
         prices = await self._prices(wanted, group)
         written: list[Daily] = []
         moved: list[tuple[Standing, Progress]] = []
-        rest: list[_Work] = []
+        rest: list[Work] = []
         place = 0
         for work, days in group:
             facts = Facts(
@@ -236,7 +233,7 @@ class Statistics:
             )
             place += len(days)
             standing = work.standing
-            done, day_before = _figures(work, days, facts, prices)
+            done, day_before = figures(work, days, facts, prices)
             settled = next((n for n, day in enumerate(done) if not logic.is_settled(day, now, _WAITS)), len(done))
             if settled < len(done):
                 if not settled and standing.until_at is not None:
@@ -250,7 +247,7 @@ class Statistics:
                 standing.newest_version,
                 work.begins_at,
                 until,
-                {**work.ledger.as_json(), _DAY_BEFORE: day_before},
+                {**work.ledger.as_json(), DAY_BEFORE: day_before},
                 standing.read_at,
             )
             written += done
@@ -261,7 +258,7 @@ class Statistics:
         return sum(day.hopper in kept for day in written), [work for work in rest if work.hopper.id in kept]
 
     async def _prices(
-        self, trades: Sequence[tuple[Hopper, Sequence[Trade]]], group: "Sequence[tuple[_Work, Sequence[Day]]]" = ()
+        self, trades: Sequence[tuple[Hopper, Sequence[Trade]]], group: Sequence[tuple[Work, Sequence[Day]]] = ()
     ) -> Prices:
         """What results need to know of the past: third coins' fees, and quotes that are not the base currency."""
         wanted: set[Wanted] = set()
@@ -276,7 +273,7 @@ class Statistics:
     # ---- midnights that were missed ------------------------------------------------------------------------------
 
     async def _known_midnights(
-        self, group: "Sequence[tuple[_Work, Sequence[Day]]]"
+        self, group: Sequence[tuple[Work, Sequence[Day]]]
     ) -> dict[tuple[HopperId, datetime], Midnight]:
         """Those that the days begin and end with; what was missed is made up and kept."""
         keys = [
@@ -331,77 +328,6 @@ class Statistics:
             return {each.asset: each.quantity for each in live.holdings}, live.assets_at
         told = await self._asked(hopper, lambda: self._account.assets(hopper, hopper.refresh_every))
         return None if told is None else (dict(told[0]), told[1])
-
-
-class _Work:
-    """Days of one hopper that are to be computed, oldest first, and how it stood before the first of them."""
-
-    def __init__(
-        self,
-        standing: Standing,
-        days: Sequence[Day],
-        begins_at: datetime,
-        start: datetime,
-        ledger: Ledger,
-        before: Before,
-        *,
-        is_anew: bool,
-    ) -> None:
-        self.standing = standing
-        self.days = days
-        self.begins_at = begins_at
-        self.start = start
-        self.ledger = ledger
-        self.before = before
-        self.is_anew = is_anew
-
-    @property
-    def hopper(self) -> Hopper:
-        return self.standing.hopper
-
-    def after(self, number: int, progress: Progress, last: Daily) -> "_Work":
-        """The rest, when the first ``number`` days are written."""
-        standing = replace(self.standing, version=progress.version, until_at=progress.until_at)
-        before = Before(last.index, last.closing)
-        return _Work(
-            standing,
-            self.days[number:],
-            self.begins_at,
-            progress.until_at,
-            self.ledger,
-            before,
-            is_anew=self.is_anew,
-        )
-
-
-def _figures(
-    work: _Work, days: Sequence[Day], facts: Facts, prices: Prices
-) -> tuple[list[Daily], dict[str, object] | None]:
-    """The figures of ``days``, and what the ledger was before the last of them, with the moment of that."""
-    done: list[Daily] = []
-    before, day_before = work.before, None
-    for part in (slice(0, -1), slice(-1, None)):
-        if done:
-            before = Before(done[-1].index, done[-1].closing)
-        if part.start and days:
-            day_before = {**work.ledger.as_json(), "at": days[-1].begins_at.isoformat()}
-        version, zone = work.standing.newest_version, work.standing.zone
-        some = replace(facts, candles=facts.candles[part])
-        done += logic.days_of(work.hopper, zone, version, days[part], some, work.ledger, before, prices)
-    return done, day_before
-
-
-def _next(pending: "list[_Work]") -> "tuple[list[tuple[_Work, Sequence[Day]]], list[_Work]]":
-    """As many of ``pending`` as are computed together, each with its next days; and the others."""
-    group: list[tuple[_Work, Sequence[Day]]] = []
-    total = 0
-    for number, work in enumerate(pending):
-        days = work.days[:_DAYS_OF_ONE]
-        if group and total + len(days) > _DAYS_AT_ONCE:
-            return group, pending[number:]
-        group.append((work, days))
-        total += len(days)
-    return group, []
 
 
 def _zone(name: str) -> ZoneInfo:
