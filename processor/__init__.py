@@ -14,4 +14,7 @@ all services by their heartbeats in Redis and by ``portfolio.*.live``.
 It keeps the days of hoppers and decides what their flows were (owns ``midnights``, ``balances``, ``daily_statistics``,
 ``statistics_progress`` and, with the API, ``flows`` and ``hopper_histories``): from live portfolios or the gateway at
 each user's midnight, and from stored candles and trades for what was missed.
+
+It fills the past of hoppers that the live chain has not seen (owns ``backfills``): candles through the Redis list, from
+trades, balances and the exchanges' candles (``candles.>``). Emits NATS ``portfolio.<hopper_id>.rewritten``.
 """

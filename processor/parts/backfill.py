@@ -109,7 +109,7 @@ class LiveCandles:
                 candle = portfolio_from_wire(message.payload).candle
             except Invalid:
                 return
-            if not told.done():
+            if candle.opened_at >= opened_at and not told.done():  # at a boundary the one before may still be told
                 is_whole = candle.opened_at == opened_at and candle.quality is not Quality.PARTIAL
                 told.set_result(candle.open if is_whole else None)
 
