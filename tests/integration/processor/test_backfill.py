@@ -17,11 +17,12 @@ import pytest
 
 from cryptwire import config, gateway_client
 from cryptwire.clock import SystemClock
-from cryptwire.domain.hopper import UserId
+from cryptwire.domain.hopper import Exchange, UserId
 from cryptwire.gateway_client import Identity
 from cryptwire.storage import database, redis
 from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.write_queue import WriteQueue
 from devstack import accounts, certificates
 from devstack.servers import Process, Servers, free_port
@@ -29,7 +30,7 @@ from gateway.settings import Settings as GatewaySettings
 from tests.conftest import ROOT
 from tests.integration.imports.conftest import REDIRECT, running_gateway, simulating
 
-REACH = timedelta(days=40)
+REACH = timedelta(days=30)
 HOPPERS = 4
 KILLS = 25 if config.environment().get("CRYPTWIRE_FULL") else 3
 WHOLE = HOPPERS * (REACH // timedelta(minutes=15))
@@ -140,9 +141,14 @@ async def scene(
         )
         for service in ("streamer", "writer"):
             made.start(service)
+        values = await stack.enter_async_context(redis.connect(redis_url))
+
+        async def is_priced() -> bool:
+            return all([await LastPrices(values).all_of(Exchange(name)) for name in endpoints])
+
+        await made.until(is_priced, "every exchange has prices")
         yield made
-        for process in made.processes:
-            await process.stop(5)
+        await asyncio.gather(*(process.stop(5) for process in made.processes))
 
 
 @pytest.mark.timeout(180 if KILLS < 10 else 900)
