@@ -91,7 +91,7 @@ async def midnights(servers: Servers, database_url: str, redis_url: str, tmp_pat
         environment = {
             "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", database_url),
             "CRYPTWIRE_PROCESSOR_REDIS_URL": redis_url,
-            "CRYPTWIRE_PROCESSOR_PARTS": '["statistics"]',
+            "CRYPTWIRE_PROCESSOR_PARTS": '["statistics", "flows"]',
             "CRYPTWIRE_PROCESSOR_NATS_URL": servers.nats.url("processor"),
             "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": gateway.address,
             "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(tmp_path / "certificates"),
@@ -106,6 +106,7 @@ async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(midnights
     assert not await midnights.until(process, 10**9, 100)
     await process.stop(5)
     calm = await everything(owner)
+    assert await owner.value("SELECT said FROM job_runs WHERE job = 'flows' AND finished_at IS NOT NULL") == "no flows"
     assert len(calm["days"]) >= HOPPERS * (DAYS - 1)
     assert len(calm["midnights"]) >= HOPPERS * DAYS
     await owner.execute("TRUNCATE daily_statistics, statistics_progress, job_runs")
