@@ -169,6 +169,7 @@ async def test_two_tabs_may_refresh_at_once_and_a_lost_answer_is_no_theft(world:
     answers = await asyncio.gather(*(refreshed(world, token) for _ in range(8)))
     siblings = [answer["data"]["refreshSession"]["refreshToken"] for answer in answers]
     assert len(set(siblings)) == 8
+    assert await world.owner.value("SELECT generation FROM sessions") == 1, "of many who refresh at once one rotates"
     used = (await refreshed(world, siblings[3]))["data"]["refreshSession"]["refreshToken"]
     assert "errors" not in await refreshed(world, siblings[5]), "within ten seconds, as long as its successor is unused"
     assert "errors" not in await refreshed(world, used)
