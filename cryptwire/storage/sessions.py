@@ -110,10 +110,6 @@ class Sessions:
             raise Unauthenticated("sign in first")
         return caller
 
-    async def living(self, sessions: Sequence[bytes]) -> set[bytes]:
-        """Those of ``sessions`` (of callers) that have not ended or expired; asked anew each time."""
-        return set(await self.again(sessions))
-
     async def again(self, sessions: Sequence[bytes]) -> dict[bytes, Caller]:
         """The callers of those of ``sessions`` that have not ended or expired, with their plans of this moment."""
         rows = await self._database.fetch(_AGAIN, list(sessions))
