@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pyotp
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, ViewportSize, expect
 
 from cryptwire.codec.access_token import ACCESS_COOKIE
 from tests.journeys.conftest import Visit, until
@@ -14,7 +14,7 @@ from tests.journeys.conftest import Visit, until
 EMAIL, PASSWORD = "dave@cryptwire.test", "a horse and its battery"
 NEW_EMAIL, NEW_PASSWORD = "david@cryptwire.test", "the battery of a horse"
 USERNAME, CONSENT = "dave", "dave-demo"  # at the simulated Cryptohopper; no demo account is linked to him
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1440, height=900)
 
 
 async def pictured(visit: Visit, name: str) -> None:
@@ -248,7 +248,7 @@ async def test_access_that_is_over_is_renewed_unseen_and_once_over_two_tabs(desk
         page.on("request", lambda r: renewed.append(r.url) if "refreshSession" in (r.post_data or "") else None)
 
     async def access() -> list[str]:
-        return [c["value"] for c in await visit.context.cookies() if c["name"] == ACCESS_COOKIE]  # type: ignore[typeddict-item]
+        return [c["value"] for c in await visit.context.cookies() if c["name"] == ACCESS_COOKIE]
 
     for is_reloaded in (False, True):
         await visit.context.clear_cookies(name=ACCESS_COOKIE)
