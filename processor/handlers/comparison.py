@@ -12,6 +12,7 @@ from cryptwire.log import Log
 from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
 from processor import logic
+from processor.handlers.links import BrokenLinks
 from processor.ports import Bus, Comparisons, TradeList, Trades
 
 _log = Log(__name__)
@@ -33,6 +34,7 @@ class Comparison:
         bus: Bus,
         clock: Clock,
         meters: Meters,
+        broken: BrokenLinks,
         *,
         first: timedelta,
         at_once: int,
@@ -43,6 +45,7 @@ class Comparison:
         self._bus = bus
         self._clock = clock
         self._meters = meters
+        self._broken = broken
         self._first = first
         self._at_once = at_once
 
@@ -91,8 +94,9 @@ class Comparison:
         within = _WITHIN_AT_FIRST if is_first else _WITHIN
         try:
             return await self._list.since(hopper.user, hopper.id, since, within, is_import=is_first)
-        except LinkAgain:
-            return "to be linked again"  # the user is told elsewhere
+        except LinkAgain as error:
+            await self._broken.tell(hopper.user, str(error))
+            return "to be linked again"
         except Exhausted as error:
             _log.warning("no budget to compare trades", hopper=hopper.id, reason=error)
             return "without budget"

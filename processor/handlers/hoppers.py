@@ -11,6 +11,7 @@ from cryptwire.errors import Corrupt, Exhausted, LinkAgain, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging import subjects
 from cryptwire.metrics import Meters
+from processor.handlers.links import BrokenLinks
 from processor.logic import imports as logic
 from processor.ports import Bus
 from processor.ports.imports import Account, Hoppers, Imports, Queue
@@ -31,6 +32,7 @@ class HopperLooks:
         bus: Bus,
         clock: Clock,
         meters: Meters,
+        broken: BrokenLinks,
         *,
         at_once: int,
     ) -> None:
@@ -41,6 +43,7 @@ class HopperLooks:
         self._bus = bus
         self._clock = clock
         self._meters = meters
+        self._broken = broken
         self._at_once = at_once
 
     async def look_at_all(self, due_at: datetime) -> str:
@@ -69,7 +72,8 @@ class HopperLooks:
         try:
             at = self._clock.now()
             events = await self.see(user, await self._account.hoppers(user, _AGE), at)
-        except LinkAgain:
+        except LinkAgain as error:
+            await self._broken.tell(user, str(error))
             outcome = "to be linked again"
         except Exhausted:
             outcome = "without budget"

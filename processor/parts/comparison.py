@@ -12,6 +12,7 @@ from cryptwire.storage.trades import Trades
 from processor.handlers.comparison import Comparison
 from processor.handlers.jobs import Job
 from processor.parts import Part, Tools
+from processor.parts.links import broken_links_of
 
 
 class GatewayTrades:
@@ -37,6 +38,7 @@ async def comparing(tools: Tools) -> AsyncIterator[Part]:
         tools.bus,
         runtime.clock,
         runtime.meters,
+        broken_links_of(tools),
         first=settings.compare_first,
         at_once=settings.compare_users,
     )

@@ -10,6 +10,7 @@ from cryptwire.storage.imports import Imports
 from processor.handlers.hoppers import HopperLooks
 from processor.handlers.jobs import Job
 from processor.parts import Part, Tools
+from processor.parts.links import broken_links_of
 
 
 def looks_of(tools: Tools, queue: ImportQueue) -> HopperLooks:
@@ -22,6 +23,7 @@ def looks_of(tools: Tools, queue: ImportQueue) -> HopperLooks:
         tools.bus,
         tools.runtime.clock,
         tools.runtime.meters,
+        broken_links_of(tools),
         at_once=tools.settings.import_users,
     )
 

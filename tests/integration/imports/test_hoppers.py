@@ -25,6 +25,7 @@ from cryptwire.storage.imports import Imports
 from cryptwire.storage.trade_comparisons import TradeComparisons
 from processor.handlers.hoppers import HopperLooks
 from tests.integration.imports.played import PlayedAccount, linked, played, playing
+from tests.unit.processor.twins import broken_links
 
 
 @dataclass
@@ -79,7 +80,9 @@ async def play(database_url: str, tmp_path: Path) -> AsyncIterator[Play]:
             told.append(getattr(message, "subject", ""))
 
         await bus.subscribe(subjects.ALL_ACCOUNTS, hear)
-        looks = HopperLooks(gateway, Hoppers(rows), Imports(rows), queue, bus, clock, Meters(), at_once=2)
+        looks = HopperLooks(
+            gateway, Hoppers(rows), Imports(rows), queue, bus, clock, Meters(), broken_links(bus, clock)[0], at_once=2
+        )
         await looks.see(user, await gateway.hoppers(user), clock.now(), asks_import=False)
         yield Play(account, owner, looks, queue, bus, clock, user, told)
 

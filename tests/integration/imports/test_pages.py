@@ -9,6 +9,7 @@ from cryptwire import gateway_client
 from cryptwire.clock import SystemClock
 from cryptwire.gateway_client import Identity
 from cryptwire.memory.bus import MemoryBus
+from cryptwire.memory.clock import HandClock
 from cryptwire.metrics import Meters
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
@@ -22,6 +23,7 @@ from tests.integration.imports.played import linked, played, playing
 from tests.integration.imports.test_hoppers import Queue
 from tests.integration.imports.test_kills import IS_FULL
 from tests.integration.imports.victim import PlayedBackfill
+from tests.unit.processor.twins import broken_links
 
 FEW, MANY = 500, 100_000 if IS_FULL else 6_000
 MOST_MORE = 4_000_000  # bytes; 6,000 trades as objects are about 9 MB, 100,000 about 150 MB
@@ -37,7 +39,8 @@ async def test_what_an_import_holds_does_not_grow_with_the_trades(database_url: 
         gateway_client.connect(account.address, Identity(folder, "processor")) as gateway,
     ):
         hoppers, imports, bus, meters = Hoppers(rows), Imports(rows), MemoryBus(), Meters()
-        looks = HopperLooks(gateway, hoppers, imports, Queue([]), bus, clock, meters, at_once=1)
+        broken = broken_links(bus, HandClock())[0]
+        looks = HopperLooks(gateway, hoppers, imports, Queue([]), bus, clock, meters, broken, at_once=1)
         importer = Importer(
             "worker", gateway, imports, hoppers, looks, HopperConfigs(rows), Positions(rows), PlayedBackfill(),
             Queue([]), bus, clock, meters, patience=timedelta(minutes=1), gives_up=timedelta(seconds=1),
