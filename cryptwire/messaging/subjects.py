@@ -126,7 +126,10 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
         ["portfolio.*.live", "account.*"],
     ),
     "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
-    "api": (["account.*", "notice.*", "import.*", "control.*.tracker.poll"], ["portfolio.*.live", "account.*", "notice.*", "import.*"]),
+    "api": (
+        ["account.*", "notice.*", "import.*", "control.*.tracker.poll"],
+        ["portfolio.*.live", "account.*", "notice.*", "import.*"],
+    ),
     "replay": (["replay.>"], ["replay.>"]),
 }
 

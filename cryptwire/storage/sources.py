@@ -13,7 +13,8 @@ _READ = """
            failures = 0, said = '', not_before = NULL
 """
 _FAILED = """
-    INSERT INTO sources (source, asked_at, failures, said, not_before) VALUES ($1, $2::timestamptz, 1, $3, $2::timestamptz + $4::interval)
+    INSERT INTO sources (source, asked_at, failures, said, not_before)
+    VALUES ($1, $2::timestamptz, 1, $3, $2::timestamptz + $4::interval)
     ON CONFLICT (source) DO UPDATE
        SET asked_at = excluded.asked_at, failures = sources.failures + 1, said = excluded.said,
            not_before = excluded.not_before
