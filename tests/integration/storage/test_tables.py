@@ -177,9 +177,7 @@ async def test_fences_grow_however_many_assign_at_once(rows: Database) -> None:
         "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN INSERT INTO seen (fence) VALUES (NEW.fence); RETURN NULL; END $$"
     )
-    await rows.execute(
-        "CREATE TRIGGER note AFTER INSERT OR UPDATE ON assignments FOR EACH ROW EXECUTE FUNCTION note()"
-    )
+    await rows.execute("CREATE TRIGGER note AFTER INSERT OR UPDATE ON assignments FOR EACH ROW EXECUTE FUNCTION note()")
     await asyncio.gather(*(assignments.assign([ONE], "ab"[number % 2]) for number in range(40)))
     noted = [row["fence"] for row in await rows.fetch("SELECT fence FROM seen ORDER BY number")]
     assert len(noted) > 1
