@@ -15,6 +15,7 @@ from cryptwire.runtime import Runtime
 from cryptwire.storage import redis
 from cryptwire.storage.heartbeats import Heartbeats
 from cryptwire.storage.redis import Redis
+from cryptwire.tasks import end
 
 _log = Log(__name__)
 _EVERY = timedelta(seconds=1)
@@ -93,8 +94,7 @@ async def beating(runtime: Runtime, client: Redis, service: str, name: str = "")
     try:
         yield heartbeat
     finally:
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        await end([writing])
         if runtime.stop.is_set() and not runtime.has_failed:
             await heartbeat.end()
 

@@ -21,6 +21,7 @@ from cryptwire import log
 from cryptwire.clock import Clock, SystemClock
 from cryptwire.errors import CryptwireError, Invalid, Unavailable
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 
 _log = log.Log(__name__)
 SHUTDOWN = timedelta(seconds=10)
@@ -184,9 +185,7 @@ async def jobs(runtime: Runtime, *work: Coroutine[Any, Any, None]) -> AsyncItera
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
 
 async def keep_told(runtime: Runtime, need: str, look: Callable[[], Awaitable[object]]) -> None:

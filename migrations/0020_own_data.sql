@@ -6,4 +6,3 @@ GRANT SELECT ON imports, import_hoppers, hopper_configs, hopper_config_changes, 
 
 -- What does not go with the user's row must be erased beside it.
 GRANT SELECT, DELETE ON balances TO cryptwire_processor;
-GRANT SELECT, DELETE ON kill_switches TO cryptwire_processor;

@@ -16,6 +16,7 @@ from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from streamer.logic import Quotation, Session, pause
 from streamer.ports import Connection, Lease, Prices, Source, Wire
 from streamer.settings import Settings
@@ -303,6 +304,4 @@ class Candles:
 
     async def close(self) -> None:
         """End what runs."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end(self._running)

@@ -12,6 +12,7 @@ from cryptwire.log import Log
 from cryptwire.messaging.bus import Bus
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 
 _log = Log(__name__)
 _AGAIN_AFTER = timedelta(minutes=1)
@@ -71,9 +72,7 @@ class Arrivals:
 
     async def close(self) -> None:
         """Let go of what is under way."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end(self._running)
 
     async def _refresh(self, user: UserId, gateway: Balances) -> None:
         """Nobody without a link costs more than one question to the database."""

@@ -24,6 +24,7 @@ from api.schema import SCHEMA
 from api.schema.context import Context, Services
 from cryptwire.errors import CryptwireError
 from cryptwire.log import Log
+from cryptwire.tasks import end
 
 _log = Log(__name__)
 _MOST_NAME = 200
@@ -88,9 +89,7 @@ class Endpoint(GraphQL[Context, None]):
             ending.remove(answering)
             return refusal(200, _LATE_CHANGE, "UNAVAILABLE")
         finally:
-            for task in ending:
-                task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            await end(ending)
 
     async def _answer(self, request: Request) -> Response:
         try:

@@ -26,6 +26,7 @@ from api.schema.cost import TooCostly, parsed
 from cryptwire.codec.access_token import bearer_of, presented
 from cryptwire.errors import CryptwireError, Invalid, Unauthenticated, Unavailable
 from cryptwire.log import Log
+from cryptwire.tasks import end
 
 _log = Log(__name__)
 _WATCHED_EVERY = timedelta(seconds=2)
@@ -117,9 +118,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             await asyncio.wait(work[:1], timeout=_GOODBYE)
         finally:
             self.sockets.open.discard(self)
-            for task in (*work, closed):
-                task.cancel()
-            for outcome in await asyncio.gather(*work, closed, return_exceptions=True):
+            for outcome in await end((*work, closed)):
                 if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnected):
                     _log.error("a socket broke", exception=outcome)
             await self.websocket.close(1011, "something went wrong here; it was noted")

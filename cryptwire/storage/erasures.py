@@ -34,11 +34,6 @@ _ROWS = """
     DELETE FROM {table} t
      WHERE t.hopper_id = $1 AND NOT EXISTS (SELECT FROM hoppers h WHERE h.hopper_id = t.hopper_id)
 """
-_SWITCHES = """
-    DELETE FROM kill_switches
-     WHERE (level = 'user' AND id = $1)
-        OR (level = 'hopper' AND id = ANY($2::text[]) AND NOT EXISTS (SELECT FROM hoppers h WHERE h.hopper_id = id))
-"""
 # one pseudonym for the user and one for each hopper, made here and written nowhere else
 _CALLS = """
     WITH pseudonym AS (SELECT gen_random_uuid() AS user_id),
@@ -78,11 +73,13 @@ class Erasures:
         await self._database.execute(_UNTRACK, erasure.user)
 
     async def erase_rows(self, erasure: Erasure) -> None:
-        """What no reference ties to him; the audit's rows get a pseudonym (R25)."""
+        """What no reference ties to him; the audit's rows get a pseudonym (R25).
+
+        A kill switch stays: a person turned it, for a hopper that may come back, and only a person turns it off.
+        """
         for table in ERASED:
             for hopper in erasure.hoppers:
                 await self._database.execute(_ROWS.format(table=table), hopper)
-        await self._database.execute(_SWITCHES, erasure.user, list(erasure.hoppers))
         await self._database.execute(_CALLS, erasure.user)
 
     async def erase_user(self, erasure: Erasure) -> None:

@@ -21,6 +21,7 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Unavailable
 from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS
+from cryptwire.tasks import end
 
 _log = Log(__name__)
 _TASK = "import"
@@ -111,9 +112,7 @@ async def serve(
                     await broker.shutdown()
                 await asyncio.sleep(_PAUSE)
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(running)
 
 
 def _broker(url: str, keys: str, reclaim: timedelta) -> RedisStreamBroker:

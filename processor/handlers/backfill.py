@@ -14,6 +14,7 @@ from cryptwire.errors import CryptwireError, Exhausted, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor.handlers.pasts import Pasts
 from processor.logic import backfill as logic
 from processor.logic.backfill_values import Values
@@ -99,9 +100,7 @@ class Backfill:
             await self._let_go(hopper.id, worker, timedelta(0), "cut off")
             raise
         finally:
-            for task in (working, beating):
-                task.cancel()
-            await asyncio.gather(working, beating, return_exceptions=True)
+            await end((working, beating))
 
     async def _claimed(self, hopper: HopperId, worker: str, tell: Tell) -> Filling | None:
         """The filling, ours; None when there is no such hopper."""

@@ -11,6 +11,7 @@ from cryptwire.errors import Corrupt, Exhausted, LinkAgain, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor import logic
 from processor.handlers.links import BrokenLinks
 from processor.ports import Bus, Comparisons, TradeList, Trades
@@ -66,9 +67,7 @@ class Comparison:
         try:
             await asyncio.gather(*working)
         finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            await end(working)
         return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "nothing to compare"
 
     async def _one(self, hopper: Hopper, complete_until: datetime | None) -> str:

@@ -10,6 +10,7 @@ from cryptwire.domain.candle import opening
 from cryptwire.domain.hopper import Hopper, HopperId
 from cryptwire.errors import CryptwireError, Exhausted, LinkAgain, Unavailable
 from cryptwire.log import Log
+from cryptwire.tasks import end
 from processor.handlers.backfill import Backfill
 from processor.ports.backfill import Fillings
 
@@ -43,9 +44,7 @@ class Filler:
                 for name in [name for name, task in running.items() if task.done()]:
                     running.pop(name).result()  # raises what is no error of ours
         finally:
-            for task in running.values():
-                task.cancel()
-            await asyncio.gather(*running.values(), return_exceptions=True)
+            await end(running.values())
 
     async def _unfilled(self, but: Sequence[HopperId], most: int) -> list[Hopper]:
         try:

@@ -11,6 +11,7 @@ from cryptwire.errors import Corrupt, Exhausted, LinkAgain, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging import subjects
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor.handlers.links import BrokenLinks
 from processor.logic import imports as logic
 from processor.ports import Bus
@@ -59,9 +60,7 @@ class HopperLooks:
         try:
             await asyncio.gather(*working)
         finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            await end(working)
         return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "nobody is linked"
 
     async def look(self, user: UserId) -> None:

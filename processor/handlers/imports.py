@@ -22,6 +22,7 @@ from cryptwire.log import Log
 from cryptwire.messaging import subjects
 from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor.handlers.hoppers import HopperLooks
 from processor.logic import imports as logic
 from processor.ports import Bus
@@ -134,9 +135,7 @@ class Importer:
             _log.warning("an import is interrupted and goes on later", user=user, reason=error)
             outcome = "interrupted"
         finally:
-            for task in (working, beating):
-                task.cancel()
-            await asyncio.gather(working, beating, return_exceptions=True)
+            await end((working, beating))
             with contextlib.suppress(CryptwireError):
                 await self._imports.let_go(claim)
             self._meters.count("processor_imports", "Imports that were worked at", outcome=outcome)

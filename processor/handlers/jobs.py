@@ -11,6 +11,7 @@ from cryptwire.clock import Clock
 from cryptwire.errors import CryptwireError, Unavailable
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor import logic
 from processor.ports import Bell, Runs
 
@@ -102,9 +103,7 @@ class Worker:
             await self._let_go(job, due_at, said)
             raise
         finally:
-            for task in (working, beating):
-                task.cancel()
-            await asyncio.gather(working, beating, return_exceptions=True)
+            await end((working, beating))
         self._count(job, "done")
         _log.info("a run is done", job=job.name, due=due_at.isoformat(), said=said)
         return True

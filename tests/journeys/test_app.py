@@ -254,7 +254,8 @@ async def test_a_trade_at_cryptohopper_shows_as_volume_and_as_a_mark(desktop: Vi
         rows = await doors.rows("SELECT trade_id FROM trades WHERE hopper_id = $1", hopper)
         return len({row["trade_id"] for row in rows} - known) >= sold
 
-    await until(are_read, 15, "the trade list is read")
+    # a list is read once in ten seconds, and each read waits its turn in the user's budget, which an import may share
+    await until(are_read, 40, "the trade list is read")
     new = await doors.rows(
         "SELECT trade_id, total::float8 FROM trades WHERE hopper_id = $1 AND NOT trade_id = ANY($2)",
         hopper,

@@ -31,6 +31,7 @@ from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Roles, roles_of
+from cryptwire.tasks import end
 
 MOST_SUBSCRIPTIONS = 50
 MOST_MESSAGE = 10_000  # bytes
@@ -495,9 +496,7 @@ class Hub:
             self._clients.discard(client)
             for key in list(client.series):
                 self._leave(client, key)
-            for task in (*tasks, ended):
-                task.cancel()
-            for outcome in await asyncio.gather(*tasks, ended, return_exceptions=True):
+            for outcome in await end((*tasks, ended)):
                 if isinstance(outcome, Exception):
                     _log.error("a stream broke", exception=outcome)
 
