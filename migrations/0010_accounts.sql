@@ -102,7 +102,21 @@ GRANT SELECT (sign_up_id, email, expires_at) ON sign_ups TO cryptwire_processor;
 GRANT DELETE ON sessions, refresh_tokens, sign_ups TO cryptwire_processor;
 GRANT DELETE ON users, hoppers, assignments, candles, trades, flow_candidates, trade_comparisons TO cryptwire_processor;
 GRANT SELECT (hopper_id) ON flow_candidates TO cryptwire_processor;
-GRANT SELECT (user_id, hopper_id), UPDATE (user_id, hopper_id, session, parameters, said) ON calls TO cryptwire_processor;
+
+-- The audit outlives an account under a pseudonym (R25): one for the user and one for each of his hoppers, made here and
+-- written nowhere else. Nobody but the gateway may write to it, so this is a function, and for those alone who are leaving.
+CREATE FUNCTION pseudonymise_calls(leaving uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH pseudonym AS (SELECT gen_random_uuid() AS user_id),
+         names AS (SELECT hopper_id, 'erased-' || gen_random_uuid() AS name
+                     FROM (SELECT DISTINCT hopper_id FROM calls WHERE user_id = leaving) his)
+    UPDATE calls c SET user_id = pseudonym.user_id, hopper_id = names.name, session = NULL, said = NULL
+      FROM pseudonym, names
+     WHERE c.user_id = leaving AND names.hopper_id = c.hopper_id
+       AND EXISTS (SELECT FROM erasures e WHERE e.user_id = leaving)
+$$;
+REVOKE ALL ON FUNCTION pseudonymise_calls FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pseudonymise_calls TO cryptwire_processor;
 
 -- the export of all of one's data
 GRANT SELECT ON candles, trades, flow_candidates, trade_comparisons, notices, mails, assignments TO cryptwire_api;

@@ -34,15 +34,7 @@ _ROWS = """
     DELETE FROM {table} t
      WHERE t.hopper_id = $1 AND NOT EXISTS (SELECT FROM hoppers h WHERE h.hopper_id = t.hopper_id)
 """
-# one pseudonym for the user and one for each hopper, made here and written nowhere else
-_CALLS = """
-    WITH pseudonym AS (SELECT gen_random_uuid() AS user_id),
-         names AS (SELECT hopper_id, 'erased-' || gen_random_uuid() AS name
-                     FROM (SELECT DISTINCT hopper_id FROM calls WHERE user_id = $1::text::uuid) his)
-    UPDATE calls c SET user_id = pseudonym.user_id, hopper_id = names.name, session = NULL, said = NULL
-      FROM pseudonym, names
-     WHERE c.user_id = $1::text::uuid AND names.hopper_id = c.hopper_id
-"""
+_CALLS = "SELECT pseudonymise_calls($1::text::uuid)"
 _EMAIL = "SELECT email FROM users WHERE user_id = $1::text::uuid AND deletion_asked_at IS NOT NULL FOR UPDATE"
 _SIGN_UPS = "DELETE FROM sign_ups WHERE lower(email) = lower($1)"
 _MAILS = """
