@@ -123,7 +123,8 @@ async def _stack() -> AsyncIterator[Path]:
             await stack.start_edge(await app.build(stack.root, lambda line: _say(f"app: {line}")))
         except app.BuildFailed as failure:
             _say(f"without API, datafeed and app: {failure}")
-        await stack.ready("streamer", "writer", "tracker")
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
         watching = asyncio.create_task(stack.watch(stop))
         yield folder
     finally:

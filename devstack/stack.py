@@ -61,6 +61,7 @@ class Stack:
     say: Say
     services: dict[str, Service] = field(default_factory=dict)
     gateway_address: str = ""
+    simulated: str = ""
     mail_port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     """What is said beyond the defaults: CRYPTWIRE_<SERVICE>_<FIELD>, passed on to the service."""
@@ -80,15 +81,14 @@ class Stack:
         self.say(f"schema is up to date ({len(applied)} migrations applied)")
 
     async def start_chain(self) -> None:
-        """Simulator, gateway, streamer, tracker, writer and processor, with the demo accounts linked and assigned."""
+        """Simulator, gateway, streamer, writer and tracker, with the demo accounts linked and assigned."""
         certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
         certificates.issue_session_key(self.folder)
-        simulated = self._add_simulator()
+        self.simulated = simulated = self._add_simulator()
         self._add_gateway(simulated)
         self._add_streamer(simulated)
         self._add_writer()
         self._add_tracker()
-        self._add_processor(simulated)
         for name in ("simulator", "gateway", "streamer", "writer"):
             self.services[name].start(self.root)
         self.write_down()
@@ -108,8 +108,14 @@ class Stack:
                 certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
             ),
         ]
-        for name in ("tracker", "processor"):
-            self.services[name].start(self.root)
+        self.services["tracker"].start(self.root)
+        self.write_down()
+
+    async def start_processor(self) -> None:
+        """The processor, when the tracker is live: what it reads of the past shares a budget with the first polls."""
+        await self.ready("tracker")
+        self._add_processor(self.simulated)
+        self.services["processor"].start(self.root)
         self.write_down()
 
     async def start_edge(self, app: Path) -> None:

@@ -91,7 +91,8 @@ async def _start(stack: Stack, began: float) -> None:
         await stack.start_servers()
         await stack.start_chain()
         await stack.start_edge(await building)
-        await stack.ready("streamer", "writer", "tracker")
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
     finally:
         building.cancel()
         await asyncio.wait({building})

@@ -183,7 +183,8 @@ async def stack(built: Path) -> AsyncIterator[Stack]:
             await stack.start_servers()
             await stack.start_chain()
             await stack.start_edge(built)
-            await stack.ready("streamer", "writer", "tracker")
+            await stack.ready("streamer", "writer")
+            await stack.start_processor()
         watching = asyncio.create_task(stack.watch(stop))
         yield stack
     finally:

@@ -39,7 +39,8 @@ async def stack() -> AsyncIterator[Stack]:
     try:
         await stack.start_servers()
         await stack.start_chain()
-        await stack.ready("streamer", "writer", "tracker")
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
         watching = asyncio.create_task(stack.watch(stop))
         yield stack
     finally:
