@@ -134,8 +134,8 @@ class Stack:
                 "CRYPTWIRE_API_HAS_PLAYGROUND": "true",
                 "CRYPTWIRE_API_SESSION_KEY_FILE": str(self.folder / "session-key.pem"),
                 "CRYPTWIRE_API_SESSION_PUBLIC_KEY_FILE": str(self.folder / "session-key-public.pem"),
-                "CRYPTWIRE_API_MAIL_KEY": str(self.folder / "mail-key"),
-                "CRYPTWIRE_API_WEBHOOK_KEY": str(self.folder / "webhook-key"),
+                "CRYPTWIRE_API_MAIL_KEY": self._secret_file("mail-key"),
+                "CRYPTWIRE_API_WEBHOOK_KEY": self._secret_file("webhook-key"),
                 "CRYPTWIRE_API_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_API_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_API_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
@@ -252,6 +252,11 @@ class Stack:
             fresh.rename(path)
         return path.read_text().strip()
 
+    def _secret_file(self, name: str) -> str:
+        """The path of such a secret."""
+        self._secret(name)
+        return str(self.folder / name)
+
     def _passed_on(self, *prefixes: str) -> dict[str, str]:
         return {key: value for key, value in self.settings.items() if key.startswith(prefixes)}
 
@@ -288,7 +293,6 @@ class Stack:
         return address
 
     def _add_gateway(self, simulated: str) -> None:
-        self._secret("master-key")
         self.gateway_address = f"127.0.0.1:{free_port()}"
         self._add(
             "gateway",
@@ -298,7 +302,7 @@ class Stack:
                 "CRYPTWIRE_GATEWAY_SESSION_KEY_FILE": str(self.folder / "session-key-public.pem"),
                 "CRYPTWIRE_GATEWAY_IS_DEVELOPMENT": "true",
                 "CRYPTWIRE_GATEWAY_CERTIFICATES": str(self.folder / "certificates"),
-                "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": str(self.folder / "master-key"),
+                "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": self._secret_file("master-key"),
                 "CRYPTWIRE_GATEWAY_CLIENT_ID": _CLIENT_ID,
                 "CRYPTWIRE_GATEWAY_CLIENT_SECRET": self._secret("client-secret"),
                 "CRYPTWIRE_GATEWAY_ADDRESS": self.gateway_address,
@@ -353,8 +357,6 @@ class Stack:
 
     def _add_processor(self, simulated: str) -> None:
         self.mail_port = free_port()
-        for name in ("mail-key", "webhook-key"):
-            self._secret(name)
         self._add(
             "processor",
             {
@@ -368,8 +370,8 @@ class Stack:
                 "CRYPTWIRE_PROCESSOR_COINMARKETCAP_URL": f"{simulated}/coinmarketcap",
                 "CRYPTWIRE_PROCESSOR_COINMARKETCAP_KEY": "sim-startup",
                 "CRYPTWIRE_PROCESSOR_SMTP_URL": f"smtp://127.0.0.1:{self.mail_port}",
-                "CRYPTWIRE_PROCESSOR_MAIL_KEY": str(self.folder / "mail-key"),
-                "CRYPTWIRE_PROCESSOR_WEBHOOK_KEY": str(self.folder / "webhook-key"),
+                "CRYPTWIRE_PROCESSOR_MAIL_KEY": self._secret_file("mail-key"),
+                "CRYPTWIRE_PROCESSOR_WEBHOOK_KEY": self._secret_file("webhook-key"),
                 "CRYPTWIRE_PROCESSOR_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
                 "CRYPTWIRE_PROCESSOR_OPERATORS_MAIL": "operators@cryptwire.test",
                 "CRYPTWIRE_PROCESSOR_IS_DEVELOPMENT": "true",
