@@ -8,7 +8,7 @@ import io
 import json
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +32,8 @@ class Script:
     doors: Doors
     access: str = ""
     refresh: str = ""
+    secrets: list[str] = field(default_factory=lambda: [PASSWORD])
+    """What nobody else may ever read."""
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.access}"} if self.access else {"x-cryptwire": "1"}
@@ -56,6 +58,7 @@ class Script:
 
     def take(self, signed_in: dict[str, Any]) -> None:
         self.access, self.refresh = signed_in["accessToken"], signed_in["refreshToken"]
+        self.secrets += [self.access.rpartition(".")[2], self.refresh]
 
     async def mailed(self, path: str) -> str:
         """The token of the newest link with ``path`` in a mail to him."""
@@ -68,6 +71,7 @@ class Script:
             return bool(found)
 
         await until(is_there, 20, f"a mail with {path}")
+        self.secrets.append(found[0])
         return found[0]
 
     async def udf(self, path: str, **asked: Any) -> Any:
@@ -83,6 +87,7 @@ async def test_a_whole_life(doors: Doors) -> None:
     await look_at_figures(me)
     await be_careful(me)
     await use_a_token(me)
+    await search_for_secrets(me)
     await leave(me)
 
 
@@ -185,7 +190,8 @@ async def be_careful(me: Script) -> None:
     codes = pyotp.TOTP(setup["secret"])
     recovery = await me.got("mutation($c: String!) { confirmTotp(code: $c) }", c=codes.now())
     assert len(recovery) == 10
-    other = Script(me.doors)
+    me.secrets += [setup["secret"], *recovery]
+    other = Script(me.doors, secrets=me.secrets)
     assert await other.refused(SIGN_IN, e=EMAIL, p=PASSWORD) == "CODE_NEEDED"
     other.take(await other.got(SIGN_IN, e=EMAIL, p=PASSWORD, c=recovery[0]))
     assert await other.refused(SIGN_IN, e=EMAIL, p=PASSWORD, c=recovery[0]) != "CODE_NEEDED", "good once"
@@ -210,6 +216,7 @@ async def use_a_token(me: Script) -> None:
     make = """mutation($p: String!) { createApiToken(name: "reader", scopes: [READ], password: $p) {
         token apiToken { id } } }"""
     made = await me.got(make, p=PASSWORD)
+    me.secrets.append(made["token"])
     reader = Script(me.doors, made["token"])
     assert await reader.got("{ hoppers { id } }")
     assert await reader.refused('mutation { changePreferences(input: {currency: "EUR"}) { zone } }') == "FORBIDDEN"
@@ -220,6 +227,20 @@ async def use_a_token(me: Script) -> None:
         return bool((await reader.ask("{ hoppers { id } }")).get("errors"))
 
     await until(is_out, 6, "an ended token is worth nothing")
+
+
+async def search_for_secrets(me: Script) -> None:
+    """In every log and every row of every table."""
+    needles = [secret.encode() for secret in me.secrets]
+    assert len(needles) > 15
+    for log in (me.doors.stack.folder / "logs").glob("*.log"):
+        content = log.read_bytes()
+        assert content
+        assert [needle for needle in needles if needle in content] == [], log.name
+    for table in sorted({name for name, _ in await tables(me.doors)} | {"public.refresh_tokens", "public.sign_ups"}):
+        rows = await me.doors.rows(f"SELECT t::text AS row FROM {table} t")
+        content = b"\n".join(row["row"].encode() for row in rows)
+        assert [needle for needle in needles if needle in content] == [], table
 
 
 async def leave(me: Script) -> None:
