@@ -36,7 +36,7 @@ class Preferences:
     stablecoin_decimals: int = 2
     other_decimals: int = 8
     masks_amounts: bool = False
-    colours: Colours = Colours.GREEN_RED
+    colours: Colours = Colours.BLUE_ORANGE
     notices: Mapping[NoticeClass, Channels] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ def preferences_from(stored: Mapping[str, Any]) -> Preferences:
             int(stored.get("stablecoinDecimals", 2)),
             int(stored.get("otherDecimals", 8)),
             bool(stored.get("masksAmounts", False)),
-            Colours(stored.get("colours", Colours.GREEN_RED.value)),
+            Colours(stored.get("colours", Colours.BLUE_ORANGE.value)),
             notices,
         )
     except (KeyError, TypeError, ValueError):

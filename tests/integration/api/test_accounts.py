@@ -224,15 +224,15 @@ async def test_preferences_are_changed_one_by_one_and_what_is_left_out_stays(wor
         return await world.ask(PREFERENCES, bearer(access), i=what)
 
     await change(zone="Asia/Kathmandu", otherDecimals=4)
-    answer = await change(colours="BLUE_ORANGE", notices=[{"about": "INFO", "byMail": False, "byWebhook": False}])
+    answer = await change(colours="RED_GREEN", notices=[{"about": "INFO", "byMail": False, "byWebhook": False}])
     chosen = answer["data"]["changePreferences"]
     assert (chosen["zone"], chosen["currency"], chosen["otherDecimals"]) == ("Asia/Kathmandu", "EUR", 4)
-    assert (chosen["stablecoinDecimals"], chosen["masksAmounts"], chosen["colours"]) == (2, False, "BLUE_ORANGE")
+    assert (chosen["stablecoinDecimals"], chosen["masksAmounts"], chosen["colours"]) == (2, False, "RED_GREEN")
     by_mail = {one["about"]: one["byMail"] for one in chosen["notices"]}
     assert by_mail == {"ACTION": True, "FAILURE": True, "DATA_PROBLEM": True, "INFO": False}
     asked = "{ me { zone preferences { colours } permissions { resource action effect } } }"
     me = await world.ask(asked, bearer(access))
-    assert me["data"]["me"]["preferences"] == {"colours": "BLUE_ORANGE"}
+    assert me["data"]["me"]["preferences"] == {"colours": "RED_GREEN"}
     assert {"resource": "live-candles", "action": "view", "effect": "allow"} in me["data"]["me"]["permissions"]
     silent = {"byMail": False, "byWebhook": False}
     for wrong in (
