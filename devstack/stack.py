@@ -84,6 +84,7 @@ class Stack:
         """Simulator, gateway, streamer, writer and tracker, with the demo accounts linked and assigned."""
         certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
         certificates.issue_session_key(self.folder)
+        self.mail_port = free_port()
         self.simulated = simulated = self._add_simulator()
         self._add_gateway(simulated)
         self._add_streamer(simulated)
@@ -119,7 +120,7 @@ class Stack:
         self.write_down()
 
     async def start_edge(self, app: Path) -> None:
-        """API with the built ``app``, datafeed and webhook under the stack's port."""
+        """API with the built ``app``, datafeed and webhook under the stack's port; and where mails are shown."""
         owner, nats = self.servers.postgres.url, self.servers.nats
         self._add(
             "edge",
@@ -356,7 +357,6 @@ class Stack:
         )
 
     def _add_processor(self, simulated: str) -> None:
-        self.mail_port = free_port()
         self._add(
             "processor",
             {
