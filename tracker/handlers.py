@@ -273,8 +273,14 @@ class Tracker:
         self._poll_soon(trade.hopper)
 
     async def on_poll(self, message: Message) -> None:
-        """``control.*.tracker.poll``: the next poll comes sooner; for a hopper that is not held, nothing."""
-        self._poll_soon(HopperId(message.payload[:200].decode("utf-8", "replace")))
+        """``control.*.tracker.poll``: the next poll comes sooner, as far as upstream can show anything new by then.
+
+        For a hopper that is not held, nothing.
+        """
+        hopper = HopperId(message.payload[:200].decode("utf-8", "replace"))
+        held, last = self._held.get(hopper), self._polled_at.get(hopper)
+        if held is not None and (last is None or self._clock.now() - last >= held.hopper.refresh_every):
+            self._poll_soon(hopper)
 
     def _poll_soon(self, hopper: HopperId) -> None:
         if hopper in self._due:

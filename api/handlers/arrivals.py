@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cryptwire.clock import Clock
-from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.hopper import Hopper, HopperId, UserId
 from cryptwire.errors import CryptwireError, LinkAgain
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Bus
@@ -16,7 +16,6 @@ from cryptwire.tasks import end
 
 _log = Log(__name__)
 _AGAIN_AFTER = timedelta(minutes=1)
-_AGE = timedelta(seconds=30)
 _WITHIN = timedelta(seconds=60)
 _MOST_AT_ONCE = 200
 _MOST_REMEMBERED = 20_000
@@ -29,7 +28,7 @@ class Balances(Protocol):
 
 
 class Hoppers(Protocol):
-    async def linked(self, user: UserId) -> list[HopperId]: ...
+    async def readable(self, user: UserId) -> list[Hopper]: ...
 
 
 class Queue(Protocol):
@@ -78,15 +77,16 @@ class Arrivals:
         """Nobody without a link costs more than one question to the database."""
         outcome = "refreshed"
         try:
-            hoppers = await self._hoppers.linked(user)
+            hoppers = await self._hoppers.readable(user)
             if not hoppers:
                 self._came.pop(user, None)  # once there is something to refresh it is not to wait
                 return
             await self._queue.put_look(user)
             for hopper in hoppers:
                 if self._bus is not None:  # the tracker's poll and this read are one request upstream
-                    await self._bus.publish(LIVE.poll(hopper), hopper.encode())
-                await gateway.assets(user, hopper, _AGE, within=_WITHIN)
+                    await self._bus.publish(LIVE.poll(hopper.id), hopper.id.encode())
+                # upstream shows nothing newer within its plan's rhythm: what was polled since is as good
+                await gateway.assets(user, hopper.id, hopper.refresh_every, within=_WITHIN)
         except LinkAgain:
             outcome = "to be linked again"
         except CryptwireError as error:

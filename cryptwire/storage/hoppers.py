@@ -35,6 +35,10 @@ _LINKED = """
     SELECT hopper_id FROM hoppers
      WHERE user_id = $1::text::uuid AND deleted_at IS NULL AND unlinked_at IS NULL ORDER BY hopper_id
 """
+_READABLE = f"""
+    SELECT {_COLUMNS} FROM hoppers
+     WHERE user_id = $1::text::uuid AND deleted_at IS NULL AND unlinked_at IS NULL ORDER BY hopper_id
+"""  # noqa: S608 - columns of ours
 _NEVER_IMPORTED = """
     SELECT hopper_id FROM hoppers h
      WHERE user_id = $1::text::uuid AND deleted_at IS NULL AND unlinked_at IS NULL
@@ -99,6 +103,10 @@ class Hoppers:
     async def linked(self, user: UserId) -> list[HopperId]:
         """A user's hoppers that can be read."""
         return [HopperId(row["hopper_id"]) for row in await self._database.fetch(_LINKED, user)]
+
+    async def readable(self, user: UserId) -> list[Hopper]:
+        """The same, with what is known of them."""
+        return [hopper_of(row) for row in await self._database.fetch(_READABLE, user)]
 
     async def never_imported(self, user: UserId) -> list[HopperId]:
         """Hoppers that can be read, are here for ten minutes, and that no import has listed yet."""
