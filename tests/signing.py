@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptwire.clock import Clock, SystemClock
-from cryptwire.codec.access_token import Access, AccessSigner, AccessVerifier
+from cryptwire.codec.access_token import AccessSigner, AccessVerifier
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.database import Database
@@ -47,7 +48,7 @@ class Keys:
     def access_token(self, user: UserId, session: bytes, clock: Clock | None = None) -> str:
         """What the API signs for a session."""
         signer = AccessSigner(self.session_key_file.read_bytes(), clock or SystemClock())
-        return signer.signed(Access(user, session), "pro")
+        return signer.signed(SignedSession(user, session), "pro")
 
     async def signed_in(self, owner: Database, user: UserId) -> str:
         """The access token of a new session; it lives for ten minutes."""

@@ -7,8 +7,9 @@ from api.handlers.changes import Changes
 from api.handlers.entrance import Entrance
 from api.ports import Passwords, Sessions
 from cryptwire.clock import Clock
-from cryptwire.codec.access_token import LIVES, Access, AccessSigner
+from cryptwire.codec.access_token import LIVES, AccessSigner
 from cryptwire.codec.one_time import OneTimeKey
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.hopper import UserId
 from cryptwire.permissions import Permissions, Roles
 from cryptwire.storage.account_changes import AccountChanges
@@ -44,7 +45,7 @@ class Accounts:
     def access_token(self, begun: Begun, plan: str) -> tuple[str, datetime]:
         """What a session is shown by, and until when."""
         rules = (" ".join(rule) for rule in self.permissions.of(Roles.of(plan, None)))
-        token = self.signer.signed(Access(begun.user, begun.session), plan, rules)
+        token = self.signer.signed(SignedSession(begun.user, begun.session), plan, rules)
         return token, self.clock.now() + LIVES
 
     async def has_changed(self, user: UserId) -> None:

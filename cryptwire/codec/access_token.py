@@ -1,41 +1,22 @@
 """Access tokens: what a client shows with every request.
 
-JWT (RFC 7519) signed with Ed25519 (RFC 8037): the user is ``sub``, the session's id ``sid``, all of Cryptwire ``aud``.
-``plan`` and ``permissions`` are for display; the session's row decides. The key is that of the tokens for the gateway:
-it is the API's alone, and the audience keeps one kind from being taken for the other.
+``plan`` and ``permissions`` in them are for display; the session's row decides.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-import jwt
-
-from cryptwire.clock import EPOCH, Clock
+from cryptwire.clock import Clock
+from cryptwire.codec import signed_session
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.codec.signing_keys import PublicKeyFile, private_key
-from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Unauthenticated
 
 AUDIENCE = "cryptwire"
 LIVES = timedelta(minutes=10)
-LEEWAY = timedelta(seconds=5)
 ACCESS_COOKIE = "cw_access"
 REFRESH_COOKIE = "cw_refresh"
-_ALGORITHM = "EdDSA"
-_MOST = 4_000  # characters
-_ID = 32  # bytes
-_CLAIMS = ("sub", "sid", "iat", "exp", "aud")
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A user, and the session (its id) that he shows."""
-
-    user: UserId
-    session: bytes
 
 
 class AccessSigner:
@@ -45,19 +26,10 @@ class AccessSigner:
         self._key = private_key(key)
         self._clock = clock
 
-    def signed(self, access: Access, plan: str, permissions: Iterable[str] = ()) -> str:
+    def signed(self, who: SignedSession, plan: str, permissions: Iterable[str] = ()) -> str:
         """A token that is good for ten minutes."""
-        now = _seconds(self._clock.now())
-        claims = {
-            "sub": access.user,
-            "sid": access.session.hex(),
-            "aud": AUDIENCE,
-            "iat": now,
-            "exp": now + int(LIVES.total_seconds()),
-            "plan": plan,
-            "permissions": list(permissions),
-        }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        now = self._clock.now()
+        return signed_session.signed(self._key, AUDIENCE, who, now, LIVES, plan=plan, permissions=list(permissions))
 
 
 class AccessVerifier:
@@ -67,29 +39,16 @@ class AccessVerifier:
         self._key = PublicKeyFile(path)
         self._clock = clock
 
-    def verified(self, token: str) -> Access:
+    def verified(self, token: str) -> SignedSession:
         """Who shows it. Raises Unauthenticated when it has expired or is none of the API's."""
         key = self._key.current()
         try:
-            if len(token) > _MOST:
-                raise jwt.InvalidTokenError
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=[_ALGORITHM],
-                audience=AUDIENCE,
-                options={"require": list(_CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-            )
-            access = Access(UserId(str(UUID(claims["sub"]))), bytes.fromhex(claims["sid"]))
-            issued, expires = _whole(claims["iat"]), _whole(claims["exp"])
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+            who, expired = signed_session.read(key, AUDIENCE, token, self._clock.now(), LIVES)
+        except ValueError:
             raise Unauthenticated("sign in first") from None
-        now, leeway = _seconds(self._clock.now()), int(LEEWAY.total_seconds())
-        if len(access.session) != _ID or not 0 < expires - issued <= LIVES.total_seconds() or issued > now + leeway:
-            raise Unauthenticated("sign in first")
-        if expires <= now:
+        if expired >= timedelta(0):
             raise Unauthenticated("the access token has expired; refresh the session")
-        return access
+        return who
 
 
 def presented(headers: Mapping[str, str], cookies: Mapping[str, str]) -> str:
@@ -102,13 +61,3 @@ def bearer_of(headers: Mapping[str, str]) -> str | None:
     """What ``Authorization: Bearer`` holds; None without it."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else None
-
-
-def _seconds(moment: datetime) -> int:
-    return int((moment - EPOCH).total_seconds())
-
-
-def _whole(claim: Any) -> int:
-    if isinstance(claim, bool) or not isinstance(claim, int):
-        raise ValueError("not a number of seconds")
-    return claim

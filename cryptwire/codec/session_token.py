@@ -1,36 +1,16 @@
-"""Session tokens: what the API signs for a user's session, and the gateway verifies before it acts for him.
+"""Session tokens: what the API signs for a user's session, and the gateway verifies before it acts for him."""
 
-JWT (RFC 7519) signed with Ed25519 (RFC 8037): the user is ``sub``, the session's id ``sid``, the gateway ``aud``.
-"""
-
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-import jwt
-
-from cryptwire.clock import EPOCH, Clock
+from cryptwire.clock import Clock
+from cryptwire.codec import signed_session
+from cryptwire.codec.signed_session import LEEWAY, SignedSession
 from cryptwire.codec.signing_keys import PublicKeyFile, private_key
-from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Fenced, Forbidden, Invalid
 
 AUDIENCE = "cryptwire-gateway"
 LONGEST = timedelta(minutes=15)
-LEEWAY = timedelta(seconds=5)
-_ALGORITHM = "EdDSA"
-_MOST = 2_000  # characters
-_ID = 32  # bytes
-_CLAIMS = ("sub", "sid", "iat", "exp", "aud")
-
-
-@dataclass(frozen=True, slots=True)
-class SignedSession:
-    """A user, and the session (its id) under which he acts."""
-
-    user: UserId
-    session: bytes
 
 
 class Signer:
@@ -44,15 +24,7 @@ class Signer:
         """A token for ``who``; raises Invalid when it would live longer than the gateway takes."""
         if not timedelta(0) < lives <= LONGEST:
             raise Invalid(f"a session token lives {LONGEST} at most")
-        now = _seconds(self._clock.now())
-        claims = {
-            "sub": who.user,
-            "sid": who.session.hex(),
-            "aud": AUDIENCE,
-            "iat": now,
-            "exp": now + int(lives.total_seconds()),
-        }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        return signed_session.signed(self._key, AUDIENCE, who, self._clock.now(), lives)
 
 
 class Verifier:
@@ -72,32 +44,9 @@ class Verifier:
         """
         key = self._key.current()
         try:
-            if len(text) > _MOST:
-                raise jwt.InvalidTokenError
-            claims = jwt.decode(
-                text,
-                key,
-                algorithms=[_ALGORITHM],
-                audience=AUDIENCE,
-                options={"require": list(_CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-            )
-            who = SignedSession(UserId(str(UUID(claims["sub"]))), bytes.fromhex(claims["sid"]))
-            issued, expires = _whole(claims["iat"]), _whole(claims["exp"])
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+            who, expired = signed_session.read(key, AUDIENCE, text, self._clock.now(), LONGEST)
+        except ValueError:
             raise Forbidden("this is no session token of the API's") from None
-        now, leeway = _seconds(self._clock.now()), int(LEEWAY.total_seconds())
-        if len(who.session) != _ID or not 0 < expires - issued <= LONGEST.total_seconds() or issued > now + leeway:
-            raise Forbidden("this is no session token of the API's")
-        if expires <= now - leeway:
+        if expired >= LEEWAY:
             raise Fenced("the session token has expired")
         return who
-
-
-def _seconds(moment: datetime) -> int:
-    return int((moment - EPOCH).total_seconds())
-
-
-def _whole(claim: Any) -> int:
-    if isinstance(claim, bool) or not isinstance(claim, int):
-        raise ValueError("not a number of seconds")
-    return claim

@@ -17,7 +17,8 @@ import pytest
 
 from cryptwire import gateway_client
 from cryptwire.clock import SystemClock
-from cryptwire.codec.session_token import SignedSession, Signer
+from cryptwire.codec.session_token import Signer
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.action import Act, Fence, IntentId, SessionToken
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.gateway_client import GatewayClient, Identity, LinkState

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.descriptor import MethodDescriptor
 
 from cryptwire.clock import EPOCH, SystemClock
-from cryptwire.codec.session_token import AUDIENCE, SignedSession
+from cryptwire.codec.session_token import AUDIENCE
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.config import environment
 from cryptwire.domain.action import Fence, RuleSetId, SessionToken
 from cryptwire.domain.hopper import HopperId, UserId

@@ -7,14 +7,15 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from cryptwire.codec.access_token import Access, AccessSigner, AccessVerifier, bearer_of, presented
-from cryptwire.codec.session_token import SignedSession, Signer, Verifier
+from cryptwire.codec.access_token import AccessSigner, AccessVerifier, bearer_of, presented
+from cryptwire.codec.session_token import Signer, Verifier
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from cryptwire.memory.clock import HandClock
 from devstack.certificates import issue_session_key
 
-WHO = Access(UserId(str(uuid4())), bytes(range(32)))
+WHO = SignedSession(UserId(str(uuid4())), bytes(range(32)))
 
 
 @pytest.fixture
