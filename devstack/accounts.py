@@ -58,9 +58,12 @@ async def set_up(
             say(f"linking {demo.email} to the simulated Cryptohopper")
             url, state = await gateway.begin_link(user, redirect_uri)
             await gateway.link(user, await authorize(url, state, demo.username, demo.password), state)
-        for linked in await gateway.hoppers(user, timedelta(minutes=1)):
-            await hoppers.put(linked.hopper)
-            everyone.append(linked.hopper.id)
+        known = await hoppers.linked(user)
+        if not known:  # from then on the processor notices what changes: a start asks upstream for nothing it knows
+            for linked in await gateway.hoppers(user, timedelta(minutes=1)):
+                await hoppers.put(linked.hopper)
+                known.append(linked.hopper.id)
+        everyone += known
     assignments = Assignments(rows)
     await assignments.confirm(POD)
     await assignments.follow(POD, tracked_plans())
