@@ -29,7 +29,7 @@ status: ## what runs
 .PHONY: test
 test: install-dev ## every test, on real servers
 	@$(PYTHON) -m devstack.app --test
-	@$(PYTHON) -m pytest --numprocesses 3 --dist loadfile
+	@$(PYTHON) -m pytest --numprocesses 4 --dist loadfile
 
 .PHONY: test-full
 test-full: install-dev ## the same with full counts: ten million ticks
@@ -54,6 +54,15 @@ check: install-dev ## linters, types, import contracts, generated code
 	@.venv/bin/lint-imports --no-cache
 	@$(PYTHON) -m mypy cryptwire api gateway webhook streamer tracker candles processor replay devstack simulator tests bench
 	@$(MAKE) --no-print-directory protos-check
+
+.PHONY: docs
+docs: install-dev ## api/schema.graphql and docs/api.md, from the schema
+	@$(PYTHON) -c "from api.schema import SCHEMA; open('api/schema.graphql', 'w').write(SCHEMA.as_str() + '\n')"
+	@$(PYTHON) -m api.document
+
+.PHONY: fuzz
+fuzz: install-dev ## twenty thousand operations nobody would send, against the API
+	@CRYPTWIRE_FULL=1 $(PYTHON) -m pytest --timeout 3600 tests/integration/api/test_fuzz.py
 
 .PHONY: bench
 bench: install-dev ## measure against the budgets of docs/architecture.md

@@ -12,7 +12,19 @@ from pathlib import Path
 from bench import report
 from bench.report import Row
 
-NAMES = ("tracker_ticks", "boundary", "writer", "datafeed", "stream", "webhook", "simulator", "replay", "gateway")
+NAMES = (
+    "tracker_ticks",
+    "boundary",
+    "writer",
+    "datafeed",
+    "stream",
+    "webhook",
+    "simulator",
+    "replay",
+    "gateway",
+    "permissions",
+    "midnight",
+)
 _LONGEST = 180.0  # seconds for one bench
 OUT = Path(__file__).parent / "out" / "latest.md"
 

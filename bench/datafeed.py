@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -22,19 +22,22 @@ from bench import place
 from bench.report import Row, at_most, median, percentile, told
 from candles.datafeed import logic
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.rules import Rules
 from candles.datafeed.handlers.udf import Udf
 from cryptwire.clock import SystemClock
 from cryptwire.domain.candle import SPAN
 from cryptwire.domain.hopper import UserId
 from cryptwire.metrics import Meters
+from cryptwire.permissions import Permissions
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import _NEWEST, _VOLUMES, CandleSeries
 from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
-from cryptwire.storage.sessions import COOKIE, Caller, Sessions
+from cryptwire.storage.sessions import Caller, Sessions
 from cryptwire.storage.trades import Trades
 from cryptwire.storage.users import Users
 from devstack.servers import free_port
+from tests.signing import Keys, issued, personal_token
 
 HOPPERS, TRADES = 50, 2_000
 ZONE = "Europe/Berlin"
@@ -101,28 +104,41 @@ async def measure() -> list[Row]:
             await owner.execute(_CANDLES, HOPPERS, _BEGIN, _END)
             await owner.execute(_TRADES, HOPPERS, TRADES, _BEGIN, _END)
             await owner.execute("VACUUM ANALYZE")
-            secret = await Sessions(owner, SystemClock()).begin(user, timedelta(hours=1))
+            secret = await personal_token(owner, user)
+            keys = issued(there.folder / "keys")
         port = free_port()
-        told_it = {"database_url": url_of("datafeed", owner_url), "nats_url": there.servers.nats.url("datafeed")}
+        told_it = {
+            "database_url": url_of("datafeed", owner_url),
+            "nats_url": there.servers.nats.url("datafeed"),
+            "session_public_key_file": keys.session_public_key_file,
+        }
         async with (
             place.service(there, "datafeed", {**told_it, "port": port}) as child,
             database.connect(url_of("datafeed", owner_url), "datafeed", 4) as db,
-            aiohttp.ClientSession(headers={"cookie": f"{COOKIE}={secret}"}) as http,
+            aiohttp.ClientSession(headers={"authorization": f"Bearer {secret}"}) as http,
         ):
             await child.ready()
             connection = await asyncpg.connect(url_of("datafeed", owner_url), server_settings={"timezone": "UTC"})
             try:
-                asker = _Asker(_udf(db), user, connection, http, f"http://127.0.0.1:{port}/udf/history")
+                asker = _Asker(_udf(db, keys), user, connection, http, f"http://127.0.0.1:{port}/udf/history")
                 rows = [row for kind in _KINDS for row in await _kind(asker, kind)]
                 return [*rows, *await _year(asker)]
             finally:
                 await connection.close()
 
 
-def _udf(db: database.Database) -> Udf:
+def _udf(db: database.Database, keys: Keys) -> Udf:
     clock, meters = SystemClock(), Meters()
     return Udf(
-        Sessions(db, clock), Users(db), Hoppers(db), Trades(db), CandleSeries(db), LiveBook(meters), clock, meters
+        Sessions(db, clock, keys.verifier()),
+        Users(db),
+        Hoppers(db),
+        Trades(db),
+        CandleSeries(db),
+        LiveBook(meters),
+        Rules(Permissions()),
+        clock,
+        meters,
     )  # fmt: skip
 
 
@@ -138,7 +154,7 @@ class _Asker:
         url: str,
     ) -> None:
         self._udf = udf
-        self._caller = Caller(user, b"bench", datetime(2100, 1, 1, tzinfo=UTC))
+        self._caller = Caller(user, b"bench", datetime(2100, 1, 1, tzinfo=UTC), "pro")
         self._connection = connection
         self._http = http
         self._url = url

@@ -20,7 +20,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -247,10 +247,11 @@ async def _settled(running: Gateways, upstream: Upstream, users: int) -> list[He
             for linked in hoppers:
                 await Hoppers(rows).put(linked.hopper)
                 truth = None if linked is hoppers[-1] else await _truth(upstream, token, linked.id)
-                found.append(Held(user, linked.id, 1, truth))
+                found.append(Held(user, linked.id, 0, truth))
         await Assignments(rows).confirm(_POD)
         await Assignments(rows).assign([held.hopper for held in found], _POD)
-    return found
+        fences = {one.hopper.id: one.fence for one in await Assignments(rows).of_pod(_POD) or ()}
+    return [replace(held, fence=fences[held.hopper]) for held in found]
 
 
 async def _truth(upstream: Upstream, token: str, hopper: HopperId) -> Truth:

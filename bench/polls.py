@@ -72,7 +72,8 @@ async def _polls(lasts: timedelta) -> int:
     try:
         await stack.start_servers()
         await stack.start_chain()
-        await stack.ready("streamer", "writer", "tracker")
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
         identity = Identity(folder / "certificates", "devstack")
         async with (
             database.connect(servers.postgres.url, "bench", 2) as rows,

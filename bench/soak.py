@@ -37,7 +37,6 @@ MINUTES = 30.0
 _LOOK_EVERY = 2.0
 _WRITTEN_WITHIN = timedelta(seconds=5)
 """A candle whose boundary is younger is not looked for."""
-_ENDS_BY_ITSELF = "history"
 _SHOWN = 10
 
 
@@ -53,14 +52,13 @@ class Watched:
 
     def look(self, running: Running) -> None:
         """Note what runs now."""
-        self.gone = {name for name in self.pids if name not in running.processes} - {_ENDS_BY_ITSELF}
+        self.gone = {name for name in self.pids if name not in running.processes}
         for name, pid in running.processes.items():
             if self.pids.get(name, pid) != pid:
                 self.restarts.append(name)
             self.pids[name] = pid
             if started_at(pid) is None:
-                if name != _ENDS_BY_ITSELF:
-                    self.gone.add(name)
+                self.gone.add(name)
                 continue
             self.last[name] = usage_of(pid).rss_bytes
             self.first.setdefault(name, self.last[name])
@@ -125,8 +123,8 @@ async def _stack() -> AsyncIterator[Path]:
             await stack.start_edge(await app.build(stack.root, lambda line: _say(f"app: {line}")))
         except app.BuildFailed as failure:
             _say(f"without API, datafeed and app: {failure}")
-        await stack.ready("streamer", "writer", "tracker")
-        stack.start_history()
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
         watching = asyncio.create_task(stack.watch(stop))
         yield folder
     finally:

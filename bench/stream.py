@@ -10,7 +10,6 @@ import asyncio
 import json
 import resource
 import time
-from datetime import timedelta
 
 from bench import place
 from bench.place import Child, until_ended
@@ -22,10 +21,10 @@ from cryptwire.messaging.bus import NatsBus
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
-from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.users import Users
 from devstack.servers import free_port
 from generated.wire.v1 import candle_pb2, portfolio_pb2
+from tests.signing import issued, personal_token
 
 CHARTS, SECONDS = 2_000, 20
 _EVERY = 2.0
@@ -48,9 +47,14 @@ async def measure() -> list[Row]:
                 user,
                 CHARTS,
             )
-            secret = await Sessions(owner, SystemClock()).begin(user, timedelta(hours=1))
+            secret = await personal_token(owner, user)
+            keys = issued(there.folder / "keys")
         port = free_port()
-        told_it = {"database_url": url_of("datafeed", owner_url), "nats_url": there.servers.nats.url("datafeed")}
+        told_it = {
+            "database_url": url_of("datafeed", owner_url),
+            "nats_url": there.servers.nats.url("datafeed"),
+            "session_public_key_file": keys.session_public_key_file,
+        }
         arguments = (f"http://127.0.0.1:{port}/stream", secret, str(CHARTS), str(sockets), str(SECONDS))
         async with (
             place.service(there, "datafeed", {**told_it, "port": port}) as datafeed,

@@ -13,8 +13,6 @@ from datetime import datetime
 import aiohttp
 import uvloop
 
-from cryptwire.storage.sessions import COOKIE
-
 _AT_ONCE = 50
 
 
@@ -44,7 +42,7 @@ class _Charts:
 
 async def _main(url: str, session: str, charts: int, sockets: int, seconds: float) -> None:
     all_charts, gate = _Charts(charts), asyncio.Semaphore(_AT_ONCE)
-    headers = {"cookie": f"{COOKIE}={session}"}
+    headers = {"authorization": f"Bearer {session}"}
     async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as http:
 
         async def one(number: int) -> None:

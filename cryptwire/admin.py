@@ -1,9 +1,12 @@
 """What `cryptwire admin …` does, with the address of the database's owner."""
 
+from datetime import datetime
+
 from cryptwire.domain.hopper import HopperId
 from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.kill_switches import KillSwitches, Level
+from cryptwire.storage.plans import Plans
 
 
 async def set_kill_switch(url: str, level: Level, id: str, *, is_on: bool, reason: str, by: str) -> list[str]:
@@ -24,6 +27,13 @@ async def list_kill_switches(url: str) -> list[str]:
             f"{switch.set_at:%Y-%m-%d %H:%M:%S}Z by {switch.set_by}: {switch.reason or 'no reason was given'}"
             for switch in await KillSwitches(rows).all()
         ] or ["no kill switch was ever set"]
+
+
+async def set_plan(url: str, email: str, plan: str, until: datetime | None) -> list[str]:
+    """Give a user a plan; what to tell of it. It holds within five seconds. Raises NotFound, Invalid, Unavailable."""
+    async with database.connect(url, "admin", 1) as rows:
+        await Plans(rows).set(email, plan, until)
+    return [f"{email} has the plan {plan}" + ("" if until is None else f" until {until:%Y-%m-%d %H:%M:%S}Z")]
 
 
 def _name(level: Level, id: str) -> str:

@@ -6,9 +6,12 @@ import getpass
 import importlib
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptwire import config, log, runtime
+from cryptwire.clock import SystemClock
+from cryptwire.domain.plan import PLANS
 from cryptwire.errors import CryptwireError, Invalid
 
 SERVICES = {
@@ -21,7 +24,6 @@ SERVICES = {
     "webhook": "webhook",
     "processor": "processor",
     "edge": "devstack.edge",
-    "history": "replay.history",
 }
 """What `cryptwire run` knows, and the package each lives in."""
 
@@ -116,6 +118,14 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
         turn.add_argument("--reason", required=verb == "on", default="", help="told to whoever is kept from acting")
         turn.add_argument("--by", default="", help="who turns it (default: this login's name)")
 
+    plan = subjects.add_parser("plan", help="what a user's account opens")
+    given = plan.add_subparsers(dest="verb", required=True).add_parser("set", help="give a user a plan")
+    given.add_argument("email", help="the address he signs in with")
+    given.add_argument("plan", choices=PLANS)
+    given.add_argument(
+        "--until", default="", metavar="MOMENT", help="such as 2026-12-31T00:00:00+01:00 (default: for good)"
+    )
+
 
 def _admin(asked: argparse.Namespace) -> int:
     from cryptwire import admin
@@ -130,7 +140,9 @@ def _admin(asked: argparse.Namespace) -> int:
                 "CRYPTWIRE_DATABASE_URL is not set (the owner's address of the database), and no stack runs here"
             )
         url = running.database_url
-    if asked.verb == "list":
+    if asked.subject == "plan":
+        lines = asyncio.run(admin.set_plan(url, asked.email, asked.plan, _moment(asked.until)))
+    elif asked.verb == "list":
         lines = asyncio.run(admin.list_kill_switches(url))
     else:
         level, by = Level(asked.level), asked.by or _login()
@@ -138,6 +150,21 @@ def _admin(asked: argparse.Namespace) -> int:
         lines = asyncio.run(turned)
     print("\n".join(lines))
     return 0
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment of the future that somebody typed, UTC; None for an empty text. Raises Invalid."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"{text!r} is no moment; write one as 2026-12-31T00:00:00+01:00") from None
+    if moment.tzinfo is None:
+        raise Invalid(f"{text} has no offset; write it as {text}+00:00 if it is UTC")
+    if moment <= SystemClock().now():
+        raise Invalid(f"{text} has passed; a plan ends at once with: plan set <email> free")
+    return moment.astimezone(UTC)
 
 
 def _login() -> str:

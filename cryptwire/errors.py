@@ -26,6 +26,10 @@ class Unauthenticated(Refused):
     """Nobody is signed in, or the session has ended."""
 
 
+class CodeNeeded(Refused):
+    """The password is right, and a code of the second factor is needed besides."""
+
+
 class Forbidden(Refused):
     """The caller is known and may not do this."""
 

@@ -21,6 +21,7 @@ from cryptwire import log
 from cryptwire.clock import Clock, SystemClock
 from cryptwire.errors import CryptwireError, Invalid, Unavailable
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 
 _log = log.Log(__name__)
 SHUTDOWN = timedelta(seconds=10)
@@ -46,12 +47,13 @@ class Health:
 
 @dataclass(slots=True)
 class Runtime:
-    """What a service is handed besides its settings. ``stop`` is set on SIGTERM and SIGINT."""
+    """What a service is handed besides its settings. ``stop`` is set on SIGTERM and SIGINT, and when a job failed."""
 
     stop: asyncio.Event
     clock: Clock
     meters: Meters
     health: Health
+    has_failed: bool = False
 
 
 def routes(health: Health, meters: Meters) -> list[Route]:
@@ -174,6 +176,7 @@ async def jobs(runtime: Runtime, *work: Coroutine[Any, Any, None]) -> AsyncItera
     def noted(task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a job failed; the service ends", exception=error)
+            runtime.has_failed = True
             runtime.stop.set()
 
     tasks = [asyncio.create_task(one) for one in work]
@@ -182,9 +185,7 @@ async def jobs(runtime: Runtime, *work: Coroutine[Any, Any, None]) -> AsyncItera
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
 
 async def keep_told(runtime: Runtime, need: str, look: Callable[[], Awaitable[object]]) -> None:

@@ -1,5 +1,7 @@
 """The demo accounts: users of Cryptwire, linked to the simulated Cryptohopper as the app would link them."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,11 +11,14 @@ import aiohttp
 import argon2
 
 from cryptwire.domain.hopper import HopperId, UserId
-from cryptwire.errors import Unavailable
+from cryptwire.errors import CryptwireError, Unavailable
 from cryptwire.gateway_client import GatewayClient, LinkState
+from cryptwire.permissions import Needs, Permissions
+from cryptwire.storage import database
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import Database
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.imports import Imports
 from cryptwire.storage.users import Users
 
 POD = "shard-1"
@@ -39,13 +44,13 @@ DEMOS = (
 
 
 async def set_up(
-    database: Database,
+    rows: Database,
     gateway: GatewayClient,
     redirect_uri: str,
     say: Callable[[str], None],
 ) -> list[HopperId]:
     """Make the demo users that are missing, link them, write down their hoppers and assign these; gives the hoppers."""
-    users, hoppers = Users(database), Hoppers(database)
+    users, hoppers = Users(rows), Hoppers(rows)
     everyone: list[HopperId] = []
     for demo in DEMOS:
         user = await _user(users, demo)
@@ -53,13 +58,34 @@ async def set_up(
             say(f"linking {demo.email} to the simulated Cryptohopper")
             url, state = await gateway.begin_link(user, redirect_uri)
             await gateway.link(user, await authorize(url, state, demo.username, demo.password), state)
-        for linked in await gateway.hoppers(user, timedelta(minutes=1)):
-            await hoppers.put(linked.hopper)
-            everyone.append(linked.hopper.id)
-    assignments = Assignments(database)
+        known = await hoppers.linked(user)
+        if not known:  # from then on the processor notices what changes: a start asks upstream for nothing it knows
+            for linked in await gateway.hoppers(user, timedelta(minutes=1)):
+                await hoppers.put(linked.hopper)
+                known.append(linked.hopper.id)
+        everyone += known
+    assignments = Assignments(rows)
     await assignments.confirm(POD)
-    await assignments.assign(everyone, POD)
+    await assignments.follow(POD, tracked_plans())
     return everyone
+
+
+async def import_later(address: str, pause: float = 180.0) -> None:
+    """Have the demo accounts imported, once, when the start and the past of the charts do not need the budget."""
+    await asyncio.sleep(pause)
+    async with database.connect(address, "devstack", 1) as rows:
+        while True:
+            with contextlib.suppress(CryptwireError):
+                for demo in DEMOS:
+                    if (user := await Users(rows).by_email(demo.email)) is not None:
+                        await Imports(rows).ask_once(user.id)
+                return
+            await asyncio.sleep(10)
+
+
+def tracked_plans() -> list[str]:
+    """The plans whose hoppers are tracked live."""
+    return Permissions().plans_that_may(Needs("view", "live-candles"))
 
 
 async def _user(users: Users, demo: Demo) -> UserId:

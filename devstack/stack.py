@@ -21,7 +21,7 @@ from cryptwire.storage import database
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import url_of
 from cryptwire.storage.migrate import migrate
-from devstack import accounts, certificates
+from devstack import accounts, certificates, filling
 from devstack.place import Running, started_at
 from devstack.servers import Process, ServerFailed, Servers, free_port
 
@@ -44,7 +44,6 @@ class Service:
     environment: dict[str, str]
     ready_url: str
     process: Process
-    ends_by_itself: bool = False
 
     def start(self, root: Path) -> None:
         inherited = {key: value for key, value in config.environment().items() if not key.startswith("CRYPTWIRE_")}
@@ -62,6 +61,8 @@ class Stack:
     say: Say
     services: dict[str, Service] = field(default_factory=dict)
     gateway_address: str = ""
+    simulated: str = ""
+    mail_port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     """What is said beyond the defaults: CRYPTWIRE_<SERVICE>_<FIELD>, passed on to the service."""
     _chores: list[asyncio.Task[None]] = field(default_factory=list)
@@ -80,15 +81,15 @@ class Stack:
         self.say(f"schema is up to date ({len(applied)} migrations applied)")
 
     async def start_chain(self) -> None:
-        """Simulator, gateway, streamer, tracker, writer and processor, with the demo accounts linked and assigned."""
+        """Simulator, gateway, streamer, writer and tracker, with the demo accounts linked and assigned."""
         certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
         certificates.issue_session_key(self.folder)
-        simulated = self._add_simulator()
+        self.mail_port = free_port()
+        self.simulated = simulated = self._add_simulator()
         self._add_gateway(simulated)
         self._add_streamer(simulated)
         self._add_writer()
         self._add_tracker()
-        self._add_processor()
         for name in ("simulator", "gateway", "streamer", "writer"):
             self.services[name].start(self.root)
         self.write_down()
@@ -102,31 +103,57 @@ class Stack:
         self.say(f"{len(hoppers)} hoppers of {len(accounts.DEMOS)} demo users are assigned to pod {accounts.POD}")
         self._chores = [
             asyncio.create_task(self._confirm()),
+            asyncio.create_task(filling.show(self.servers.postgres.url, self.say)),
+            asyncio.create_task(accounts.import_later(self.servers.postgres.url)),
             asyncio.create_task(
                 certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
             ),
         ]
-        for name in ("tracker", "processor"):
-            self.services[name].start(self.root)
+        self.services["tracker"].start(self.root)
+        self.write_down()
+
+    async def start_processor(self) -> None:
+        """The processor, when the tracker is live: what it reads of the past shares a budget with the first polls."""
+        await self.ready("tracker")
+        self._add_processor(self.simulated)
+        self.services["processor"].start(self.root)
         self.write_down()
 
     async def start_edge(self, app: Path) -> None:
-        """API with the built ``app``, datafeed and webhook under the stack's port."""
+        """API with the built ``app``, datafeed and webhook under the stack's port; and where mails are shown."""
         owner, nats = self.servers.postgres.url, self.servers.nats
         self._add(
             "edge",
             {
                 "CRYPTWIRE_EDGE_PORT": str(self.port),
+                "CRYPTWIRE_EDGE_MAIL_PORT": str(self.mail_port),
+                "CRYPTWIRE_EDGE_MAIL_FOLDER": str(self.folder / "mails"),
                 "CRYPTWIRE_API_DATABASE_URL": url_of("api", owner),
                 "CRYPTWIRE_API_NATS_URL": nats.url("api"),
+                "CRYPTWIRE_API_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_API_HAS_INTROSPECTION": "true",
+                "CRYPTWIRE_API_HAS_PLAYGROUND": "true",
+                "CRYPTWIRE_API_SESSION_KEY_FILE": str(self.folder / "session-key.pem"),
+                "CRYPTWIRE_API_SESSION_PUBLIC_KEY_FILE": str(self.folder / "session-key-public.pem"),
+                "CRYPTWIRE_API_MAIL_KEY": self._secret_file("mail-key"),
+                "CRYPTWIRE_API_WEBHOOK_KEY": self._secret_file("webhook-key"),
+                "CRYPTWIRE_API_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_API_CERTIFICATES": str(self.folder / "certificates"),
+                "CRYPTWIRE_API_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
                 "CRYPTWIRE_API_APP_FOLDER": str(app),
                 "CRYPTWIRE_API_IS_DEVELOPMENT": "true",
+                "CRYPTWIRE_API_BILLING_SECRET": self._secret("billing-secret"),
+                "CRYPTWIRE_API_TEST_CHECKOUT_PAGE": f"http://127.0.0.1:{self.port}/dev/checkout",
+                "CRYPTWIRE_EDGE_BILLING_SECRET": self._secret("billing-secret"),
                 "CRYPTWIRE_API_DEMO_EMAIL": accounts.DEMOS[0].email,
                 "CRYPTWIRE_API_DEMO_PASSWORD": accounts.PASSWORD,
                 "CRYPTWIRE_DATAFEED_DATABASE_URL": url_of("datafeed", owner),
                 "CRYPTWIRE_DATAFEED_NATS_URL": nats.url("datafeed"),
+                "CRYPTWIRE_DATAFEED_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_DATAFEED_SESSION_PUBLIC_KEY_FILE": str(self.folder / "session-key-public.pem"),
                 "CRYPTWIRE_WEBHOOK_DATABASE_URL": url_of("webhook", owner),
                 "CRYPTWIRE_WEBHOOK_NATS_URL": nats.url("webhook"),
+                "CRYPTWIRE_WEBHOOK_REDIS_URL": self.servers.redis.url,
                 "CRYPTWIRE_WEBHOOK_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_WEBHOOK_CERTIFICATES": str(self.folder / "certificates"),
                 "CRYPTWIRE_WEBHOOK_APP_SECRET": self._secret("client-secret"),
@@ -137,25 +164,6 @@ class Stack:
         ).start(self.root)
         self.write_down()
         await self.ready("edge")
-
-    def start_history(self) -> None:
-        """The process that fills what the live chain has not seen; nobody waits for it."""
-        service = self._add(
-            "history",
-            {
-                "CRYPTWIRE_HISTORY_DATABASE_URL": url_of("processor", self.servers.postgres.url),
-                "CRYPTWIRE_HISTORY_REDIS_URL": self.servers.redis.url,
-                "CRYPTWIRE_HISTORY_NATS_URL": self.servers.nats.url("replay"),
-                "CRYPTWIRE_HISTORY_GATEWAY_ADDRESS": self.gateway_address,
-                "CRYPTWIRE_HISTORY_CERTIFICATES": str(self.folder / "certificates"),
-                "CRYPTWIRE_HISTORY_POD": accounts.POD,
-                **self._passed_on("CRYPTWIRE_HISTORY_"),
-            },
-            ends_by_itself=True,
-        )
-        service.process.log.write_text("")
-        service.start(self.root)
-        self.write_down()
 
     async def ready(self, *names: str) -> None:
         """Return when all of these are ready; raises StepFailed for the first that ends or takes too long."""
@@ -175,11 +183,8 @@ class Stack:
     # -- while it runs ---------------------------------------------------------------------------------------------
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Start again what ends unasked, and show how the history comes along, until ``stop``."""
-        shown = 0
-        over: set[str] = set()
+        """Start again what ends unasked, until ``stop``."""
         while not stop.is_set():
-            shown = self._show_history(shown)
             for server in (self.servers.postgres, self.servers.redis, self.servers.nats):
                 if not server.process.is_running:
                     self.say(f"{server.process.name} ended; starting it again")
@@ -189,10 +194,7 @@ class Stack:
                         self.say(f"not yet: {failure}")
                     self.write_down()
             for service in self.services.values():
-                if service.ends_by_itself and not service.process.is_running and service.name not in over:
-                    over.add(service.name)
-                    self.write_down()
-                if not service.process.is_running and not service.ends_by_itself:
+                if not service.process.is_running:
                     self.say(f"{service.name} ended; starting it again ({service.process.log.name} tells why)")
                     service.start(self.root)
                     self.write_down()
@@ -214,30 +216,21 @@ class Stack:
         Running(pid, started_at(pid) or 0.0, address, addresses, processes, began).write(self.folder)
 
     async def _confirm(self) -> None:
-        """Say each 3 s that the pod lives, as the cluster manager will."""
+        """Each 3 s, as the cluster manager will: the pod lives, and holds the hoppers of who may see live candles."""
+        plans = accounts.tracked_plans()
         async with database.connect(self.servers.postgres.url, "devstack", 1) as rows:
+            assignments = Assignments(rows)
             while True:
                 with contextlib.suppress(CryptwireError):
-                    await Assignments(rows).confirm(accounts.POD)
+                    await assignments.confirm(accounts.POD)
+                    await assignments.follow(accounts.POD, plans)
                 await asyncio.sleep(3)
-
-    def _show_history(self, shown: int) -> int:
-        """Say what the history process has told of its progress since ``shown`` characters of its log."""
-        history = self.services.get("history")
-        if history is None:
-            return shown
-        text = history.process.log.read_text(errors="replace")
-        whole = text.rfind("\n") + 1
-        for line in text[shown:whole].splitlines():
-            if line.startswith("progress: "):
-                self.say(f"history: {line.removeprefix('progress: ')}")
-        return max(shown, whole)
 
     async def end(self) -> None:
         """Stop everything: first what feeds others, the servers last."""
         for chore in self._chores:
             chore.cancel()
-        order = (("history", "edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
+        order = (("edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
         for names in order:
             known = [self.services[name].process for name in names if name in self.services]
             await asyncio.gather(*(process.stop(15) for process in known))
@@ -260,10 +253,15 @@ class Stack:
             fresh.rename(path)
         return path.read_text().strip()
 
+    def _secret_file(self, name: str) -> str:
+        """The path of such a secret."""
+        self._secret(name)
+        return str(self.folder / name)
+
     def _passed_on(self, *prefixes: str) -> dict[str, str]:
         return {key: value for key, value in self.settings.items() if key.startswith(prefixes)}
 
-    def _add(self, name: str, told: dict[str, str], *, ends_by_itself: bool = False) -> Service:
+    def _add(self, name: str, told: dict[str, str]) -> Service:
         """A service of `cryptwire run`, not started yet."""
         health = free_port()
         return self._add_command(
@@ -271,14 +269,11 @@ class Stack:
             [sys.executable, "-m", "cryptwire", "run", name],
             {f"CRYPTWIRE_{name.upper()}_HEALTH_PORT": str(health), **told},
             f"http://127.0.0.1:{health}/readyz",
-            ends_by_itself,
         )
 
-    def _add_command(
-        self, name: str, command: list[str], told: dict[str, str], ready_url: str, ends_by_itself: bool
-    ) -> Service:
+    def _add_command(self, name: str, command: list[str], told: dict[str, str], ready_url: str) -> Service:
         process = Process(name, self.folder / "logs" / f"{name}.log")
-        service = self.services[name] = Service(name, command, told, ready_url, process, ends_by_itself)
+        service = self.services[name] = Service(name, command, told, ready_url, process)
         return service
 
     def _add_simulator(self) -> str:
@@ -295,11 +290,10 @@ class Stack:
             "CRYPTWIRE_SIMULATOR_WEBHOOK_SHARED_SECRET": self._secret("webhook-shared"),
             **self._passed_on("CRYPTWIRE_SIMULATOR_"),
         }
-        self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz", False)
+        self._add_command("simulator", [sys.executable, "-m", "simulator"], told, f"{address}/healthz")
         return address
 
     def _add_gateway(self, simulated: str) -> None:
-        self._secret("master-key")
         self.gateway_address = f"127.0.0.1:{free_port()}"
         self._add(
             "gateway",
@@ -309,7 +303,7 @@ class Stack:
                 "CRYPTWIRE_GATEWAY_SESSION_KEY_FILE": str(self.folder / "session-key-public.pem"),
                 "CRYPTWIRE_GATEWAY_IS_DEVELOPMENT": "true",
                 "CRYPTWIRE_GATEWAY_CERTIFICATES": str(self.folder / "certificates"),
-                "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": str(self.folder / "master-key"),
+                "CRYPTWIRE_GATEWAY_MASTER_KEY_FILE": self._secret_file("master-key"),
                 "CRYPTWIRE_GATEWAY_CLIENT_ID": _CLIENT_ID,
                 "CRYPTWIRE_GATEWAY_CLIENT_SECRET": self._secret("client-secret"),
                 "CRYPTWIRE_GATEWAY_ADDRESS": self.gateway_address,
@@ -362,14 +356,25 @@ class Stack:
             },
         )
 
-    def _add_processor(self) -> None:
+    def _add_processor(self, simulated: str) -> None:
         self._add(
             "processor",
             {
                 "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", self.servers.postgres.url),
+                "CRYPTWIRE_PROCESSOR_REDIS_URL": self.servers.redis.url,
                 "CRYPTWIRE_PROCESSOR_NATS_URL": self.servers.nats.url("processor"),
                 "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(self.folder / "certificates"),
+                "CRYPTWIRE_PROCESSOR_OPENEXCHANGERATES_URL": f"{simulated}/openexchangerates/api",
+                "CRYPTWIRE_PROCESSOR_OPENEXCHANGERATES_APP_ID": "sim-free",
+                "CRYPTWIRE_PROCESSOR_COINMARKETCAP_URL": f"{simulated}/coinmarketcap",
+                "CRYPTWIRE_PROCESSOR_COINMARKETCAP_KEY": "sim-startup",
+                "CRYPTWIRE_PROCESSOR_SMTP_URL": f"smtp://127.0.0.1:{self.mail_port}",
+                "CRYPTWIRE_PROCESSOR_MAIL_KEY": self._secret_file("mail-key"),
+                "CRYPTWIRE_PROCESSOR_WEBHOOK_KEY": self._secret_file("webhook-key"),
+                "CRYPTWIRE_PROCESSOR_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+                "CRYPTWIRE_PROCESSOR_OPERATORS_MAIL": "operators@cryptwire.test",
+                "CRYPTWIRE_PROCESSOR_IS_DEVELOPMENT": "true",
                 **self._passed_on("CRYPTWIRE_PROCESSOR_"),
             },
         )

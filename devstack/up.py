@@ -91,14 +91,15 @@ async def _start(stack: Stack, began: float) -> None:
         await stack.start_servers()
         await stack.start_chain()
         await stack.start_edge(await building)
-        await stack.ready("streamer", "writer", "tracker")
-        stack.start_history()
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
     finally:
         building.cancel()
         await asyncio.wait({building})
     _say(
         f"\nCryptwire runs at http://127.0.0.1:{stack.port} (after {time.monotonic() - began:.1f} s)\n"
         f"  sign in as {accounts.DEMOS[0].email} with {accounts.PASSWORD} (development only)\n"
+        f"  mails are shown at http://127.0.0.1:{stack.port}/dev/mails\n"
         f"  logs are in {os.path.relpath(stack.folder / 'logs')}; Ctrl-C or `make down` stops everything\n"
     )
     (stack.folder / "ready").touch()

@@ -14,6 +14,7 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Corrupt, CryptwireError, Exhausted, Invalid, Unavailable
 from cryptwire.metrics import Meters
 from cryptwire.storage.rate_budget import LEASE, Answer, Limits, RateBudget, Verdict
+from cryptwire.tasks import end
 from gateway.ports import Urgency
 from gateway.settings import Settings
 
@@ -149,9 +150,7 @@ class TokenBudget:
     async def finish(self) -> None:
         """Stop looking after those who wait; there should be none any more."""
         tasks = [task for task in (self._beat, *self._leaving) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
     # ---- asking ----
 

@@ -15,6 +15,7 @@ from cryptwire import log
 from cryptwire.codec.session_token import Verifier
 from cryptwire.errors import CryptwireError, Invalid, Unavailable
 from cryptwire.gateway_client import SERVICE, Identity
+from cryptwire.heartbeat import Heartbeat, beating
 from cryptwire.runtime import Runtime
 from cryptwire.storage import database, redis
 from cryptwire.storage.calls import Calls
@@ -62,6 +63,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         database.connect(settings.database_url, SERVICE, _CONNECTIONS) as pool,
         redis.connect(settings.redis_url) as cache,
         adapters.connect(settings, clock, meters) as upstream,
+        beating(runtime, cache, SERVICE) as heartbeat,
     ):
         tokens = Tokens(pool)
         custody = Custody(tokens, keys, upstream, clock, meters, uses_pkce=settings.uses_pkce)
@@ -86,7 +88,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         runtime.health.mark("grpc", True, f"listens on port {port}")
         _log.info("listens", address=settings.address, port=port)
         chores = [
-            asyncio.create_task(_watch(tokens, runtime, health)),
+            asyncio.create_task(_watch(tokens, runtime, health, heartbeat)),
             asyncio.create_task(_again(runtime, _RECOVER_EVERY, "renewals are in doubt still", custody.recover)),
             asyncio.create_task(_again(runtime, _REWRAP_EVERY, "keys are not wrapped anew yet", custody.rewrap)),
         ]
@@ -103,13 +105,14 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             await budget.finish()
 
 
-async def _watch(tokens: Tokens, runtime: Runtime, health: grpc_health.HealthServicer) -> None:
+async def _watch(tokens: Tokens, runtime: Runtime, health: grpc_health.HealthServicer, heartbeat: Heartbeat) -> None:
     """Tell whether the database answers. Calls find that out by themselves; this is for who looks at health."""
     was_there: bool | None = None
     while not runtime.stop.is_set():
         try:
             await tokens.answer()
             is_there, word = True, ""
+            heartbeat.done("a look at the database")
         except CryptwireError as error:
             is_there, word = False, str(error)
         runtime.health.mark("database", is_there, word)

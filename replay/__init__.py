@@ -1,5 +1,5 @@
-"""The chain of tracker, Redis, writer and database, fed with the past instead of live ticks.
+"""The chain of tracker, Redis, writer and database, fed with recorded candles instead of live ticks.
 
-``recorded``: candles from files, at recorded time, in a world of its own (`cryptwire replay`). ``history``: the
-exchanges' candles and the hoppers' trades of the past months, so that charts have a past (`cryptwire run history`).
+At recorded time, in a world of its own (`cryptwire replay`). The past that the live chain has not seen is the
+processor's to fill.
 """

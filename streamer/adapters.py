@@ -22,6 +22,7 @@ from cryptwire.codec.ohlcv import CandlesRequest, Ohlcv
 from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Exhausted, Invalid, Unavailable
+from cryptwire.tasks import end
 from streamer.logic import Quotation
 
 _PUSHES_ALL = frozenset({"binance", "binanceus", "kucoin"})
@@ -265,8 +266,7 @@ class PushedConnection(CcxtConnection):
         self._watching.result()
 
     async def close(self) -> None:
-        self._watching.cancel()
-        await asyncio.gather(self._watching, return_exceptions=True)
+        await end([self._watching])
         await super().close()
 
 

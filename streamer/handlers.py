@@ -16,6 +16,7 @@ from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from streamer.logic import Quotation, Session, pause
 from streamer.ports import Connection, Lease, Prices, Source, Wire
 from streamer.settings import Settings
@@ -93,6 +94,7 @@ class Streamer:
         clock: Clock,
         meters: Meters,
         mark: Mark,
+        done: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._exchange = source.exchange
@@ -104,6 +106,7 @@ class Streamer:
         self._clock = clock
         self._meters = meters
         self._mark = mark
+        self._done = done  # told of frames that were handled; without the lease, of looks at whose it is
         self._loaded = asyncio.Event()
         self._session = Session("")
         self._interval = timedelta(0)
@@ -163,6 +166,7 @@ class Streamer:
                 if await self._lease.take():
                     return
                 self._state(True, "another replica streams")
+                self._done("a look at the lease")
             except Unavailable as error:
                 self._state(False, f"no lease: {error}")
             await self._clock.sleep(_SECOND)
@@ -224,6 +228,7 @@ class Streamer:
             self._last_frame_at = self._clock.now()
             self._state(True, "streams")
             await self._tell(session, changed)
+            self._done("frames")
 
     async def _tell(self, session: Session, quotations: Sequence[Quotation]) -> None:
         tickers, skipped = session.tickers(quotations)
@@ -299,6 +304,4 @@ class Candles:
 
     async def close(self) -> None:
         """End what runs."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end(self._running)

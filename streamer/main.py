@@ -1,10 +1,12 @@
 """Wiring of the streamer."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from cryptwire.domain.hopper import Exchange
 from cryptwire.errors import Unavailable
+from cryptwire.heartbeat import Heartbeat, beating, instance
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.bus import NatsBus
 from cryptwire.messaging.subjects import LIVE
@@ -53,7 +55,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
 async def _work(settings: Settings, runtime: Runtime) -> None:
     poll_every = timedelta(seconds=settings.poll_seconds)
     wire = LateBus()
-    async with connections.connect(settings.redis_url) as redis:
+    async with connections.connect(settings.redis_url) as redis, AsyncExitStack() as beats:
         sources: list[CcxtSource] = []
         try:
             for name in settings.exchanges:
@@ -62,16 +64,28 @@ async def _work(settings: Settings, runtime: Runtime) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_answer(settings, runtime, sources, wire))
                 for source in sources:
-                    group.create_task(_streamer(source, redis, wire, settings, runtime).run())
+                    name = f"{source.exchange}.{instance()}"  # one exchange may hang and the others go on
+                    heartbeat = await beats.enter_async_context(beating(runtime, redis, "streamer", name))
+                    group.create_task(_streamer(source, redis, wire, settings, runtime, heartbeat).run())
         finally:
             await asyncio.gather(*(source.close() for source in sources))
 
 
-def _streamer(source: CcxtSource, redis: Redis, wire: LateBus, settings: Settings, runtime: Runtime) -> Streamer:
+def _streamer(
+    source: CcxtSource, redis: Redis, wire: LateBus, settings: Settings, runtime: Runtime, heartbeat: Heartbeat
+) -> Streamer:
     exchange = source.exchange
     lease = Lease(redis, f"{LIVE_KEYS}lease:streamer:{exchange}", timedelta(seconds=settings.lease_seconds))
     return Streamer(
-        source, lease, LastPrices(redis), wire, settings, runtime.clock, runtime.meters, runtime.health.mark
+        source,
+        lease,
+        LastPrices(redis),
+        wire,
+        settings,
+        runtime.clock,
+        runtime.meters,
+        runtime.health.mark,
+        heartbeat.done,
     )
 
 

@@ -55,11 +55,40 @@ async def empty_database_url(server_url: str) -> AsyncIterator[str]:
         await connection.close()
 
 
+@pytest.fixture(scope="session")
+async def template(server_url: str) -> AsyncIterator[str | None]:
+    """A database with the whole schema, to be copied; None where it cannot be: TimescaleDB's workers sit in it."""
+    name = f"template_{os.getpid()}_{secrets.token_hex(3)}"
+    url = with_database(server_url, name)
+    owner = await asyncpg.connect(with_database(server_url, "postgres"))
+    try:
+        await owner.execute(f"CREATE DATABASE {name}")
+        await migrate(url)
+        inside = await asyncpg.connect(url)
+        is_hyper = await inside.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')")
+        await inside.close()
+        yield None if is_hyper else name
+        await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await owner.close()
+
+
 @pytest.fixture
-async def database_url(empty_database_url: str) -> str:
-    """The owner's address of a new database with the whole schema."""
-    await migrate(empty_database_url)
-    return empty_database_url
+async def database_url(server_url: str, template: str | None) -> AsyncIterator[str]:
+    """The owner's address of a new database with the whole schema: a copy of one that was migrated."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    url = with_database(server_url, name)
+    connection = await asyncpg.connect(with_database(server_url, "postgres"))
+    try:
+        if template is None:
+            await connection.execute(f"CREATE DATABASE {name}")
+            await migrate(url)
+        else:
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield url
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

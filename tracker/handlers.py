@@ -140,6 +140,7 @@ class Tracker:
         meters: Meters,
         live_every: timedelta = timedelta(seconds=2),
         on_live: Callable[[int], None] = lambda _: None,
+        on_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._pod = pod
         self._shard = shard
@@ -171,6 +172,7 @@ class Tracker:
         self._polling: dict[HopperId, asyncio.Task[None]] = {}
         self._polls = asyncio.Semaphore(32)
         self._on_live = on_live
+        self._on_round = on_round  # told of every round, of one over no hopper, too
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -185,6 +187,7 @@ class Tracker:
             await self._bus.subscribe(self._world.all_tickers, self._intake.on_ticker),
             await self._bus.subscribe(self._world.all_feeds, self._on_feed),
             await self._bus.subscribe(self._world.all_trades, self.on_trade),
+            await self._bus.subscribe(self._world.all_polls, self.on_poll),
         ]
         loops = (
             self._each(timedelta(seconds=3), self._read_duties, stop),
@@ -267,9 +270,22 @@ class Tracker:
             _log.warning("trade refused", subject=message.subject, reason=fault)
             return
         self._shard.on_trade(trade)
-        if trade.hopper in self._due:
-            last = self._polled_at.get(trade.hopper, self._clock.now() - SOONEST_POLL)
-            self._due[trade.hopper] = min(self._due[trade.hopper], max(self._clock.now(), last + SOONEST_POLL))
+        self._poll_soon(trade.hopper)
+
+    async def on_poll(self, message: Message) -> None:
+        """``control.*.tracker.poll``: the next poll comes sooner, as far as upstream can show anything new by then.
+
+        For a hopper that is not held, nothing.
+        """
+        hopper = HopperId(message.payload[:200].decode("utf-8", "replace"))
+        held, last = self._held.get(hopper), self._polled_at.get(hopper)
+        if held is not None and (last is None or self._clock.now() - last >= held.hopper.refresh_every):
+            self._poll_soon(hopper)
+
+    def _poll_soon(self, hopper: HopperId) -> None:
+        if hopper in self._due:
+            last = self._polled_at.get(hopper, self._clock.now() - SOONEST_POLL)
+            self._due[hopper] = min(self._due[hopper], max(self._clock.now(), last + SOONEST_POLL))
 
     async def _read_duties(self) -> None:
         held = await self._duties.of_pod(self._pod)
@@ -294,6 +310,9 @@ class Tracker:
             siblings.setdefault(assignment.hopper.user, []).append(assignment.hopper.id)
         for assignment in held:
             known = self._held.get(assignment.hopper.id)
+            if known is not None and _home(known) != _home(assignment):
+                self._let_go(assignment.hopper.id)  # what it is valued in has changed: its portfolio begins anew
+                known = None
             if known is not None and known.fence != assignment.fence and self._shard.holds(assignment.hopper.id):
                 self._shard.set_fence(assignment.hopper.id, assignment.fence)
             if known is None:
@@ -487,7 +506,13 @@ class Tracker:
                 await asyncio.sleep(0)
         if count:
             self._on_live(count)
+        self._on_round()
         self._meters.set("tracker_live_hoppers", "Hoppers told in the last round.", count)
         self._meters.observe(
             "tracker_round_seconds", "Time of a live round.", (self._clock.now() - began).total_seconds()
         )
+
+
+def _home(assignment: Assignment) -> tuple[str, str]:
+    """Where a hopper's assets are priced, and in what."""
+    return assignment.hopper.exchange, assignment.hopper.base

@@ -2,6 +2,7 @@
 
 from cryptwire import gateway_client
 from cryptwire.gateway_client import Identity
+from cryptwire.heartbeat import beating
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.runtime import Runtime
@@ -24,6 +25,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
         redis.connect(settings.redis_url) as values,
         gateway_client.connect(settings.gateway_address, Identity(settings.certificates, "tracker")) as gateway,
         messaging.connect(settings.nats_url, "tracker") as bus,
+        beating(runtime, values, "tracker", settings.pod) as heartbeat,
     ):
         tracker = Tracker(
             settings.pod,
@@ -40,6 +42,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             meters=runtime.meters,
             live_every=settings.live_every,
             on_live=lambda count: runtime.health.mark("live", True, f"{count} hoppers"),
+            on_round=lambda: heartbeat.done("a live round"),
         )
         await tracker.run(runtime.stop)
         await bus.drain()  # before the queue closes: messages already taken still need it

@@ -11,7 +11,7 @@ const config: CodegenConfig = {
       config: {
         documentMode: 'string',
         strictScalars: true,
-        scalars: { Decimal: 'string', DateTime: 'string' },
+        scalars: { Date: 'string', DateTime: 'string', Decimal: 'string' },
         enumsAsTypes: true,
         useTypeImports: true,
       },

@@ -1,6 +1,6 @@
 """Wiring of the webhook receiver."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -11,7 +11,9 @@ from cryptwire import gateway_client
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.trade import Trade
 from cryptwire.gateway_client import GatewayClient, Identity
+from cryptwire.heartbeat import beating_at
 from cryptwire.messaging import bus as messaging
+from cryptwire.permissions import Needs, Permissions, Roles
 from cryptwire.runtime import Runtime, jobs, serving
 from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
@@ -25,6 +27,8 @@ from webhook.ports import TradeList
 from webhook.settings import Settings
 
 PATH = "/webhooks/cryptohopper"
+NEEDS: Mapping[str, Needs] = {PATH: Needs("deliver", "webhooks")}
+"""What each route needs; Cryptohopper is a stranger to us, and is believed for its signature."""
 _FINISH_SECONDS = 5.0
 _WITHIN = timedelta(seconds=10)  # who has no budget is told so, and waits here and not in a place of another's
 
@@ -56,6 +60,7 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
     async with (
         database.connect(settings.database_url, "webhook") as rows,
         messaging.connect(settings.nats_url, "webhook") as bus,
+        beating_at(runtime, settings.redis_url, "webhook") as heartbeat,
     ):
         reads = Reads(
             trade_list,
@@ -75,12 +80,20 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
         receiver = Receiver(secrets, settings.verification_code, reads, aside, runtime.clock, runtime.meters)
         runtime.health.mark("webhook", True, "receives")
         try:
-            async with jobs(runtime, aside.run()):
-                yield Starlette(routes=[Route(PATH, receiver.on_call, methods=["POST"])])
+            looking = heartbeat.looks(lambda: rows.value("SELECT 1"), "a look at the database")
+            async with jobs(runtime, aside.run(), looking):
+                yield Starlette(routes=routes(receiver, Permissions()))
         finally:
             await reads.finish(_FINISH_SECONDS)
             await aside.flush()
             await bus.drain()
+
+
+def routes(receiver: Receiver, permissions: Permissions) -> list[Route]:
+    """The one route; none when the policy lets no stranger deliver."""
+    if not permissions.can(Roles(), NEEDS[PATH]):
+        return []
+    return [Route(PATH, receiver.on_call, methods=["POST"])]
 
 
 async def main(settings: Settings, runtime: Runtime) -> None:

@@ -16,7 +16,8 @@ class Settings:
     signs calls of the other form, which are refused without it.
 
     ``queue_size`` hoppers may wait for their trades to be read, and ``reads_a_second`` are begun at most. Of calls that
-    nobody understands the newest ``strange_a_day`` are kept, of each body ``strange_bytes``.
+    nobody understands the newest ``strange_a_day`` are kept, of each body ``strange_bytes``. Heartbeats go to
+    ``redis_url``; nothing else needs it.
     """
 
     database_url: str = field(repr=False)
@@ -34,6 +35,7 @@ class Settings:
     shared_secret: str | None = field(default=None, repr=False)
     strange_a_day: int = 500
     strange_bytes: int = 16_384
+    redis_url: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.app_secret:

@@ -1,86 +1,175 @@
 """``/graphql``: GraphQL over HTTP, errors with a code that says what the caller can do."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
-from api.handlers.schema import SCHEMA, Context, Services
-from cryptwire.errors import Exhausted, Invalid, NotFound, Refused, Unauthenticated, Unavailable
+from api.handlers import playground
+from api.handlers.errors import broken, refusal, told
+from api.handlers.persisted import Persisted
+from api.handlers.subscriptions import Line, Socket, Sockets
+from api.schema import SCHEMA
+from api.schema.context import Context, Services
+from cryptwire.errors import CryptwireError
 from cryptwire.log import Log
+from cryptwire.tasks import end
 
 _log = Log(__name__)
-_CODES: Mapping[type[Exception], str] = {
-    Unauthenticated: "UNAUTHENTICATED",
-    NotFound: "NOT_FOUND",
-    Invalid: "INVALID",
-    Refused: "INVALID",
-    Unavailable: "UNAVAILABLE",
-}
+_MOST_NAME = 200
+_LATE = "this took too long and was given up; ask for less at once, or again in a moment"
+_LATE_CHANGE = "this takes long and may still be done: look at what has become of it before asking for it again"
 
 
 class Endpoint(GraphQL[Context, None]):
-    """The schema over HTTP. Queries by GET and POST, mutations by POST only."""
+    """The schema over HTTP and, for what lasts, over WebSocket.
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(SCHEMA, graphql_ide=None, subscription_protocols=())
+    Queries by GET and POST, mutations by POST only; one operation a request.
+    """
+
+    websocket_adapter_class = Line
+    graphql_transport_ws_handler_class = Socket
+
+    def __init__(
+        self, services: Services, persisted: Persisted, sockets: Sockets, *, has_playground: bool = False
+    ) -> None:
+        origins = sorted(sockets.origins)
+        protocols = (GRAPHQL_TRANSPORT_WS_PROTOCOL,)
+        super().__init__(SCHEMA, graphql_ide=None, subscription_protocols=protocols, allowed_origins=origins)
+        self.sockets = sockets
         self._services = services
+        self._persisted = persisted
+        self._has_playground = has_playground
+        self._unfinished: set[asyncio.Task[Response]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await WebSocket(scope, receive, send).close(1008)
+            await self.run(WebSocket(scope, receive, send))
             return
         request = Request(scope, receive)
         try:
-            response: Response = await self.run(request)
-        except HTTPException as error:
-            response = refusal(error.status_code, str(error.reason))
+            if self._has_playground and playground.is_wanted(request):
+                response = playground.page()
+            else:
+                await request.body()
+                response = await self._within_time(request)
+        except ClientDisconnect:
+            return
         response.headers["cache-control"] = "no-store"
         await response(scope, receive, send)
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        assert isinstance(request, Request)
-        assert isinstance(response, Response)
-        return Context(self._services, request, response)
+    async def _within_time(self, request: Request) -> Response:
+        """The answer, or that it does not come. A query ends when nobody waits for it any more; a change goes on."""
+        answering = asyncio.create_task(self._answer(request))
+        leaving = asyncio.create_task(_left(request))
+        ending: list[asyncio.Task[Any]] = [answering, leaving]
+        try:
+            seconds = self._services.request_time.total_seconds()
+            await asyncio.wait(ending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if answering.done():
+                return answering.result()
+            reason = "left" if leaving.done() else "late"
+            self._services.meters.count("api_given_up", "Requests nobody waits for any more", reason=reason)
+            context: Context | None = getattr(request.state, "context", None)
+            if context is None or not context.is_change:
+                return refusal(200, _LATE, "UNAVAILABLE")
+            self._unfinished.add(answering)
+            answering.add_done_callback(self._unfinished.discard)
+            ending.remove(answering)
+            return refusal(200, _LATE_CHANGE, "UNAVAILABLE")
+        finally:
+            await end(ending)
 
-    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        """The answer; an error of ours carries its code, an internal one nothing but that."""
-        body: GraphQLHTTPResponse = {"data": result.data}
-        if result.errors:
-            body["errors"] = [self._told(error) for error in result.errors]
-        return body
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self.run(request)
+        except HTTPException as error:
+            return refusal(error.status_code, str(error.reason))
+        except CryptwireError as error:
+            (body,) = told([GraphQLError(str(error), original_error=error)], self._services.meters)
+            return refusal(200, body["message"], body["extensions"]["code"])
+        except Exception as error:  # noqa: BLE001 - outermost edge: the client gets an answer, the log the reason
+            return broken(error, self._services.meters)
+
+    # What strawberry asks
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        return False
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """One operation of a request, whatever was sent; a persisted one is put in its place."""
+        if request.method == "GET":
+            said: Any = {
+                name: request.query_params.get(name) for name in ("query", "operationName", "variables", "extensions")
+            }
+            for each in ("variables", "extensions"):
+                said[each] = self.parse_json(said[each]) if said[each] else None
+        elif (request.content_type or "").partition(";")[0].strip().lower() == "application/json":
+            said = self.parse_json(await request.get_body())
+        else:
+            raise HTTPException(400, "send application/json; files and forms are not taken")
+        if isinstance(said, list):
+            raise HTTPException(400, "send one operation a request: several in an array are not taken")
+        query, variables, name, extensions = checked(said)
+        text = await self._persisted.text_of(query, extensions)
+        if not text:
+            raise HTTPException(400, "there is no query")
+        return GraphQLRequestData(query=text, variables=variables, operation_name=name, extensions=None)
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
 
-    def _told(self, error: GraphQLError) -> dict[str, Any]:
-        cause = error.original_error
-        told: dict[str, Any] = dict(error.formatted)
-        code = "INVALID"
-        more: dict[str, Any] = {}
-        if cause is not None and not isinstance(cause, GraphQLError):
-            code = next((code for kind, code in _CODES.items() if isinstance(cause, kind)), "INTERNAL")
-            if isinstance(cause, Exhausted):
-                more["retryAfter"] = round(cause.retry_after, 1)
-        if code == "UNAVAILABLE" and not isinstance(cause, Exhausted):
-            _log.warning("a field could not be answered", path=error.path, reason=cause)
-        if code == "INTERNAL":
-            _log.error("a field broke", path=error.path, exception=cause)
-            told["message"] = "something went wrong here; it was noted"
-        self._services.meters.count("api_errors", "Errors answered", code=code)
-        return told | {"extensions": {"code": code} | more}
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        if not isinstance(response, Response):
+            return Context(self._services, request)
+        context = request.state.context = Context(self._services, request, response)
+        return context
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """The answer; what it cost is in headers, for whoever wants to know before he is refused."""
+        body: GraphQLHTTPResponse = {"data": result.data}
+        if result.errors:
+            body["errors"] = told(result.errors, self._services.meters)  # type: ignore[typeddict-item]
+        context: Context = request.state.context
+        if context.cost is not None and context.response is not None:
+            context.response.headers["x-cost"] = f"{context.cost}; most={self._services.limits.cost}"
+            if context.points_left is not None:
+                context.response.headers["x-cost"] += f"; left={context.points_left}"
+        return body
 
 
-def refusal(status: int, text: str) -> Response:
-    """An error before there was anything to execute."""
-    body = {"data": None, "errors": [{"message": text, "extensions": {"code": "INVALID"}}]}
-    return Response(orjson.dumps(body), status, media_type="application/json")
+def checked(said: Any) -> tuple[str | None, dict[str, Any] | None, str | None, Mapping[str, Any]]:
+    """Query, variables, operation's name and extensions of an operation as sent; HTTPException for what is none."""
+    if not isinstance(said, dict):
+        raise HTTPException(400, "an operation is an object with query, variables, operationName and extensions")
+    query, variables, name = said.get("query"), said.get("variables"), said.get("operationName")
+    extensions = said.get("extensions")
+    if not isinstance(query, str | None):
+        raise HTTPException(400, "query must be text")
+    if not isinstance(variables, dict | None):
+        raise HTTPException(400, "variables must be an object")
+    if not isinstance(name, str | None) or len(name or "") > _MOST_NAME:
+        raise HTTPException(400, f"operationName must be text of at most {_MOST_NAME} characters")
+    if not isinstance(extensions, dict | None):
+        raise HTTPException(400, "extensions must be an object")
+    return query, variables, name or None, extensions or {}
+
+
+async def _left(request: Request) -> None:
+    """Return when the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

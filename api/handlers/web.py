@@ -12,10 +12,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import logic
-from api.handlers.graphql import refusal
+from api.handlers.errors import MOST_BODY, refusal
 from cryptwire.metrics import Meters
 
-MOST_BODY = 100_000
 _HEADERS = {
     "content-security-policy": (
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"

@@ -8,12 +8,17 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.rules import STREAM, Rules
 from candles.datafeed.handlers.stream import Hub
 from candles.datafeed.handlers.udf import Udf
 from candles.datafeed.settings import Settings
+from cryptwire.codec.access_token import AccessVerifier
+from cryptwire.heartbeat import beating_at
 from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
+from cryptwire.messaging import subjects
 from cryptwire.messaging.subjects import LIVE
+from cryptwire.permissions import Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import CandleSeries
@@ -38,14 +43,20 @@ async def main(settings: Settings, runtime: Runtime) -> None:
 @asynccontextmanager
 async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlette]:
     """The application with full paths, working while the block runs; database and NATS may come later."""
-    async with database.connect(settings.database_url, "datafeed", settings.connections) as db:
-        sessions, people, hoppers = Sessions(db, runtime.clock), Users(db), Hoppers(db)
+    async with (
+        database.connect(settings.database_url, "datafeed", settings.connections) as db,
+        beating_at(runtime, settings.redis_url, "datafeed") as heartbeat,
+    ):
+        verifier = AccessVerifier(settings.session_public_key_file, runtime.clock)
+        sessions, people, hoppers = Sessions(db, runtime.clock, verifier), Users(db), Hoppers(db)
         series, book = CandleSeries(db), LiveBook(runtime.meters)
-        udf = Udf(sessions, people, hoppers, Trades(db), series, book, runtime.clock, runtime.meters)
-        hub = Hub(sessions, people, hoppers, series, book, runtime.clock, runtime.meters, settings.span)
+        rules = Rules(Permissions())
+        udf = Udf(sessions, people, hoppers, Trades(db), series, book, rules, runtime.clock, runtime.meters)
+        hub = Hub(sessions, people, hoppers, series, book, rules, runtime.clock, runtime.meters, settings.span)
         looking = keep_told(runtime, "database", partial(db.value, "SELECT 1"))
-        async with jobs(runtime, _listen(settings, runtime, hub), looking, *(job() for job in hub.jobs())):
-            yield Starlette(routes=[*udf.routes(), WebSocketRoute("/stream", hub.stream)])
+        beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
+        async with jobs(runtime, _listen(settings, runtime, hub), looking, beats, *(job() for job in hub.jobs())):
+            yield Starlette(routes=[*udf.routes(), WebSocketRoute(STREAM, hub.stream)])
 
 
 async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
@@ -56,4 +67,5 @@ async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
         await bus.subscribe(LIVE.all_live, hub.on_live)
         await bus.subscribe(LIVE.all_rewritten, hub.on_rewritten)
         await bus.subscribe(LIVE.all_trades, hub.on_trade)
+        await bus.subscribe(subjects.ALL_ACCOUNTS, hub.on_account)
         await keep_told(runtime, "nats", bus.look)

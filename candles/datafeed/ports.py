@@ -1,5 +1,6 @@
 """What the datafeed wants from the world."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +18,10 @@ class Caller(Protocol):
     def session(self) -> bytes: ...
     @property
     def expires_at(self) -> datetime: ...
+    @property
+    def plan(self) -> str: ...
+    @property
+    def scopes(self) -> frozenset[str] | None: ...
 
 
 class Sessions(Protocol):
@@ -26,8 +31,12 @@ class Sessions(Protocol):
         """Raises Unauthenticated, Unavailable."""
         ...
 
-    async def living(self, sessions: list[bytes]) -> set[bytes]:
-        """Those that have not ended; raises Unavailable."""
+    def forget(self, user: UserId) -> None:
+        """Go by nothing that is remembered of a user."""
+        ...
+
+    async def again(self, sessions: list[bytes]) -> Mapping[bytes, Caller]:
+        """The callers of those that have not ended, with their plans of this moment; raises Unavailable."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Writing: take, write, done; again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -21,7 +21,15 @@ class Writer(Generic[T]):
     """One task that writes one kind of values, under a name of its own."""
 
     def __init__(
-        self, name: str, kind: Kind[T], queue: Queue, table: Table[T], clock: Clock, meters: Meters, batch: int
+        self,
+        name: str,
+        kind: Kind[T],
+        queue: Queue,
+        table: Table[T],
+        clock: Clock,
+        meters: Meters,
+        batch: int,
+        on_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._kind = kind
@@ -30,6 +38,7 @@ class Writer(Generic[T]):
         self._clock = clock
         self._meters = meters
         self._batch = batch
+        self._on_round = on_round  # told of every look at the list, of one that found nothing, too
         self._registered_at = clock.now() - _REGISTERS_EVERY
 
     async def run(self, stop: asyncio.Event, idle: timedelta = timedelta(milliseconds=100)) -> None:
@@ -38,6 +47,7 @@ class Writer(Generic[T]):
         while not stop.is_set():
             try:
                 count = await self.once()
+                self._on_round()
                 pause = timedelta(0) if count else idle
             except Unavailable as reason:
                 pause = min(timedelta(seconds=2), max(pause, idle) * 2)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from candles.writer.handlers import Writer
 from candles.writer.logic import CANDLES, FLOWS
 from candles.writer.settings import Settings
+from cryptwire.heartbeat import beating
 from cryptwire.runtime import Runtime
 from cryptwire.storage import database, redis
 from cryptwire.storage.candles import Candles
@@ -24,14 +25,19 @@ async def main(settings: Settings, runtime: Runtime) -> None:
     async with (
         database.connect(settings.database_url, "writer", settings.connections) as rows,
         redis.connect(settings.redis_url) as values,
+        beating(runtime, values, "writer") as heartbeat,
     ):
         queue, table = WriteQueue(values), Candles(rows)
         flow_queue, flows = WriteQueue(values, what="flows"), FlowCandidates(rows)
         clock, meters, stop = runtime.clock, runtime.meters, runtime.stop
+
+        def on_round() -> None:
+            heartbeat.done("a round over the list")
+
         runtime.health.mark("writer", True, "writes")
         async with asyncio.TaskGroup() as group:
             for _ in range(settings.connections):
-                writer = Writer(secrets.token_hex(6), CANDLES, queue, table, clock, meters, settings.batch)
+                writer = Writer(secrets.token_hex(6), CANDLES, queue, table, clock, meters, settings.batch, on_round)
                 group.create_task(writer.run(stop))
-            seldom = Writer(secrets.token_hex(6), FLOWS, flow_queue, flows, clock, meters, settings.batch)
+            seldom = Writer(secrets.token_hex(6), FLOWS, flow_queue, flows, clock, meters, settings.batch, on_round)
             group.create_task(seldom.run(stop, idle=timedelta(seconds=1)))

@@ -200,10 +200,11 @@ def _offsets(zone: ZoneInfo, year: int) -> Seconds:
     def offset(second: int) -> int:
         shift = datetime.fromtimestamp(second, zone).utcoffset()
         assert shift is not None
-        return shift // _ONE_SECOND
+        return shift.days * _DAY + shift.seconds  # no zone has fractions of a second
 
+    after = offset(first)
     for begin, end in pairwise([*range(first, last, _STEP), last]):
-        before, after = offset(begin), offset(end)
+        before, after = after, offset(end)
         change = end
         if before != after:
             low, high = begin, end  # the first instant of the grid with the new offset is in (low, high]
@@ -214,9 +215,6 @@ def _offsets(zone: ZoneInfo, year: int) -> Seconds:
         offsets[(begin - first) // GRID : (change - first) // GRID] = before
         offsets[(change - first) // GRID : (end - first) // GRID] = after
     return offsets
-
-
-_ONE_SECOND = SPAN / GRID
 
 
 @dataclass(frozen=True, slots=True)

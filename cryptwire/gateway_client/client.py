@@ -48,10 +48,12 @@ class Link:
     state: LinkState
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    linked_at: datetime | None = None
 
 
 class GatewayClient:
     """Every call names its user; reads may be ``max_age`` old (0 goes upstream) and give up after ``within``.
+    ``is_import``: nobody looks at what is read, so everything else in the user's budget goes before it.
 
     Raises NotFound (also for another user's hopper), Forbidden (this service may not), LinkAgain, Exhausted with the
     time to wait, Unavailable (also when the time is over), Invalid, Corrupt.
@@ -92,7 +94,8 @@ class GatewayClient:
         with our_errors():
             said = await self._line.stub.GetLinkState(request, timeout=self._timeout(within))
         expires_at = moment(said.expires_at) if said.HasField("expires_at") else None
-        return Link(LinkState(said.state), tuple(said.scopes), expires_at)
+        linked_at = moment(said.linked_at) if said.HasField("linked_at") else None
+        return Link(LinkState(said.state), tuple(said.scopes), expires_at, linked_at)
 
     # ---- reads ----
 
@@ -114,10 +117,16 @@ class GatewayClient:
         return hopper_from_message(said.hopper, user)
 
     async def config(
-        self, user: UserId, hopper: HopperId, max_age: timedelta = _NOW, *, within: timedelta | None = None
+        self,
+        user: UserId,
+        hopper: HopperId,
+        max_age: timedelta = _NOW,
+        *,
+        is_import: bool = False,
+        within: timedelta | None = None,
     ) -> dict[str, str]:
         """Its configuration without keys and secrets; values that are not text come as JSON."""
-        request = pb.GetConfigRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age))
+        request = pb.GetConfigRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age), is_import=is_import)
         with our_errors():
             said = await self._line.stub.GetConfig(request, timeout=self._timeout(within))
         return dict(said.fields)
@@ -132,37 +141,63 @@ class GatewayClient:
         return {Asset(name): decimal(text) for name, text in said.quantities.items()}, moment(said.read_at)
 
     async def positions(
-        self, user: UserId, hopper: HopperId, max_age: timedelta = _NOW, *, within: timedelta | None = None
+        self,
+        user: UserId,
+        hopper: HopperId,
+        max_age: timedelta = _NOW,
+        *,
+        is_import: bool = False,
+        within: timedelta | None = None,
     ) -> tuple[Position, ...]:
         """Open positions, all of them."""
-        request = pb.ListPositionsRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age))
+        request = pb.ListPositionsRequest(
+            user_id=user, hopper_id=hopper, max_age=duration(max_age), is_import=is_import
+        )
         with our_errors():
             said = await self._line.stub.ListPositions(request, timeout=self._timeout(within))
         return tuple(map(position_from_message, said.positions))
 
     async def reserved(
-        self, user: UserId, hopper: HopperId, max_age: timedelta = _NOW, *, within: timedelta | None = None
+        self,
+        user: UserId,
+        hopper: HopperId,
+        max_age: timedelta = _NOW,
+        *,
+        is_import: bool = False,
+        within: timedelta | None = None,
     ) -> tuple[Reserved, ...]:
         """Coins that the hopper may not sell."""
-        request = pb.ListReservedRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age))
+        request = pb.ListReservedRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age), is_import=is_import)
         with our_errors():
             said = await self._line.stub.ListReserved(request, timeout=self._timeout(within))
         return tuple(map(reserved_from_message, said.reserved))
 
     async def shorts(
-        self, user: UserId, hopper: HopperId, max_age: timedelta = _NOW, *, within: timedelta | None = None
+        self,
+        user: UserId,
+        hopper: HopperId,
+        max_age: timedelta = _NOW,
+        *,
+        is_import: bool = False,
+        within: timedelta | None = None,
     ) -> tuple[Short, ...]:
         """Open short positions."""
-        request = pb.ListShortsRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age))
+        request = pb.ListShortsRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age), is_import=is_import)
         with our_errors():
             said = await self._line.stub.ListShorts(request, timeout=self._timeout(within))
         return tuple(map(short_from_message, said.shorts))
 
     async def orders(
-        self, user: UserId, hopper: HopperId, max_age: timedelta = _NOW, *, within: timedelta | None = None
+        self,
+        user: UserId,
+        hopper: HopperId,
+        max_age: timedelta = _NOW,
+        *,
+        is_import: bool = False,
+        within: timedelta | None = None,
     ) -> tuple[Order, ...]:
         """Orders that are open at the exchange."""
-        request = pb.ListOrdersRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age))
+        request = pb.ListOrdersRequest(user_id=user, hopper_id=hopper, max_age=duration(max_age), is_import=is_import)
         with our_errors():
             said = await self._line.stub.ListOrders(request, timeout=self._timeout(within))
         return tuple(map(order_from_message, said.orders))

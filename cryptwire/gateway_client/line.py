@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cryptwire import log
 from cryptwire.errors import Invalid
+from cryptwire.tasks import end
 from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
 
 _log = log.Log(__name__)
@@ -89,9 +90,7 @@ class Line:
         return self._stub
 
     async def close(self) -> None:
-        for task in self._closing:
-            task.cancel()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await end(self._closing)
         await self._channel.close()
 
     def _renew(self) -> None:

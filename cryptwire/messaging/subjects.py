@@ -5,7 +5,7 @@ A ``World`` puts a prefix before them: a replay lives under ``replay.<run>.`` an
 
 from dataclasses import dataclass
 
-from cryptwire.domain.hopper import Exchange, HopperId
+from cryptwire.domain.hopper import Exchange, HopperId, UserId
 from cryptwire.domain.ticker import Pair
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -70,6 +70,14 @@ class World:
     def all_rewritten(self) -> str:
         return f"{self.prefix}portfolio.*.rewritten"
 
+    def poll(self, hopper: HopperId) -> str:
+        """``control.<hopper_id>.tracker.poll``: read its balance soon. The payload is the hopper's id."""
+        return f"{self.prefix}control.{_token(hopper)}.tracker.poll"
+
+    @property
+    def all_polls(self) -> str:
+        return f"{self.prefix}control.*.tracker.poll"
+
     def candles(self, pair: Pair) -> str:
         """Request-reply with the streamer: an exchange's candles."""
         return f"{self.prefix}candles.{_token(pair.exchange)}.{_token(pair.quote)}.{_token(pair.base)}"
@@ -77,6 +85,25 @@ class World:
     def all_candles(self, exchange: Exchange) -> str:
         return f"{self.prefix}candles.{_token(exchange)}.>"
 
+
+def account(user: UserId) -> str:
+    """Something of a user's account has changed: read it again. No payload."""
+    return f"account.{_token(user)}"
+
+
+def notice(user: UserId) -> str:
+    """A notice was added for a user: read them again. No payload."""
+    return f"notice.{_token(user)}"
+
+
+def imports(user: UserId) -> str:
+    """How a user's import comes along."""
+    return f"import.{_token(user)}"
+
+
+ALL_ACCOUNTS = "account.*"
+ALL_NOTICES = "notice.*"
+ALL_IMPORTS = "import.*"
 
 LIVE = World()
 
@@ -89,12 +116,21 @@ def replay_world(run: str) -> World:
 _MAY: dict[str, tuple[list[str], list[str]]] = {
     # service: (publishes, subscribes to)
     "streamer": (["ticker.>", "feed.*"], ["candles.>"]),
-    "tracker": (["portfolio.*.live", "portfolio.*.closed"], ["ticker.>", "feed.*", "trade.>"]),
+    "tracker": (
+        ["portfolio.*.live", "portfolio.*.closed"],
+        ["ticker.>", "feed.*", "trade.>", "control.*.tracker.poll"],
+    ),
     "webhook": (["trade.>"], []),
-    "processor": (["trade.>"], []),
-    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>"]),
-    "api": ([], ["portfolio.*.live"]),
-    "replay": (["replay.>", "candles.>", "portfolio.*.rewritten"], ["replay.>", "portfolio.*.live"]),
+    "processor": (
+        ["trade.>", "account.*", "notice.*", "import.*", "candles.>", "portfolio.*.rewritten"],
+        ["portfolio.*.live", "account.*"],
+    ),
+    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
+    "api": (
+        ["account.*", "notice.*", "import.*", "control.*.tracker.poll"],
+        ["portfolio.*.live", "account.*", "notice.*", "import.*"],
+    ),
+    "replay": (["replay.>"], ["replay.>"]),
 }
 
 

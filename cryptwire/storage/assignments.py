@@ -1,8 +1,10 @@
 """Tables ``assignments`` and ``pods``: which pod tracks which hopper. The only module that knows their columns."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 
-from cryptwire.domain.hopper import Assignment, HopperId
+from cryptwire.domain.hopper import Assignment, HopperId, UserId
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.hoppers import hopper_of
 
@@ -23,12 +25,36 @@ _STANDING = """
      WHERE a.hopper_id = $1
 """
 _CONFIRM = "INSERT INTO pods VALUES ($1, now()) ON CONFLICT (pod) DO UPDATE SET confirmed_at = now()"
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('assignments'))"
+# The fence is drawn under the row's lock: were it drawn before, who waited longest would bring the oldest.
 _ASSIGN = """
-    INSERT INTO assignments (hopper_id, pod, fence) SELECT unnest($1::text[]), $2, 1
-    ON CONFLICT (hopper_id) DO UPDATE
-       SET pod = excluded.pod, fence = assignments.fence + 1, granted_at = now()
+    INSERT INTO assignments (hopper_id, pod)
+    SELECT name, $2 FROM unnest($1::text[]) AS name
+     WHERE NOT EXISTS (SELECT FROM assignments a WHERE a.hopper_id = name AND a.pod = $2)
+    ON CONFLICT (hopper_id) DO UPDATE SET pod = excluded.pod, fence = nextval('fences'), granted_at = now()
      WHERE assignments.pod <> excluded.pod
 """
+_TRACKED = """
+    SELECT h.hopper_id FROM hoppers h JOIN users u USING (user_id)
+     WHERE plan_now(u.plan, u.plan_until) = ANY($1::text[]) AND u.deletion_asked_at IS NULL
+       AND h.deleted_at IS NULL AND h.unlinked_at IS NULL
+"""
+_GIVE_UP_OTHERS = "DELETE FROM assignments WHERE pod = $1 AND NOT hopper_id = ANY($2::text[])"
+_EVERYWHERE = """
+    SELECT h.hopper_id, h.user_id::text, h.name, a.pod, now() - a.granted_at AS held_for
+      FROM assignments a JOIN hoppers h USING (hopper_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hopper that ``pod`` holds for ``held_for``."""
+
+    hopper: HopperId
+    user: UserId
+    name: str
+    pod: str
+    held_for: timedelta
 
 
 class Assignments:
@@ -53,13 +79,31 @@ class Assignments:
             known = self._known[pod] = (mark, [Assignment(hopper_of(row), row["fence"]) for row in rows])
         return known[1]
 
+    async def everywhere(self) -> list[Held]:
+        """What all pods hold."""
+        return [
+            Held(HopperId(row["hopper_id"]), UserId(row["user_id"]), row["name"], row["pod"], row["held_for"])
+            for row in await self._database.fetch(_EVERYWHERE)
+        ]
+
     async def confirm(self, pod: str) -> None:
         """``pod`` lives; written by whoever manages pods, each 3 s."""
         await self._database.execute(_CONFIRM, pod)
 
     async def assign(self, hoppers: Iterable[HopperId], pod: str) -> None:
-        """Give hoppers to ``pod``; the fence grows where the pod changes."""
-        await self._database.execute(_ASSIGN, list(hoppers), pod)
+        """Give hoppers to ``pod``; where the pod changes the fence is one that no hopper ever had."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_ONE_AT_A_TIME)
+            await connection.execute(_ASSIGN, list(hoppers), pod)
+
+    async def follow(self, pod: str, plans: Collection[str]) -> int:
+        """Give ``pod`` the hoppers of everybody who has one of ``plans`` now, and none else; how many it holds."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_ONE_AT_A_TIME)
+            tracked = [row["hopper_id"] for row in await connection.fetch(_TRACKED, list(plans))]
+            await connection.execute(_GIVE_UP_OTHERS, pod, tracked)
+            await connection.execute(_ASSIGN, tracked, pod)
+        return len(tracked)
 
 
 async def standing(connection: Connection, hopper: HopperId) -> tuple[int, bool] | None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -22,6 +22,7 @@ else:
 SERVICES = ("api", "controller", "datafeed", "gateway", "processor", "tracker", "webhook", "writer")
 """Those with a role of their own in the database."""
 
+_LONGEST_COPY = 600.0  # seconds
 _AWAY = (
     OSError,
     TimeoutError,
@@ -87,6 +88,15 @@ class Database:
         """The status line of one statement."""
         with our_errors():
             return await self._pool.execute(query, *values)
+
+    async def copy(self, query: str, *values: Any, write: Callable[[bytes], Coroutine[Any, Any, None]]) -> int:
+        """Hand all rows to ``write`` as CSV with a head, in pieces and at its pace; how many rows."""
+        with our_errors():
+            async with self._pool.acquire(timeout=10) as connection:
+                said = await connection.copy_from_query(
+                    query, *values, output=write, format="csv", header=True, timeout=_LONGEST_COPY
+                )
+        return int(said.removeprefix("COPY "))
 
 
 async def _reset(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

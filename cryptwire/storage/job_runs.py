@@ -33,6 +33,10 @@ _LET_GO = """
     UPDATE job_runs SET alive_at = '-infinity', said = $4
      WHERE job = $1 AND due_at = $2 AND worker = $3 AND finished_at IS NULL
 """
+_OVER = """
+    DELETE FROM job_runs WHERE (job, due_at) IN (
+        SELECT job, due_at FROM job_runs WHERE due_at < now() - $1::interval LIMIT $2)
+"""
 
 
 class JobRuns:
@@ -71,3 +75,7 @@ class JobRuns:
     async def let_go(self, job: str, due_at: datetime, worker: str, said: str) -> None:
         """It is not done, and anybody may take it up at once."""
         await self._database.execute(_LET_GO, job, due_at, worker, said)
+
+    async def forget(self, after: timedelta, most: int) -> int:
+        """Delete runs that were due longer than ``after`` ago, far beyond what is made up; how many it were."""
+        return int((await self._database.execute(_OVER, after, most)).split()[1])

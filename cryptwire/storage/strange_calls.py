@@ -21,6 +21,10 @@ _TRIM = """
                        ORDER BY last_at DESC, digest OFFSET $3)
 """
 _NEWEST = "SELECT * FROM strange_calls ORDER BY last_at DESC, digest LIMIT $1"
+_OVER = """
+    DELETE FROM strange_calls WHERE digest IN (
+        SELECT digest FROM strange_calls WHERE last_at < now() - $1::interval LIMIT $2)
+"""
 
 
 class StrangeCalls:
@@ -49,3 +53,8 @@ class StrangeCalls:
             )
             for row in await self._database.fetch(_NEWEST, count)
         ]
+
+
+async def forget(database: Database, after: timedelta, most: int) -> int:
+    """Delete those that came last longer than ``after`` ago; how many it were, ``most`` at most."""
+    return int((await database.execute(_OVER, after, most)).split()[1])

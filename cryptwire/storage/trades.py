@@ -1,14 +1,14 @@
 """Table ``trades``: the only module that knows its columns."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import asyncpg
 
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 
 _COLUMNS = (
     "hopper_id, trade_id, exchange, base, quote, side, quantity, rate, total, fee, fee_currency, at, buy_id, trigger,"
@@ -26,6 +26,16 @@ _ADD = f"""
 
 _BATCH = 5_000
 _WITHIN = f"SELECT {_COLUMNS} FROM trades WHERE hopper_id = $1 AND at >= $2 AND at < $3 ORDER BY at, trade_id"  # noqa: S608
+_OF_MANY = f"""
+    SELECT {", ".join("t." + name.strip() for name in _COLUMNS.split(","))}
+      FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS n(hopper_id, since, until)
+      JOIN trades t ON t.hopper_id = n.hopper_id AND t.at >= n.since AND t.at < n.until
+     ORDER BY t.hopper_id, t.at, t.trade_id
+"""  # noqa: S608
+_PAGE = f"""
+    SELECT {_COLUMNS} FROM trades WHERE hopper_id = $1 AND at < $2 AND (at, trade_id) > ($3, $4)
+     ORDER BY at, trade_id LIMIT {_BATCH}
+"""  # noqa: S608
 _LAST_AT = "SELECT max(at) FROM trades WHERE hopper_id = $1"
 
 
@@ -56,10 +66,35 @@ class Trades:
         """Trades in ``[since, until)``, oldest first."""
         return [_trade(row) for row in await self._database.fetch(_WITHIN, hopper, since, until)]
 
+    async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Trade]]:
+        """``within`` for one span of each hopper."""
+        found: dict[HopperId, list[Trade]] = {}
+        for row in await self._database.fetch(_OF_MANY, *map(list, zip(*spans, strict=True))):
+            found.setdefault(HopperId(row["hopper_id"]), []).append(_trade(row))
+        return found
+
+    async def pages(self, hopper: HopperId, until: datetime) -> AsyncIterator[list[Trade]]:
+        """All before ``until``, oldest first, 5,000 at a time."""
+        at, name = datetime(1, 1, 2, tzinfo=UTC), ""
+        while page := [_trade(row) for row in await self._database.fetch(_PAGE, hopper, until, at, name)]:
+            yield page
+            at, name = page[-1].at, page[-1].id
+
     async def last_at(self, hopper: HopperId) -> datetime | None:
         """When the newest stored trade was made."""
         last: datetime | None = await self._database.value(_LAST_AT, hopper)
         return last
+
+
+async def add_within(connection: Connection, trades: Sequence[Trade]) -> list[Trade]:
+    """Store a page (a few thousand at most) of one hopper in the transaction of ``connection``; gives the new ones."""
+    first = {trade.id: trade for trade in reversed(trades)}
+    ordered = sorted(first.values(), key=lambda trade: trade.id)
+    if not ordered:
+        return []
+    rows = await connection.fetch(_ADD, *map(list, zip(*map(_row, ordered), strict=True)))
+    added = {TradeId(row["trade_id"]) for row in rows}
+    return [trade for trade in trades if trade.id in added]
 
 
 def _row(trade: Trade) -> tuple[object, ...]:

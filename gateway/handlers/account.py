@@ -61,4 +61,5 @@ class AccountCalls(pb_grpc.GatewayServicer):
                 state=pb.LINK_STATE_MUST_LINK_AGAIN if link.is_revoked else pb.LINK_STATE_LINKED,
                 scopes=link.scopes,
                 expires_at=timestamp(link.expires_at),
+                linked_at=timestamp(link.linked_at),
             )

@@ -94,4 +94,6 @@ class ReadCalls(pb_grpc.GatewayServicer):
 def _asked(call: str, request: Any, admitted: Admitted) -> tuple[UserId, HopperId, timedelta, datetime, Urgency]:
     """Whose hopper, how old the answer may be, until when it is wanted, and how urgently."""
     user, hopper = whose(request)
-    return user, hopper, span(request.max_age), admitted.until, logic.urgency(admitted.service, call, is_import=False)
+    is_import = getattr(request, "is_import", False)
+    urgency = logic.urgency(admitted.service, call, is_import=is_import)
+    return user, hopper, span(request.max_age), admitted.until, urgency

@@ -11,7 +11,9 @@ from cryptwire.errors import Corrupt, Exhausted, LinkAgain, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor import logic
+from processor.handlers.links import BrokenLinks
 from processor.ports import Bus, Comparisons, TradeList, Trades
 
 _log = Log(__name__)
@@ -33,6 +35,7 @@ class Comparison:
         bus: Bus,
         clock: Clock,
         meters: Meters,
+        broken: BrokenLinks,
         *,
         first: timedelta,
         at_once: int,
@@ -43,6 +46,7 @@ class Comparison:
         self._bus = bus
         self._clock = clock
         self._meters = meters
+        self._broken = broken
         self._first = first
         self._at_once = at_once
 
@@ -63,9 +67,7 @@ class Comparison:
         try:
             await asyncio.gather(*working)
         finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            await end(working)
         return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "nothing to compare"
 
     async def _one(self, hopper: Hopper, complete_until: datetime | None) -> str:
@@ -91,8 +93,9 @@ class Comparison:
         within = _WITHIN_AT_FIRST if is_first else _WITHIN
         try:
             return await self._list.since(hopper.user, hopper.id, since, within, is_import=is_first)
-        except LinkAgain:
-            return "to be linked again"  # the user is told elsewhere
+        except LinkAgain as error:
+            await self._broken.tell(hopper.user, str(error))
+            return "to be linked again"
         except Exhausted as error:
             _log.warning("no budget to compare trades", hopper=hopper.id, reason=error)
             return "without budget"

@@ -11,6 +11,7 @@ from cryptwire.clock import Clock
 from cryptwire.errors import CryptwireError, Unavailable
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from processor import logic
 from processor.ports import Bell, Runs
 
@@ -36,18 +37,28 @@ class Job:
 class Worker:
     """One replica's hands. ``name`` must be nobody else's, ``patience`` that of ``runs``."""
 
-    def __init__(self, name: str, runs: Runs, clock: Clock, meters: Meters, patience: timedelta) -> None:
+    def __init__(
+        self,
+        name: str,
+        runs: Runs,
+        clock: Clock,
+        meters: Meters,
+        patience: timedelta,
+        done: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._name = name
         self._runs = runs
         self._clock = clock
         self._meters = meters
         self._beat = patience / _BEATS
+        self._done = done
 
     async def serve(self, job: Job, bell: Bell) -> None:
         """Do what is due whenever ``bell`` rings, forever."""
         while True:
             try:
                 await self.do_due(job)
+                self._done(f"what is due of {job.name}")
             except Unavailable as error:
                 _log.warning("a job waits", job=job.name, reason=error)
                 self._count(job, "unavailable")
@@ -92,9 +103,7 @@ class Worker:
             await self._let_go(job, due_at, said)
             raise
         finally:
-            for task in (working, beating):
-                task.cancel()
-            await asyncio.gather(working, beating, return_exceptions=True)
+            await end((working, beating))
         self._count(job, "done")
         _log.info("a run is done", job=job.name, due=due_at.isoformat(), said=said)
         return True

@@ -1,4 +1,7 @@
-"""The demo world: three users, eight hoppers on two exchanges."""
+"""The demo world: four users, ten hoppers on two exchanges.
+
+Nobody links the account of dave by himself: it is there for whoever tries how an account is linked.
+"""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -66,6 +69,7 @@ USERS = (
     User("5001", "alice", "alice-demo", "Alice Ahlberg"),
     User("5002", "bob", "bob-demo", "Bob Brandt"),
     User("5003", "carol", "carol-demo", "Carol Castell"),
+    User("5004", "dave", "dave-demo", "Dave Duarte"),
 )
 
 HOPPERS = (
@@ -109,5 +113,15 @@ HOPPERS = (
         "1042008", "5003", "Alt Season", "binance", "USDT", ("SOL", "XRP", "ADA", "DOGE", "LINK", "DOT"), "cross",
         start=Decimal("15000"), share=Decimal("0.08"), most_positions=9, take_profit=0.07, stop_loss=0.06,
         arm=0.04, trail=0.018, patience=700, sells_half=True, lag_seconds=45,
+    ),
+    Hopper(
+        "1042009", "5004", "First Steps", "binance", "USDT", ("BTC", "ETH", "SOL", "LINK"), "dips",
+        start=Decimal("2500"), share=Decimal("0.15"), most_positions=5, take_profit=0.025, stop_loss=0.05,
+        arm=0.015, trail=0.006, patience=600, lag_seconds=15,
+    ),
+    Hopper(
+        "1042010", "5004", "Weekend Swing", "kucoin", "USDT", ("BTC", "ETH", "KCS", "XRP"), "cross",
+        start=Decimal("5000"), share=Decimal("0.16"), most_positions=4, take_profit=0.03, stop_loss=0.04,
+        arm=0.02, trail=0.008, patience=500, lag_seconds=45,
     ),
 )  # fmt: skip

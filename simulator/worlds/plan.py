@@ -59,7 +59,7 @@ class Plan:
 
 
 def demo() -> Plan:
-    """Three users, eight hoppers on two exchanges."""
+    """Four users, ten hoppers on two exchanges."""
     return Plan(USERS, HOPPERS)
 
 

@@ -20,14 +20,15 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from cryptwire.clock import SystemClock
+from cryptwire.codec.access_token import ACCESS_COOKIE
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage import database
-from cryptwire.storage.sessions import COOKIE, Sessions
+from cryptwire.storage.session_book import Lifetimes, SessionBook
 from devstack import accounts, app
 from devstack import servers as embedded
 from devstack.servers import free_port, prepared
 from devstack.stack import Stack
+from tests.signing import Keys
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / ".cryptwire" / "tests" / "pictures"
@@ -53,11 +54,21 @@ class Doors:
 
     stack: Stack
     http: aiohttp.ClientSession  # keeps no cookies
-    secret: str = ""
+    session: tuple[UserId, bytes] | None = None
+    """The demo user's, and its id."""
     hoppers: list[str] = field(default_factory=list)
     """Those of the demo user, by name."""
     others: list[str] = field(default_factory=list)
     """Those of everybody else."""
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self.stack.folder)
+
+    @property
+    def secret(self) -> str:
+        """What the demo user shows, signed anew: an access token lives for ten minutes, and journeys take longer."""
+        return "" if self.session is None else self.keys.access_token(*self.session)
 
     @property
     def base(self) -> str:
@@ -70,18 +81,18 @@ class Doors:
         async with self.http.post(
             f"{self.base}/graphql",
             json={"query": query, "variables": variables},
-            headers={"x-cryptwire": "1", "cookie": f"{COOKIE}={self.secret if secret is None else secret}"},
+            headers={"x-cryptwire": "1", "cookie": f"{ACCESS_COOKIE}={self.secret if secret is None else secret}"},
         ) as answer:
             body = await answer.json()
             return answer.status, body, {name: morsel.value for name, morsel in answer.cookies.items()}
 
     async def sign_in(self) -> str:
-        """A new session of the demo user: its secret."""
-        query = "mutation($e: String!, $p: String!) { signIn(email: $e, password: $p) { id } }"
+        """A new session of the demo user: what it is shown by."""
+        query = "mutation($e: String!, $p: String!) { signIn(email: $e, password: $p) { user { id } } }"
         status, body, cookies = await self.graphql(query, "", e=EMAIL, p=PASSWORD)
         assert status == 200, body
         assert "errors" not in body, body
-        return cookies[COOKIE]
+        return cookies[ACCESS_COOKIE]
 
     async def value(self, hopper: str) -> float | None:
         """What the API says the hopper is worth."""
@@ -91,13 +102,13 @@ class Doors:
 
     async def udf(self, path: str, secret: str | None = None, **asked: Any) -> tuple[int, Any]:
         """Status and body of a question to the datafeed."""
-        cookie = {"cookie": f"{COOKIE}={self.secret if secret is None else secret}"}
+        cookie = {"cookie": f"{ACCESS_COOKIE}={self.secret if secret is None else secret}"}
         async with self.http.get(f"{self.base}/udf/{path}", params=asked, headers=cookie) as answer:
             return answer.status, await answer.json()
 
     @asynccontextmanager
     async def stream(self, secret: str | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        cookie = {"cookie": f"{COOKIE}={self.secret if secret is None else secret}"}
+        cookie = {"cookie": f"{ACCESS_COOKIE}={self.secret if secret is None else secret}"}
         async with self.http.ws_connect(f"{self.base}/stream", headers=cookie) as socket:
             yield socket
 
@@ -143,9 +154,10 @@ class Doors:
         return len(positions)
 
     async def begin_session(self, user: str, lifetime: timedelta) -> str:
-        """A session written by the owner of the database: its secret."""
+        """A session that lives for ``lifetime``, written by the owner of the database: what it is shown by."""
         async with database.connect(self.stack.servers.postgres.url, "test", 1) as rows:
-            return await Sessions(rows, SystemClock()).begin(UserId(user), lifetime)
+            begun = await SessionBook(rows, Lifetimes(lifetime, lifetime)).begin(UserId(user))
+        return self.keys.access_token(begun.user, begun.session)
 
 
 @pytest.fixture(scope="package")
@@ -161,7 +173,7 @@ async def stack(built: Path) -> AsyncIterator[Stack]:
     settings = {
         "CRYPTWIRE_SIMULATOR_HISTORY_DAYS": str(DAYS),
         "CRYPTWIRE_SIMULATOR_TICK_SECONDS": "0.5",
-        "CRYPTWIRE_HISTORY_REACH": str(DAYS * 86_400),
+        "CRYPTWIRE_PROCESSOR_BACKFILL_REACH": str(DAYS * 86_400),
     }
     stack = Stack(ROOT, folder, free_port(), prepared(folder), print, settings=settings)
     stop = asyncio.Event()
@@ -171,8 +183,8 @@ async def stack(built: Path) -> AsyncIterator[Stack]:
             await stack.start_servers()
             await stack.start_chain()
             await stack.start_edge(built)
-            await stack.ready("streamer", "writer", "tracker")
-            stack.start_history()
+            await stack.ready("streamer", "writer")
+            await stack.start_processor()
         watching = asyncio.create_task(stack.watch(stop))
         yield stack
     finally:
@@ -190,7 +202,8 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
         cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=20)
     ) as http:
         doors = Doors(stack, http)
-        doors.secret = await doors.sign_in()
+        access = doors.keys.verifier().verified(await doors.sign_in())
+        doors.session = access.user, access.session
         _, body, _ = await doors.graphql("{ hoppers { id } }")
         doors.hoppers = [hopper["id"] for hopper in body["data"]["hoppers"]]
         everyone = await doors.rows("SELECT hopper_id FROM hoppers ORDER BY hopper_id")
@@ -239,9 +252,9 @@ class Visit:
     faults: list[str] = field(default_factory=list)
 
     async def be_signed_in(self) -> str:
-        """Bring a session of one's own along; its secret."""
+        """Bring a session of one's own along; what it is shown by."""
         secret = await self.doors.sign_in()
-        await self.context.add_cookies([{"name": COOKIE, "value": secret, "url": self.doors.base}])
+        await self.context.add_cookies([{"name": ACCESS_COOKIE, "value": secret, "url": self.doors.base}])
         return secret
 
     async def go(self, path: str) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
+from cryptwire.domain.route import route
 from cryptwire.domain.ticker import Pair, positive
 from cryptwire.errors import Invalid
-from tracker.logic.routes import route
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

@@ -8,7 +8,13 @@ import { fileURLToPath } from 'node:url';
 
 const app = resolve(dirname(fileURLToPath(import.meta.url)), '../src/app');
 const ALLOWED = { domain: ['domain'], core: ['core', 'domain'], shared: ['shared', 'core', 'domain'] };
-const OWNERS = { 'lightweight-charts': /^shared\/chart\/lw-driver/, '@urql/core': /^core\/graph/ };
+const OWNERS = {
+  'lightweight-charts': /^shared\/chart\/lw-driver/,
+  '@urql/core': /^core\/graph\/graph/,
+  'graphql-ws': /^core\/graph\/subscriptions/,
+  casbin: /^core\/permissions\/enforcer/,
+  qr: /^shared\/qr\//,
+};
 const broken = [];
 
 for (const entry of readdirSync(app, { recursive: true, withFileTypes: true })) {

@@ -13,6 +13,7 @@ from cryptwire.errors import Corrupt, Exhausted, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
+from cryptwire.tasks import end
 from webhook import logic
 from webhook.ports import Bus, Hoppers, TradeList, Trades
 
@@ -75,9 +76,7 @@ class Reads:
         self._ending.set()
         if self._tasks:
             _, left = await asyncio.wait(self._tasks.values(), timeout=within)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await end(left)
 
     async def _serve(self, hopper: HopperId) -> None:
         try:

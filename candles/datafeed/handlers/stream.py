@@ -16,18 +16,22 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from candles.datafeed import logic
 from candles.datafeed.handlers.live import LIVE_FOR, Live, LiveBook, is_live, key_of
-from candles.datafeed.handlers.udf import COOKIE, zone_of
+from candles.datafeed.handlers.rules import LIVE, NEEDS, STREAM, Rules
+from candles.datafeed.handlers.udf import zone_of
 from candles.datafeed.logic import Formation, Part, Update
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions
 from cryptwire.clock import EPOCH, Clock
+from cryptwire.codec.access_token import presented
 from cryptwire.codec.candle import candle_from_wire
 from cryptwire.domain.bar import Resolution, bar_at, columns_of, joined
 from cryptwire.domain.candle import Candle
-from cryptwire.domain.hopper import Hopper, HopperId
-from cryptwire.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
 from cryptwire.metrics import Meters
+from cryptwire.permissions import Roles, roles_of
+from cryptwire.tasks import end
 
 MOST_SUBSCRIPTIONS = 50
 MOST_MESSAGE = 10_000  # bytes
@@ -43,6 +47,7 @@ _ALIVE = '{"type":"alive"}'
 _log = Log(__name__)
 
 SIGN_IN_FIRST = 4401
+FORBIDDEN = 4403
 TOO_LONG = 1009
 TOO_SLOW = 4408
 TRY_AGAIN = 1013
@@ -62,6 +67,7 @@ class Client:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+        self.roles = roles_of(caller)
         self.series: dict[tuple[str, str], Chart] = {}
         self.ended: tuple[int, str] | None = None
         self.sends_since: datetime | None = None
@@ -169,6 +175,7 @@ class Hub:
         hoppers: Hoppers,
         series: Series,
         book: LiveBook,
+        rules: Rules,
         clock: Clock,
         meters: Meters,
         span: timedelta,
@@ -178,6 +185,7 @@ class Hub:
         self._hoppers = hoppers
         self._series = series
         self._book = book
+        self._rules = rules
         self._clock = clock
         self._meters = meters
         self._span = int(span.total_seconds())
@@ -226,6 +234,12 @@ class Hub:
         charts = self._of_hopper.get(message.subject.split(".", 2)[1])
         if charts:
             self.history_changed(charts[0].hopper.id)
+
+    async def on_account(self, message: Message) -> None:
+        """``account.*``: something of a user has changed; his rights, maybe."""
+        user = UserId(message.subject.rpartition(".")[2])
+        self._sessions.forget(user)
+        await self._look_at([client for client in self._clients if client.caller.user == user])
 
     def on_gap(self) -> None:
         """Messages may have been missed: begin anew and let clients read history again."""
@@ -400,25 +414,48 @@ class Hub:
             self._meters.set("datafeed_sockets", "Open sockets", len(self._clients))
             self._meters.set("datafeed_charts", "Series computed live", len(self._charts))
 
-    async def _end_sessions(self) -> None:
-        """Close the streams of ended sessions. While the database is away nobody can end one; expiry is known here."""
+    async def _look_at_rights(self) -> None:
+        """Close the streams of ended sessions, and end the series of ended plans.
+
+        While the database is away neither can end; a session's expiry is known here.
+        """
         while True:
             await self._clock.sleep(_SESSIONS_EVERY)
-            sessions = list({client.caller.session for client in self._clients})
-            if not sessions:
-                continue
-            try:
-                living = await self._sessions.living(sessions)
-            except Unavailable:
-                continue
-            asked = set(sessions)
-            for client in self._clients:
-                if client.caller.session in asked and client.caller.session not in living:
-                    client.end(SIGN_IN_FIRST, "sign in first")
+            await self._look_at(list(self._clients))
+
+    async def _look_at(self, clients: list[Client]) -> None:
+        sessions = list({client.caller.session for client in clients})
+        if not sessions:
+            return
+        try:
+            callers = await self._sessions.again(sessions)
+        except Unavailable:
+            return
+        for client in clients:
+            caller = callers.get(client.caller.session)
+            if caller is None:
+                client.end(SIGN_IN_FIRST, "sign in first")
+            else:
+                self._now_with(client, roles_of(caller))
+
+    def _now_with(self, client: Client, roles: Roles) -> None:
+        """``client`` asks in these roles from now on; what they do not allow ends, and he is told."""
+        client.roles = roles
+        try:
+            self._rules.must(roles, NEEDS[STREAM])
+        except Forbidden as error:
+            client.end(FORBIDDEN, str(error))
+            return
+        try:
+            self._rules.must(roles, LIVE)
+        except Forbidden as error:
+            for symbol, label in list(client.series):
+                self._leave(client, (symbol, label))
+                self._refuse(client, symbol, label, "forbidden", str(error))
 
     def jobs(self) -> list[Callable[[], Any]]:
         """What must run while streams are served."""
-        return [*[self._loader] * _LOADERS, self._volume_counter, self._every_second, self._end_sessions]
+        return [*[self._loader] * _LOADERS, self._volume_counter, self._every_second, self._look_at_rights]
 
     # What a socket brings
 
@@ -429,10 +466,15 @@ class Hub:
             await socket.close(1008)  # before it is accepted: 403
             return
         try:
-            caller = await self._sessions.who(socket.cookies.get(COOKIE, ""))
+            caller = await self._sessions.who(presented(socket.headers, socket.cookies))
+            self._rules.must(roles_of(caller), NEEDS[STREAM])
         except Unauthenticated:
             await socket.accept()
             await socket.close(SIGN_IN_FIRST, "sign in first")
+            return
+        except Forbidden as error:
+            await socket.accept()
+            await socket.close(FORBIDDEN, str(error))
             return
         except Unavailable:
             await socket.accept()
@@ -454,9 +496,7 @@ class Hub:
             self._clients.discard(client)
             for key in list(client.series):
                 self._leave(client, key)
-            for task in (*tasks, ended):
-                task.cancel()
-            for outcome in await asyncio.gather(*tasks, ended, return_exceptions=True):
+            for outcome in await end((*tasks, ended)):
                 if isinstance(outcome, Exception):
                     _log.error("a stream broke", exception=outcome)
 
@@ -495,6 +535,8 @@ class Hub:
             else:
                 Resolution.of(label)
                 self._leave(client, (symbol, label))
+        except Forbidden as error:
+            self._refuse(client, symbol, label, "forbidden", str(error))
         except NotFound:
             self._refuse(client, symbol, label, "unknown_symbol", "there is no such symbol")
         except Invalid as error:
@@ -508,6 +550,7 @@ class Hub:
 
     async def _join(self, client: Client, symbol: str, label: str) -> None:
         resolution = Resolution.of(label)
+        self._rules.must(client.roles, LIVE)
         hopper_id = logic.hopper_of(symbol)
         if (symbol, label) not in client.series and len(client.series) >= MOST_SUBSCRIPTIONS:
             text = f"{MOST_SUBSCRIPTIONS} subscriptions at most on one connection"

@@ -13,15 +13,17 @@ from starlette.routing import Route
 
 from candles.datafeed import logic
 from candles.datafeed.handlers.live import LiveBook, is_live
+from candles.datafeed.handlers.rules import LIVE, NEEDS, Rules
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions, Trades
 from cryptwire.clock import Clock
+from cryptwire.codec.access_token import presented
 from cryptwire.domain.bar import GRID, Columns, bar_at, columns_of, joined, with_volumes
 from cryptwire.domain.hopper import Hopper, UserId
-from cryptwire.errors import CryptwireError, Invalid, NotFound, Unauthenticated, Unavailable
+from cryptwire.errors import CryptwireError, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
+from cryptwire.permissions import Needs, roles_of
 
-COOKIE = "cw_session"
 _MOST_BODY = 100_000
 _MOST_FOUND = 30
 _DAY = 86_400
@@ -41,7 +43,7 @@ async def zone_of(people: People, user: UserId) -> ZoneInfo:
 
 
 class Udf:
-    """The routes. Each needs a session; a hopper of somebody else's is not there."""
+    """The routes. Each needs a session that may; a hopper of somebody else's is not there."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Udf:
         trades: Trades,
         series: Series,
         book: LiveBook,
+        rules: Rules,
         clock: Clock,
         meters: Meters,
     ) -> None:
@@ -60,6 +63,7 @@ class Udf:
         self._trades = trades
         self._series = series
         self._book = book
+        self._rules = rules
         self._clock = clock
         self._meters = meters
 
@@ -73,10 +77,13 @@ class Udf:
             "marks": self.marks,
             "time": self.time,
         }
-        return [Route(f"/udf/{name}", self._guarded(name, handler)) for name, handler in handlers.items()]
+        return [
+            Route(f"/udf/{name}", self._guarded(name, NEEDS[f"/udf/{name}"], handler))
+            for name, handler in handlers.items()
+        ]
 
-    def _guarded(self, name: str, handler: Callable[[Request, Caller], Awaitable[Response]]) -> Handler:
-        """``handler`` behind the session, its errors as UDF tells them, counted and timed."""
+    def _guarded(self, name: str, needs: Needs, handler: Callable[[Request, Caller], Awaitable[Response]]) -> Handler:
+        """``handler`` behind session and policy, its errors as UDF tells them, counted and timed."""
 
         async def guarded(request: Request) -> Response:
             loop = asyncio.get_running_loop()
@@ -86,10 +93,13 @@ class Udf:
                 if not size.isdecimal() or int(size) > _MOST_BODY:
                     response = failure(413, f"a request of more than {_MOST_BODY} bytes")
                 else:
-                    caller = await self._sessions.who(request.cookies.get(COOKIE, ""))
+                    caller = await self._sessions.who(presented(request.headers, request.cookies))
+                    self._rules.must(roles_of(caller), needs)
                     response = await handler(request, caller)
             except Unauthenticated:
                 response = failure(401, "sign in first")
+            except Forbidden as error:
+                response = failure(403, str(error))
             except NotFound:
                 response = failure(404, "unknown_symbol")
             except Invalid as error:
@@ -133,13 +143,14 @@ class Udf:
         )
 
     async def history(self, request: Request, caller: Caller) -> Response:
-        """``/udf/history``: bars, the one in progress included; countback reaches over gaps."""
+        """``/udf/history``: bars, the one in progress included for who may see it; countback reaches over gaps."""
+        sees_live = self._rules.may(roles_of(caller), LIVE)
         asked = logic.question(request.query_params)
         hopper, zone = await self._of(caller, asked.symbol)
         window = logic.window(asked, zone, self._now())
-        bars, are_cut = await self._bars(asked, zone, hopper, window)
+        bars, are_cut = await self._bars(asked, zone, hopper, window, sees_live=sees_live)
         if are_cut and asked.countback is not None and len(bars) < asked.countback:
-            bars, _ = await self._bars(asked, zone, hopper, logic.wider(asked, window))
+            bars, _ = await self._bars(asked, zone, hopper, logic.wider(asked, window), sees_live=sees_live)
         if len(bars):
             return answer(
                 {"s": "ok", "t": bars.at, "o": bars.open, "h": bars.high, "l": bars.low, "c": bars.close}
@@ -151,7 +162,7 @@ class Udf:
         return answer({"s": "no_data", "nextTime": bar_at(asked.resolution, zone, earlier).time})
 
     async def _bars(
-        self, asked: logic.Question, zone: ZoneInfo, hopper: Hopper, window: logic.Window
+        self, asked: logic.Question, zone: ZoneInfo, hopper: Hopper, window: logic.Window, *, sees_live: bool
     ) -> tuple[Columns, bool]:
         """The bars of an answer, and whether there are more candles than the window took."""
         # candles and volumes at the same time: without gaps the candles reach back just so far
@@ -166,7 +177,7 @@ class Udf:
             earlier = await self._series.volumes(hopper.id, hopper.base, int(candles.at[0]), begin)
             candles = with_volumes(candles, earlier)
         candles = with_volumes(candles, volumes)
-        if live is not None:
+        if live is not None and sees_live:
             candles = joined(candles, live)
         return logic.bars_of(asked, zone, candles, are_cut=are_cut), are_cut
 

@@ -198,21 +198,25 @@ class GetLinkStateResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    LINKED_AT_FIELD_NUMBER: _builtins.int
     state: Global___LinkState.ValueType
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def linked_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         state: Global___LinkState.ValueType = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        linked_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "linked_at", b"linked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "scopes", b"scopes", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "linked_at", b"linked_at", "scopes", b"scopes", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -222,6 +226,7 @@ Global___GetLinkStateResponse: _TypeAlias = GetLinkStateResponse  # noqa: Y015
 class Hopper(_message.Message):
     """---- reads ----
     max_age: how old the answer may be; 0 goes upstream. read_at: when it was asked for; it is at least as new as that.
+    is_import: nobody looks at the answer, so it comes last in the token's budget.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -388,8 +393,10 @@ class GetConfigRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -398,10 +405,11 @@ class GetConfigRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -532,8 +540,10 @@ class ListPositionsRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -542,10 +552,11 @@ class ListPositionsRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -620,8 +631,10 @@ class ListReservedRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -630,10 +643,11 @@ class ListReservedRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -713,8 +727,10 @@ class ListShortsRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -723,10 +739,11 @@ class ListShortsRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -808,8 +825,10 @@ class ListOrdersRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     HOPPER_ID_FIELD_NUMBER: _builtins.int
     MAX_AGE_FIELD_NUMBER: _builtins.int
+    IS_IMPORT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     hopper_id: _builtins.str
+    is_import: _builtins.bool
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -818,10 +837,11 @@ class ListOrdersRequest(_message.Message):
         user_id: _builtins.str = ...,
         hopper_id: _builtins.str = ...,
         max_age: _duration_pb2.Duration | None = ...,
+        is_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hopper_id", b"hopper_id", "is_import", b"is_import", "max_age", b"max_age", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -862,7 +882,7 @@ class ListTradesSinceRequest(_message.Message):
     user_id: _builtins.str
     hopper_id: _builtins.str
     is_import: _builtins.bool
-    """a long history that nobody looks at: comes last in the token's budget"""
+    """a long history"""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(

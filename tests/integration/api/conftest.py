@@ -12,6 +12,7 @@ import aiohttp
 import argon2
 import pytest
 
+from api.adapters import Argon2Passwords
 from api.main import opened
 from api.settings import Settings
 from cryptwire.clock import SystemClock
@@ -24,8 +25,10 @@ from cryptwire.storage import database
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.users import Users
+from tests.signing import Keys, issued
 
 EMAIL, PASSWORD = "Me@Example.com", "right horse"
+QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 OURS = {"X-Cryptwire": "1"}
 
 
@@ -38,6 +41,8 @@ class World:
     owner: Database
     bus: NatsBus
     runtime: Runtime
+    keys: Keys
+    settings: Settings
 
     async def ask(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
         """The answer to a query, by POST, with the cookies of the session."""
@@ -50,7 +55,8 @@ class World:
 
     async def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> dict[str, Any]:
         return await self.ask(
-            "mutation($e: String!, $p: String!) { signIn(email: $e, password: $p) { id email zone currency } }",
+            "mutation($e: String!, $p: String!) {"
+            " signIn(email: $e, password: $p) { user { id email zone currency } expiresAt } }",
             e=email,
             p=password,
         )
@@ -82,22 +88,26 @@ def app_folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return issued(tmp_path / "keys")
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[tuple[str, Runtime]]:
     """An API: its address and its runtime."""
     runtime = Runtime(asyncio.Event(), SystemClock(), Meters(), Health())
-    async with opened(settings, runtime) as app, serving(app, "127.0.0.1", 0) as port:
+    async with opened(settings, runtime, Argon2Passwords(QUICK)) as app, serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}", runtime
 
 
 @pytest.fixture
-async def world(database_url: str, nats_url: str, app_folder: Path) -> AsyncIterator[World]:
+async def world(database_url: str, redis_url: str, nats_url: str, app_folder: Path, keys: Keys) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         owner = await stack.enter_async_context(database.connect(database_url, "test"))
         users, hoppers = Users(owner), Hoppers(owner)
-        quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        me = await users.add(EMAIL, quick.hash(PASSWORD), "Europe/Berlin", "EUR", "pro")
-        you = await users.add("you@example.com", quick.hash("other"), "UTC", "USD", "free")
+        me = await users.add(EMAIL, QUICK.hash(PASSWORD), "Europe/Berlin", "EUR", "pro")
+        you = await users.add("you@example.com", QUICK.hash("other"), "UTC", "USD", "free")
         for number, whose in (("1", me), ("2", you)):
             name = f"Bot {number}"
             await hoppers.put(
@@ -106,6 +116,8 @@ async def world(database_url: str, nats_url: str, app_folder: Path) -> AsyncIter
         settings = Settings(
             database_url=url_of("api", database_url),
             nats_url=nats_url,
+            redis_url=redis_url,
+            **keys.settings(),
             app_folder=app_folder,
             is_development=True,
             demo_email=EMAIL,
@@ -116,4 +128,4 @@ async def world(database_url: str, nats_url: str, app_folder: Path) -> AsyncIter
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
         bus = await stack.enter_async_context(messaging.connect(nats_url, "test"))
         await until(lambda: runtime.health.needs.get("nats", (False, ""))[0])
-        yield World(base, http, owner, bus, runtime)
+        yield World(base, http, owner, bus, runtime, keys, settings)

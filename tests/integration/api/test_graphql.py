@@ -7,17 +7,15 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from graphql import get_introspection_query
 
 from api.settings import Settings
 from cryptwire.codec.candle import candle_to_message
 from cryptwire.domain.candle import Candle, Quality, opening
 from cryptwire.domain.hopper import HopperId
-from cryptwire.errors import Invalid
 from cryptwire.messaging.subjects import LIVE
-from cryptwire.storage.database import url_of, with_database
+from cryptwire.storage.database import with_database
 from generated.wire.v1 import portfolio_pb2 as pb
-from tests.integration.api.conftest import EMAIL, OURS, PASSWORD, World, code_of, running
+from tests.integration.api.conftest import OURS, World, code_of, running
 
 HOPPERS = "{ hoppers { id name exchange baseCurrency isPaper portfolio { value } } }"
 PORTFOLIO = """
@@ -47,70 +45,10 @@ def portfolio(hopper: str, at: datetime) -> bytes:
     ).SerializeToString()
 
 
-async def test_signing_in_begins_a_session_in_a_cookie_and_signing_out_ends_it(world: World) -> None:
-    assert await world.ask("{ me { id } }") == {"data": {"me": None}}
-    assert code_of(await world.ask(HOPPERS)) == "UNAUTHENTICATED"
-    user = (await world.sign_in(EMAIL.lower()))["data"]["signIn"]
-    assert (user["email"], user["zone"], user["currency"]) == (EMAIL, "Europe/Berlin", "EUR")
-    assert (await world.ask("{ me { id } }"))["data"]["me"]["id"] == user["id"]
-    assert [hopper["id"] for hopper in (await world.ask(HOPPERS))["data"]["hoppers"]] == ["1"]
-    secret = next(cookie.value for cookie in world.http.cookie_jar)
-    assert (await world.ask("mutation { signOut }"))["data"] == {"signOut": True}
-    assert code_of(await world.ask(HOPPERS, {**OURS, "cookie": f"cw_session={secret}"})) == "UNAUTHENTICATED"
-    assert (await world.ask("mutation { signOut }"))["data"] == {"signOut": False}
-
-
-async def test_the_cookie_is_kept_from_scripts_and_other_sites(world: World) -> None:
-    body = {"query": f'mutation {{ signIn(email: "{EMAIL}", password: "{PASSWORD}") {{ id }} }}'}
-    async with world.http.post(f"{world.base}/graphql", json=body, headers=OURS) as response:
-        cookie = response.headers["set-cookie"]
-        assert response.headers["cache-control"] == "no-store"
-    assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=2592000"))
-    assert "Secure" not in cookie, "in development there is no TLS"
-    secret = cookie.partition("=")[2].partition(";")[0]
-    assert len(secret) >= 43
-    assert not await world.owner.value("SELECT count(*) FROM sessions WHERE session_hash = $1", secret.encode())
-
-
-async def test_outside_development_the_cookie_is_secure(world: World, database_url: str, nats_url: str) -> None:
-    settings = Settings(database_url=url_of("api", database_url), nats_url=nats_url)
-    body = {"query": f'mutation {{ signIn(email: "{EMAIL}", password: "{PASSWORD}") {{ id }} }}'}
-    async with running(settings) as (base, _):
-        async with world.http.post(f"{base}/graphql", json=body, headers=OURS) as response:
-            assert "Secure" in response.headers["set-cookie"]
-        async with world.http.get(f"{base}/config.json") as response:
-            assert (await response.json())["demo"] is None
-    with pytest.raises(Invalid):
-        Settings(database_url="", nats_url="", demo_email=EMAIL)
-
-
-async def test_a_wrong_address_and_a_wrong_password_look_the_same(world: World) -> None:
-    answers = [
-        await world.sign_in("nobody@example.com"),
-        await world.sign_in(EMAIL, "wrong"),
-        await world.sign_in("a\x00b", "wrong"),
-        await world.sign_in("", ""),
-        await world.sign_in(EMAIL, "x" * 5000),
-    ]
-    assert {code_of(answer) for answer in answers} == {"INVALID"}
-    assert len({answer["errors"][0]["message"] for answer in answers}) == 1
-
-
-async def test_after_ten_wrong_attempts_one_has_to_wait(world: World) -> None:
-    for _ in range(12):
-        await world.sign_in()
-    for _ in range(10):
-        assert code_of(await world.sign_in(EMAIL, "wrong")) == "INVALID"
-    answer = await world.sign_in()
-    assert code_of(answer) == "UNAVAILABLE"
-    assert 0 < answer["errors"][0]["extensions"]["retryAfter"] <= 60
-    assert "try again in" in answer["errors"][0]["message"]
-
-
 async def test_changes_from_another_site_are_refused(world: World) -> None:
     mutation = "mutation { signOut }"
-    assert code_of(await world.ask(mutation, {})) == "INVALID"
-    assert code_of(await world.ask(mutation, {"Origin": "https://evil.example"})) == "INVALID"
+    assert code_of(await world.ask(mutation, {})) == "FORBIDDEN"
+    assert code_of(await world.ask(mutation, {"Origin": "https://evil.example"})) == "FORBIDDEN"
     assert "errors" not in await world.ask(mutation, {"Origin": world.base})
     async with world.http.get(f"{world.base}/graphql", params={"query": mutation}, headers=OURS) as response:
         assert response.status == 400
@@ -160,18 +98,13 @@ async def test_the_last_live_state_is_the_portfolio(world: World) -> None:
         "{",
         "{ nothing }",
         "query($id: ID!) { hopper(id: $id) { id } }",
-        "{" + " ".join(f"a{n}: me {{ id }}" for n in range(16)) + "}",
-        "{ me { id " + "id " * 1000 + "} }",
         "query { ...A } fragment A on Query { ...A }",
     ],
 )
-async def test_what_is_wrong_or_too_much_is_refused_and_told(world: World, query: str) -> None:
+async def test_what_is_wrong_is_refused_and_told(world: World, query: str) -> None:
+    await world.sign_in()
     answer = await world.ask(query)
     assert all(error["extensions"]["code"] == "INVALID" for error in answer["errors"])
-
-
-async def test_introspection_is_allowed(world: World) -> None:
-    assert "__schema" in (await world.ask(get_introspection_query()))["data"]
 
 
 async def test_long_bodies_are_refused_and_counted(world: World) -> None:
@@ -188,12 +121,19 @@ async def test_long_bodies_are_refused_and_counted(world: World) -> None:
 
 
 async def test_it_starts_without_database_and_nats_and_says_so(
-    world: World, servers: Any, database_url: str, nats_url: str
+    world: World, servers: Any, database_url: str, redis_url: str, nats_url: str
 ) -> None:
     settings = Settings(
-        database_url="postgresql://nobody:x@127.0.0.1:9/none", nats_url="nats://127.0.0.1:9", is_development=True
+        database_url="postgresql://nobody:x@127.0.0.1:9/none",
+        nats_url="nats://127.0.0.1:9",
+        redis_url="redis://127.0.0.1:9",
+        **world.keys.settings(),
+        is_development=True,
     )
-    async with running(settings) as (base, runtime), aiohttp.ClientSession(cookies={"cw_session": "x"}) as http:
+    async with (
+        running(settings) as (base, runtime),
+        aiohttp.ClientSession(headers={"authorization": "Bearer cwp_x"}) as http,
+    ):
         async with http.post(f"{base}/graphql", json={"query": HOPPERS}) as response:
             assert code_of(await response.json()) == "UNAVAILABLE"
         assert not runtime.health.is_ready

@@ -1,9 +1,8 @@
 """The built app is served as a single page, safely, and told where everything is."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from api.settings import Settings
-from cryptwire.storage.database import url_of
 from tests.integration.api.conftest import EMAIL, PASSWORD, World, running
 
 PAGE = {"Accept": "text/html,*/*"}
@@ -53,11 +52,9 @@ async def test_nothing_outside_the_folder_is_served(world: World) -> None:
             assert response.status in (400, 404)
 
 
-async def test_without_a_built_app_a_page_says_how_to_build_it(
-    world: World, database_url: str, nats_url: str, tmp_path: Path
-) -> None:
+async def test_without_a_built_app_a_page_says_how_to_build_it(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "later"
-    settings = Settings(database_url=url_of("api", database_url), nats_url=nats_url, app_folder=folder)
+    settings = replace(world.settings, app_folder=folder)
     async with running(settings) as (base, _):
         async with world.http.get(f"{base}/", headers=PAGE) as response:
             assert response.status == 503
@@ -66,3 +63,18 @@ async def test_without_a_built_app_a_page_says_how_to_build_it(
         (folder / "index.html").write_text("built")
         async with world.http.get(f"{base}/", headers=PAGE) as response:
             assert await response.text() == "built"
+
+
+async def test_the_playground_is_a_setting_and_runs_under_the_content_policy(world: World) -> None:
+    async with world.http.get(f"{world.base}/graphql", headers=PAGE) as response:
+        assert response.status == 400
+    async with running(replace(world.settings, has_playground=True)) as (base, _):
+        async with world.http.get(f"{base}/graphql", headers=PAGE) as response:
+            text = await response.text()
+            assert response.status == 200
+            assert "script-src 'self'" in response.headers["content-security-policy"]
+            assert text.count("<script") == text.count('<script src="/playground.js">') == 1
+        async with world.http.get(f"{base}/playground.js") as response:
+            assert response.content_type == "text/javascript"
+        async with world.http.get(f"{base}/graphql?query={{__typename}}", headers=PAGE) as response:
+            assert await response.json() == {"data": {"__typename": "Query"}}

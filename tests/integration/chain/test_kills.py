@@ -30,6 +30,7 @@ async def stack() -> AsyncIterator[Stack]:
         "CRYPTWIRE_SIMULATOR_TICK_SECONDS": "0.5",
         "CRYPTWIRE_SIMULATOR_DECISION_SECONDS": "10",
         "CRYPTWIRE_TRACKER_SPAN": str(SPAN.total_seconds()),
+        "CRYPTWIRE_PROCESSOR_PARTS": '["comparison"]',  # what is filled is quarters of an hour
     }
     said: list[str] = []
     stack = Stack(ROOT, folder, free_port(), prepared(folder), said.append, settings=settings)
@@ -38,7 +39,8 @@ async def stack() -> AsyncIterator[Stack]:
     try:
         await stack.start_servers()
         await stack.start_chain()
-        await stack.ready("streamer", "writer", "tracker")
+        await stack.ready("streamer", "writer")
+        await stack.start_processor()
         watching = asyncio.create_task(stack.watch(stop))
         yield stack
     finally:

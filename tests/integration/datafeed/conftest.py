@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,9 +25,9 @@ from cryptwire.runtime import Health, Runtime, serving
 from cryptwire.storage import database
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.hoppers import Hoppers
-from cryptwire.storage.sessions import COOKIE, Sessions
 from cryptwire.storage.users import Users
 from generated.wire.v1 import portfolio_pb2 as pb
+from tests.signing import Keys, issued, personal_token
 
 MINE, THEIRS = HopperId("1"), HopperId("2")
 
@@ -77,13 +78,17 @@ class World:
     base: str
     http: aiohttp.ClientSession
     owner: Database
-    sessions: Sessions
     user: UserId
     stranger: UserId
     secret: str
     bus: NatsBus
     runtime: Runtime
     clock: TurnedClock
+    keys: Keys
+
+    async def end(self) -> None:
+        """What the user shows is worth nothing any more."""
+        await self.owner.execute("UPDATE api_tokens SET ended_at = now()")
 
     async def get(self, path: str, **parameters: Any) -> tuple[int, Any]:
         """Status and JSON of a question with the user's session."""
@@ -142,32 +147,34 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 @asynccontextmanager
-async def running(database_url: str, nats_url: str, clock: TurnedClock) -> AsyncIterator[tuple[str, Runtime]]:
+async def running(
+    database_url: str, nats_url: str, clock: TurnedClock, keys: Keys
+) -> AsyncIterator[tuple[str, Runtime]]:
     """A datafeed: its address and its runtime."""
     runtime = Runtime(asyncio.Event(), clock, Meters(), Health())
-    settings = Settings(database_url=url_of("datafeed", database_url), nats_url=nats_url, port=0)
+    settings = Settings(url_of("datafeed", database_url), nats_url, keys.session_public_key_file, port=0)
     async with opened(settings, runtime) as app, serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}", runtime
 
 
 @pytest.fixture
-async def world(database_url: str, nats_url: str) -> AsyncIterator[World]:
-    clock = TurnedClock()
+async def world(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    clock, keys = TurnedClock(), issued(tmp_path / "keys")
     async with AsyncExitStack() as stack:
         owner = await stack.enter_async_context(database.connect(database_url, "test"))
-        users, hoppers, sessions = Users(owner), Hoppers(owner), Sessions(owner, SystemClock())
+        users, hoppers = Users(owner), Hoppers(owner)
         user = await users.add("me@example.com", "-", "UTC", "USD", "pro")
         stranger = await users.add("you@example.com", "-", "UTC", "USD", "pro")
         for number, whose in ((MINE, user), (THEIRS, stranger)):
             await hoppers.put(
                 Hopper(number, whose, f"Bot {number}", Exchange("binance"), Asset("USDT"), False, timedelta(seconds=60))
             )
-        secret = await sessions.begin(user, timedelta(days=1))
-        base, runtime = await stack.enter_async_context(running(database_url, nats_url, clock))
-        http = await stack.enter_async_context(aiohttp.ClientSession(headers={"cookie": f"{COOKIE}={secret}"}))
+        secret = await personal_token(owner, user, timedelta(days=1))
+        base, runtime = await stack.enter_async_context(running(database_url, nats_url, clock, keys))
+        http = await stack.enter_async_context(aiohttp.ClientSession(headers={"authorization": f"Bearer {secret}"}))
         bus = await stack.enter_async_context(messaging.connect(nats_url, "test"))
         await until(lambda: runtime.health.needs.get("nats", (False, ""))[0])
-        yield World(base, http, owner, sessions, user, stranger, secret, bus, runtime, clock)
+        yield World(base, http, owner, user, stranger, secret, bus, runtime, clock, keys)
 
 
 def utc(*parts: int) -> datetime:

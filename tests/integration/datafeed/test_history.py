@@ -226,10 +226,10 @@ async def test_more_than_five_thousand_bars_are_refused(world: World) -> None:
 
 
 async def test_without_a_session_nothing_is_answered(world: World) -> None:
-    for secret in ("", "wrong", "x" * 500):
+    for token in ("", "wrong", "x" * 5000, "cwp_wrong", "cwp_" + "x" * 5000):
         for path in ("config", "time", "symbols", "search", "history", "marks"):
             async with world.http.get(
-                f"{world.base}/udf/{path}", headers={"cookie": f"cw_session={secret}"}
+                f"{world.base}/udf/{path}", headers={"authorization": f"Bearer {token}"}
             ) as response:
                 assert response.status == 401
                 assert await response.json() == {"s": "error", "errmsg": "sign in first"}
@@ -240,9 +240,25 @@ async def test_a_session_that_expired_or_ended_is_none(world: World) -> None:
     world.clock.ahead = timedelta(days=2)
     assert (await world.get("/udf/config"))[0] == 401
     world.clock.ahead = timedelta(seconds=0)
-    await world.sessions.end((await world.sessions.who(world.secret)).session)
+    await world.end()
     world.clock.ahead = timedelta(seconds=6)
     assert (await world.get("/udf/config"))[0] == 401
+
+
+async def test_a_browser_shows_an_access_token_in_a_cookie_until_its_session_ends(world: World) -> None:
+    cookie = {"cookie": f"cw_access={await world.keys.signed_in(world.owner, world.user)}", "authorization": ""}
+    other = await world.keys.signed_in(world.owner, world.stranger)
+    async with world.http.get(f"{world.base}/udf/search", headers=cookie) as response:
+        assert [one["symbol"] for one in await response.json()] == [f"HOPPER:{MINE}"]
+    await world.owner.execute("UPDATE sessions SET ended_at = now() WHERE user_id = $1::text::uuid", world.user)
+    world.clock.ahead = timedelta(seconds=6)
+    async with world.http.get(f"{world.base}/udf/search", headers=cookie) as response:
+        assert response.status == 401
+    async with world.http.get(f"{world.base}/udf/search", headers={"authorization": f"Bearer {other}"}) as response:
+        assert [one["symbol"] for one in await response.json()] == [f"HOPPER:{THEIRS}"]
+    world.clock.ahead = timedelta(minutes=11)
+    async with world.http.get(f"{world.base}/udf/search", headers={"authorization": f"Bearer {other}"}) as response:
+        assert response.status == 401, "an access token lives for ten minutes"
 
 
 async def test_the_symbol_is_described_in_the_users_zone(world: World) -> None:

@@ -203,7 +203,7 @@ async def test_nothing_comes_after_unsubscribing(world: World) -> None:
 
 
 async def test_without_a_session_the_stream_is_closed(world: World) -> None:
-    async with world.stream(headers={"cookie": "cw_session=wrong"}) as socket:
+    async with world.stream(headers={"authorization": "Bearer wrong"}) as socket:
         assert await closing(socket) == 4401
     for origin in ("https://evil.example", "null"):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -220,7 +220,7 @@ async def test_the_stream_of_a_session_that_is_over_is_closed_within_five_second
         await subscribe(socket, "7")
         await heard(socket, "error")
         if how == "ended":
-            await world.sessions.end((await world.sessions.who(world.secret)).session)
+            await world.end()
         else:
             world.clock.ahead = timedelta(days=2)
         async with asyncio.timeout(5):
@@ -261,7 +261,7 @@ async def test_candles_that_were_rewritten_are_told_to_their_readers_only(world:
 
 async def test_it_starts_while_database_and_nats_are_away(world: World, database_url: str) -> None:
     host, _, _ = database_url.rpartition("/")
-    async with running(f"{host}/nowhere", "nats://127.0.0.1:9", world.clock) as (base, runtime):
+    async with running(f"{host}/nowhere", "nats://127.0.0.1:9", world.clock, world.keys) as (base, runtime):
         async with world.http.get(f"{base}/udf/config") as response:
             assert response.status == 503
             assert (await response.json())["s"] == "error"

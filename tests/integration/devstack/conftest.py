@@ -65,7 +65,7 @@ class Place:
             "CRYPTWIRE_PORT": str(self.port),
             "CRYPTWIRE_SIMULATOR_HISTORY_DAYS": "1",
             "CRYPTWIRE_SIMULATOR_DECISION_SECONDS": "3600",  # after a trade a history waits a minute for balances
-            "CRYPTWIRE_HISTORY_REACH": "86400",
+            "CRYPTWIRE_PROCESSOR_BACKFILL_REACH": "86400",
             **more,
         }
 

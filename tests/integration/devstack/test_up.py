@@ -1,6 +1,7 @@
 """`up`, `status`, `down`: what they say, what stays, and that nothing runs on when they are through."""
 
 import asyncio
+import json
 import os
 import re
 import secrets
@@ -9,15 +10,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
 import asyncpg
 import pytest
 
+from cryptwire.clock import SystemClock
+from cryptwire.domain.hopper import HopperId
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.bus import Message
+from cryptwire.messaging.subjects import LIVE
+from cryptwire.storage import redis
+from cryptwire.storage.heartbeats import Heartbeats
 from devstack.accounts import DEMOS, PASSWORD
 from devstack.place import Running, read_running, started_at, still_runs
 from devstack.servers import free_port
@@ -82,6 +89,18 @@ def test_a_start_tells_each_step_the_address_and_the_demo_login(
         assert b"<title>Cryptwire" in page.read()
 
 
+def test_mails_are_shown(running: Place) -> None:
+    with urlopen(f"http://127.0.0.1:{running.port}/dev/mails.json", timeout=10) as answer:
+        assert isinstance(json.load(answer), list)
+
+
+async def test_every_service_says_what_it_completes(running: Place) -> None:
+    names = {"gateway", "streamer", "tracker", "writer", "processor", "api", "datafeed", "webhook"}
+    async with redis.connect(running.address("redis")) as client, asyncio.timeout(60):
+        while {who.split("/")[0] for who in await Heartbeats(client).all()} != names:  # noqa: ASYNC110 - a hash in Redis
+            await asyncio.sleep(0.2)
+
+
 def test_a_second_start_says_where_it_runs(running: Place) -> None:
     for arguments in (("up",), ("up", "--detach")):
         done = running.run(*arguments)
@@ -97,13 +116,11 @@ def test_status_names_what_runs(running: Place) -> None:
         assert re.search(rf"^  {name} +runs \(process \d+\)$", done.stdout, re.M), name
 
 
-async def test_a_history_that_is_over_is_not_missed(running: Place) -> None:
-    """It ends by itself; here at once, so that nobody waits for the next quarter of an hour."""
+async def test_the_past_is_filled_and_the_terminal_tells_how_far_it_is(running: Place) -> None:
     await filled(running)
-    number = re.search(r"history +runs \(process (\d+)\)", running.run("status").stdout)
-    assert number is not None
-    os.kill(int(number[1]), signal.SIGTERM)
-    until(lambda: "history" not in running.run("status").stdout, 15, "the history is no longer listed")
+    log = running.folder / "logs" / "up.log"
+    done = re.compile(r"^  history: done, \d+ candles filled in \d+ s$", re.M)
+    until(lambda: done.search(log.read_text()) is not None, 15, "the terminal says that it is done")
     assert running.run("status").returncode == 0
 
 
@@ -154,6 +171,67 @@ def assert_csv(text: str, bars: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+async def test_tracking_ends_with_the_plan_and_begins_again_under_a_newer_fence(running: Place) -> None:
+    email = DEMOS[2].email
+    live: dict[str, int] = {}
+
+    async def on_live(message: Message) -> None:
+        live[message.subject] = live.get(message.subject, 0) + 1
+
+    def given(*plan: str) -> None:
+        done = running.run("admin", "plan", "set", email, *plan)
+        assert done.returncode == 0, done.stderr
+
+    connection = await asyncpg.connect(running.address("postgres"))
+    try:
+        hoppers = [
+            row["hopper_id"]
+            for row in await connection.fetch(
+                "SELECT hopper_id FROM hoppers JOIN users USING (user_id) WHERE email = $1", email
+            )
+        ]
+
+        async def fences() -> list[int]:
+            rows = await connection.fetch("SELECT fence FROM assignments WHERE hopper_id = ANY($1)", hoppers)
+            return [row["fence"] for row in rows]
+
+        async def holds(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+            async with asyncio.timeout(seconds):
+                while not await condition():  # noqa: ASYNC110 - another process has no event for it
+                    await asyncio.sleep(0.1)
+
+        async def is_live() -> bool:
+            return len(live) == len(hoppers)
+
+        async with messaging.connect(running.address("nats_admin"), "test") as bus:
+            for hopper in hoppers:
+                await bus.subscribe(LIVE.live(HopperId(hopper)), on_live)
+            await holds(is_live, 30)
+            before = await fences()
+            assert len(before) == len(hoppers) > 0
+
+            async def is_given_up() -> bool:
+                return await fences() == []
+
+            given("free")
+            await holds(is_given_up, 8)
+
+            async def is_silent() -> bool:
+                live.clear()
+                await asyncio.sleep(2.5)  # longer than the rhythm of live states
+                return live == {}
+
+            await holds(is_silent, 15)
+
+            given("trial", "--until", (SystemClock().now() + timedelta(hours=1)).isoformat())
+            await holds(is_live, 30)
+            after = await fences()
+            assert min(after) > max(before)
+            given("pro")
+    finally:
+        await connection.close()
+
+
 async def test_what_ends_leaves_no_process_and_what_begins_again_has_its_data(running: Place) -> None:
     before = running.look()
     assert len(before) >= 10

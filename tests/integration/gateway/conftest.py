@@ -17,17 +17,18 @@ import pytest
 
 from cryptwire import gateway_client
 from cryptwire.clock import SystemClock
-from cryptwire.codec.session_token import SignedSession, Signer
+from cryptwire.codec.session_token import Signer
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.action import Act, Fence, IntentId, SessionToken
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.gateway_client import GatewayClient, Identity, LinkState
 from cryptwire.metrics import Meters
 from cryptwire.runtime import Health, Runtime, serving
-from cryptwire.storage import database, sessions
+from cryptwire.storage import database
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
-from cryptwire.storage.sessions import Sessions
+from cryptwire.storage.session_book import SessionBook
 from devstack import certificates
 from devstack.servers import free_port
 from gateway.main import main
@@ -127,8 +128,8 @@ class Stage:
     async def session(self, user: UserId) -> SignedSession:
         """A session of ``user``, which has begun."""
         async with database.connect(self.owner_url, "test", 1) as rows:
-            secret = await Sessions(rows, SystemClock()).begin(user, timedelta(hours=1))
-        return SignedSession(user, sessions.hash_of(secret))
+            begun = await SessionBook(rows).begin(user)
+        return SignedSession(user, begun.session)
 
     def token(self, session: SignedSession) -> SessionToken:
         """What the API signs for a session."""

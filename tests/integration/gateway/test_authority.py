@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf.descriptor import MethodDescriptor
 
 from cryptwire.clock import EPOCH, SystemClock
-from cryptwire.codec.session_token import AUDIENCE, SignedSession
+from cryptwire.codec.session_token import AUDIENCE
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.config import environment
 from cryptwire.domain.action import Fence, RuleSetId, SessionToken
 from cryptwire.domain.hopper import HopperId, UserId
@@ -34,12 +35,12 @@ CALLS = list(pb.DESCRIPTOR.services_by_name["Gateway"].methods)
 MAY = {
     "BeginLink": "api devstack",
     "LinkAccount": "api devstack",
-    "UnlinkAccount": "api",
+    "UnlinkAccount": "api processor",
     "GetLinkState": "api controller devstack processor",
     "ListHoppers": "api devstack processor webhook",
     "GetHopper": "api controller processor tracker",
     "GetConfig": "controller processor",
-    "GetAssets": "controller processor tracker",
+    "GetAssets": "api controller processor tracker",
     "ListPositions": "api controller processor tracker",
     "ListReserved": "controller processor",
     "ListShorts": "controller processor",

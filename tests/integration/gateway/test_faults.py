@@ -14,5 +14,5 @@ async def test_no_answer_is_wrong_no_action_is_sent_twice_and_no_call_is_stuck()
     assert report.wrong == [], report.text()
     assert sum(report.faults.values()) > 0.15 * report.upstream
     assert report.reads["ok"] > 0.8 * sum(report.reads.values())
-    assert report.actions["Unconfirmed"] > 0
-    assert report.actions["ok"] > report.actions.total() / 2
+    assert report.actions["Unconfirmed"] > 0, report.text()
+    assert report.actions["ok"] > report.actions.total() / 2, report.text()

@@ -76,6 +76,8 @@ async def play(servers: Servers, database_url: str, tmp_path: Path) -> AsyncIter
         await owner.execute("INSERT INTO users (user_id, email, password_hash) VALUES ($1, 'a@b', '')", USER)
         environment = {
             "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", database_url),
+            "CRYPTWIRE_PROCESSOR_REDIS_URL": servers.redis.url,
+            "CRYPTWIRE_PROCESSOR_PARTS": '["comparison"]',
             "CRYPTWIRE_PROCESSOR_NATS_URL": servers.nats.url("processor"),
             "CRYPTWIRE_PROCESSOR_GATEWAY_ADDRESS": gateway.address,
             "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(tmp_path / "certificates"),

@@ -24,11 +24,11 @@ from cryptwire.runtime import Health, Runtime, serving
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
-from cryptwire.storage.sessions import COOKIE, Sessions
 from cryptwire.storage.users import Users
 from devstack.servers import Servers
 from replay.main import Addresses, replay
 from tests import market, oracle
+from tests.signing import Keys, issued, personal_token
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/New_York")
 RESOLUTIONS = ("15", "60", "240", "1D", "1W", "1M")
@@ -70,9 +70,9 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(database_url: str, nats_url: str) -> AsyncIterator[Reader]:
+async def reading(database_url: str, nats_url: str, keys: Keys) -> AsyncIterator[Reader]:
     runtime = Runtime(asyncio.Event(), SystemClock(), Meters(), Health())
-    settings = Settings(database_url=url_of("datafeed", database_url), nats_url=nats_url, port=0)
+    settings = Settings(url_of("datafeed", database_url), nats_url, keys.session_public_key_file, port=0)
     async with AsyncExitStack() as stack:
         rows = await stack.enter_async_context(database.connect(database_url, "test"))
         user = await Users(rows).add("me@example.com", "-", "UTC", "USD", "pro")
@@ -81,11 +81,13 @@ async def reading(database_url: str, nats_url: str) -> AsyncIterator[Reader]:
                 HopperId("replay-1"), user, "Replayed", Exchange("recorded"), Asset("BTC"), True, timedelta(minutes=15)
             )
         )
-        secret = await Sessions(rows, runtime.clock).begin(user, timedelta(hours=1))
+        secret = await personal_token(rows, user)
         app = await stack.enter_async_context(opened(settings, runtime))
         port = await stack.enter_async_context(serving(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(
-            aiohttp.ClientSession(headers={"cookie": f"{COOKIE}={secret}"}, timeout=aiohttp.ClientTimeout(total=20))
+            aiohttp.ClientSession(
+                headers={"authorization": f"Bearer {secret}"}, timeout=aiohttp.ClientTimeout(total=20)
+            )
         )
         yield Reader(f"http://127.0.0.1:{port}", http, rows, user)
 
@@ -113,9 +115,10 @@ async def assert_every_bar(folder: Path, assets: dict[str, str], servers: Server
     portfolio = folder.parent / "portfolio.json"
     portfolio.write_text(json.dumps({"hopper": "1", "assets": assets}))
     await replay(folder, portfolio, Asset("BTC"), addresses, is_quiet=True)
+    keys = issued(folder.parent / "keys")
     candles = oracle.candles_of(oracle.bars_of(folder), {name: float(amount) for name, amount in assets.items()}, "BTC")
     compared = 0
-    async with reading(addresses.database_url, servers.nats.url("datafeed")) as reader, asyncio.timeout(100):
+    async with reading(addresses.database_url, servers.nats.url("datafeed"), keys) as reader, asyncio.timeout(100):
         for zone in ZONES:
             for resolution in RESOLUTIONS:
                 expected = oracle.bars_in_zone(candles, resolution, zone)
@@ -169,7 +172,8 @@ async def test_a_bar_over_the_change_is_as_long_as_the_clock_says(
     portfolio = folder.parent / "portfolio.json"
     portfolio.write_text(json.dumps({"hopper": "1", "assets": {"ADA": "1"}}))
     await replay(folder, portfolio, Asset("BTC"), addresses, is_quiet=True)
-    async with reading(addresses.database_url, servers.nats.url("datafeed")) as reader, asyncio.timeout(30):
+    keys = issued(folder.parent / "keys")
+    async with reading(addresses.database_url, servers.nats.url("datafeed"), keys) as reader, asyncio.timeout(30):
         fours = [int(bar[0]) for bar in await reader.bars("240", "Europe/Berlin")]
         hours = [int(bar[0]) for bar in await reader.bars("60", "Europe/Berlin")]
     midnight = int(datetime(2018, 3, 24, 23, tzinfo=UTC).timestamp())

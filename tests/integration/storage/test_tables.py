@@ -1,5 +1,6 @@
 """Tables and hashes on real servers: trades once, hoppers of one user only, assignments and their fences."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -114,16 +115,73 @@ async def test_the_fence_grows_when_the_pod_changes_and_only_then(rows: Database
         await assignments.confirm(pod)
     await assignments.assign([ONE, TWO], "a")
     await assignments.assign([ONE, TWO], "a")
-    assert await fences(assignments, "a") == {ONE: 1, TWO: 1}
+    first = await fences(assignments, "a")
+    assert first.keys() == {ONE, TWO}
     before = await rows.value("SELECT granted_at FROM assignments WHERE hopper_id = '2'")
     await assignments.assign([TWO], "b")
-    assert await fences(assignments, "a") == {ONE: 1}
-    assert await fences(assignments, "b") == {TWO: 2}
+    assert await fences(assignments, "a") == {ONE: first[ONE]}
+    second = await fences(assignments, "b")
+    assert second[TWO] > max(first.values())
     assert await assignments.of_pod("b") is await assignments.of_pod("b"), "nothing changed, nothing is fetched"
     assert await rows.value("SELECT granted_at FROM assignments WHERE hopper_id = '2'") > before
     held = await assignments.of_pod("b")
     assert held is not None
-    assert [(a.hopper, a.fence) for a in held] == [(hopper(TWO, anna), 2)]
+    assert [(a.hopper, a.fence) for a in held] == [(hopper(TWO, anna), second[TWO])]
+
+
+async def test_a_hopper_that_was_given_up_comes_back_with_a_newer_fence(rows: Database) -> None:
+    anna = await user(rows, "anna@b.test")
+    await Hoppers(rows).put(hopper(ONE, anna))
+    assignments = Assignments(rows)
+    await assignments.confirm("a")
+    seen = []
+    for plan in ("pro", "free", "pro", "free", "trial"):
+        await rows.execute("UPDATE users SET plan = $1", plan)
+        for _ in range(2):
+            assert await assignments.follow("a", ["pro", "trial"]) == (plan != "free")
+        seen += list((await fences(assignments, "a")).values())
+    assert len(seen) == 3
+    assert seen == sorted(set(seen)), "each time it is above all that were"
+
+
+async def test_a_pod_follows_the_plans_of_this_moment(rows: Database) -> None:
+    assignments = Assignments(rows)
+    await assignments.confirm("a")
+    for number, change in enumerate(
+        (
+            "plan = 'pro'",
+            "plan = 'pro', plan_until = now() + interval '1 minute'",
+            "plan = 'trial', plan_until = now() - interval '1 second'",
+            "plan = 'admin', deletion_asked_at = now()",
+            "plan = 'free'",
+        )
+    ):
+        owner = await user(rows, f"{number}@b.test")
+        await Hoppers(rows).put(hopper(HopperId(str(number)), owner))
+        await rows.execute(f"UPDATE users SET {change} WHERE user_id = $1::text::uuid", owner)
+    assert await assignments.follow("a", ["pro", "trial", "admin"]) == 2
+    assert sorted(await fences(assignments, "a")) == ["0", "1"]
+    await rows.execute("UPDATE users SET plan_until = now()")
+    assert await assignments.follow("a", ["pro", "trial", "admin"]) == 0
+    assert await fences(assignments, "a") == {}
+
+
+async def test_fences_grow_however_many_assign_at_once(rows: Database) -> None:
+    anna = await user(rows, "anna@b.test")
+    await Hoppers(rows).put(hopper(ONE, anna))
+    assignments = Assignments(rows)
+    for pod in ("a", "b"):
+        await assignments.confirm(pod)
+    await rows.execute("CREATE TABLE seen (number bigserial, fence bigint)")
+    await rows.execute(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO seen (fence) VALUES (NEW.fence); RETURN NULL; END $$"
+    )
+    await rows.execute("CREATE TRIGGER note AFTER INSERT OR UPDATE ON assignments FOR EACH ROW EXECUTE FUNCTION note()")
+    await asyncio.gather(*(assignments.assign([ONE], "ab"[number % 2]) for number in range(40)))
+    noted = [row["fence"] for row in await rows.fetch("SELECT fence FROM seen ORDER BY number")]
+    assert len(noted) > 1
+    assert noted == sorted(set(noted))
 
 
 async def test_a_pod_is_confirmed_for_ten_seconds_of_the_databases_clock(rows: Database) -> None:

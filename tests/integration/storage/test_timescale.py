@@ -77,12 +77,15 @@ async def compressed(owner: Connection) -> list[datetime]:
 
 async def test_candles_are_a_hypertable_in_chunks_of_a_week(owner: Connection) -> None:
     rows = await owner.fetch(
-        "SELECT hypertable_name, column_name, time_interval FROM timescaledb_information.dimensions"
+        "SELECT hypertable_name, column_name, time_interval FROM timescaledb_information.dimensions ORDER BY 1"
     )
-    assert [tuple(row) for row in rows] == [("candles", "opened_at", WEEK)]
+    month = timedelta(days=30)
+    assert [tuple(row) for row in rows] == [
+        ("balances", "at", month), ("candles", "opened_at", WEEK), ("market_caps", "at", WEEK), ("rates", "at", month)
+    ]  # fmt: skip
     layout = await owner.fetch(
         "SELECT attname, segmentby_column_index, orderby_column_index FROM timescaledb_information.compression_settings"
-        " ORDER BY attname"
+        " WHERE hypertable_name = 'candles' ORDER BY attname"
     )
     assert [tuple(row) for row in layout] == [("hopper_id", 1, None), ("opened_at", None, 1)]
 
@@ -185,7 +188,7 @@ async def test_an_owner_who_is_no_superuser_migrates(empty_database_url: str) ->
         await admin.execute(f"CREATE DATABASE {database_name} OWNER {name}")
         assert len(await migrate(by_name)) >= 4
         connection = await asyncpg.connect(by_name)
-        assert await connection.fetchval("SELECT count(*) FROM timescaledb_information.hypertables") == 1
+        assert await connection.fetchval("SELECT count(*) FROM timescaledb_information.hypertables") == 4
         await connection.close()
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {database_name} WITH (FORCE)")

@@ -1,4 +1,4 @@
-"""Attempts are limited, ids and addresses are checked, states grow old."""
+"""Ids are checked, states grow old."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,28 +9,9 @@ from api import logic
 from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.portfolio import Holding, Portfolio
-from cryptwire.errors import Exhausted, NotFound
+from cryptwire.errors import NotFound
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def test_the_eleventh_attempt_within_a_minute_waits_until_the_first_is_a_minute_old() -> None:
-    attempts = logic.Attempts(10)
-    for second in range(10):
-        attempts.take(["a"], NOON + timedelta(seconds=second))
-    with pytest.raises(Exhausted) as refused:
-        attempts.take(["b", "a"], NOON + timedelta(seconds=20))
-    assert refused.value.retry_after == 40
-    attempts.take(["a"], NOON + timedelta(seconds=60))
-    for _ in range(10):
-        attempts.take(["b"], NOON + timedelta(seconds=60))
-
-
-def test_an_attempt_that_was_right_does_not_count() -> None:
-    attempts = logic.Attempts(1)
-    for _ in range(5):
-        attempts.take(["a", "b"], NOON)
-        attempts.give_back(["a", "b"])
 
 
 def test_what_no_hopper_can_have_as_id_is_not_there() -> None:
@@ -38,11 +19,6 @@ def test_what_no_hopper_can_have_as_id_is_not_there() -> None:
     for text in ("", "a b", "é", "\x00", "x" * 65, "1\n"):
         with pytest.raises(NotFound):
             logic.hopper_id(text)
-
-
-def test_what_no_database_can_look_for_is_no_address() -> None:
-    assert logic.could_be_email("ö@example.com")
-    assert not any(map(logic.could_be_email, ("", "a\x00@b", "\ud800@x", "x" * 255)))
 
 
 def test_a_state_grows_old() -> None:

@@ -19,7 +19,7 @@ SECRET = "s3cr3t-Value_0"
         "api_key=s3cr3t-Value_0, and more",
         "x-api-key: s3cr3t-Value_0",
         "Cookie: s3cr3t-Value_0",
-        "Cookie: a=1; cw_session=s3cr3t-Value_0",
+        "Cookie: a=1; cw_access=s3cr3t-Value_0",
         "Authorization: Bearer s3cr3t-Value_0",
         '{"password": "with a space s3cr3t-Value_0"}',
         "postgresql://cryptwire:s3cr3t-Value_0@127.0.0.1:5432/db",

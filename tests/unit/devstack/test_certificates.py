@@ -8,7 +8,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cryptwire.codec.session_token import SignedSession, Signer, Verifier
+from cryptwire.codec.session_token import Signer, Verifier
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Invalid
 from cryptwire.memory.clock import HandClock

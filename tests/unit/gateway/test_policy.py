@@ -13,11 +13,11 @@ METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["Gateway"].m
 READS = "GetHopper GetConfig GetAssets ListPositions ListReserved ListShorts ListOrders"
 ACTS = "StartPanic StopPanic SellPositions CancelOrders SetEnabled SetBuying SetSelling ChangeConfig"
 RIGHTS = {
-    "api": "BeginLink LinkAccount UnlinkAccount GetLinkState ListHoppers GetHopper ListPositions ListOrders ListOutput "
-    + ACTS,
+    "api": "BeginLink LinkAccount UnlinkAccount GetLinkState ListHoppers GetHopper GetAssets ListPositions ListOrders "
+    "ListOutput " + ACTS,
     "controller": f"GetLinkState {READS} {ACTS}",
     "devstack": "BeginLink LinkAccount GetLinkState ListHoppers",
-    "processor": f"GetLinkState ListHoppers ListTradesSince ListOutput {READS}",
+    "processor": f"UnlinkAccount GetLinkState ListHoppers ListTradesSince ListOutput {READS}",
     "tracker": "GetAssets ListPositions ListTradesSince GetHopper",
     "webhook": "ListTradesSince ListHoppers",
 }
@@ -60,10 +60,10 @@ def test_a_call_that_is_missing_is_named(call: str) -> None:
     [
         ("[calls]", "[calls]\nSellEverything = []", "SellEverything"),
         ("[actions]", '[actions]\nGetAssets = { api = "session" }', "GetAssets"),
-        ('UnlinkAccount = ["api"]', 'UnlinkAccount = ["apy"]', "apy"),
-        ('UnlinkAccount = ["api"]', 'UnlinkAccount = ["api", "api"]', "twice"),
-        ('UnlinkAccount = ["api"]', 'UnlinkAccount = "api"', "UnlinkAccount"),
-        ('UnlinkAccount = ["api"]', "UnlinkAccount = [1]", "UnlinkAccount"),
+        ('UnlinkAccount = ["api", "processor"]', 'UnlinkAccount = ["apy"]', "apy"),
+        ('UnlinkAccount = ["api", "processor"]', 'UnlinkAccount = ["api", "api"]', "twice"),
+        ('UnlinkAccount = ["api", "processor"]', 'UnlinkAccount = "api"', "UnlinkAccount"),
+        ('UnlinkAccount = ["api", "processor"]', "UnlinkAccount = [1]", "UnlinkAccount"),
         ('StopPanic = { controller = "fence"', 'StopPanic = { controler = "fence"', "controler"),
         ('StopPanic = { controller = "fence"', 'StopPanic = { controller = "any"', "StopPanic with 'any'"),
         ('StopPanic = { controller = "fence", api = "session" }', 'StopPanic = ["api"]', "StopPanic"),

@@ -11,7 +11,7 @@ from cryptwire.memory.bus import MemoryBus
 from cryptwire.memory.clock import HandClock
 from cryptwire.metrics import Meters
 from processor.handlers.comparison import Comparison
-from tests.unit.processor.twins import TwinComparisons, TwinList
+from tests.unit.processor.twins import TwinComparisons, TwinList, broken_links
 from tests.unit.webhook.twins import START, TwinTrades, hopper, trade
 
 A, B, C = HopperId("1"), HopperId("2"), HopperId("3")
@@ -26,9 +26,11 @@ class Play:
         self.clock, self.meters, self.bus = HandClock(START), Meters(), MemoryBus()
         self.list, self.trades = TwinList(), TwinTrades()
         self.comparisons = TwinComparisons(hopper(A), hopper(B), replace(hopper(C), user=OTHER))
+        broken, self.links, self.notices = broken_links(self.bus, self.clock)
         self.comparison = Comparison(
-            self.list, self.comparisons, self.trades, self.bus, self.clock, self.meters, first=90 * DAY, at_once=2
-        )
+            self.list, self.comparisons, self.trades, self.bus, self.clock, self.meters, broken,
+            first=90 * DAY, at_once=2,
+        )  # fmt: skip
 
     async def compare(self) -> str:
         return await self.comparison.compare(self.clock.now())
@@ -119,8 +121,29 @@ async def test_when_the_database_is_away_the_run_ends_and_is_not_called_complete
     play = Play()
     comparison = Comparison(
         play.list, play.comparisons, Away(), play.bus, play.clock, play.meters,  # type: ignore[arg-type]
-        first=DAY, at_once=2,
+        broken_links(play.bus, play.clock)[0], first=DAY, at_once=2,
     )  # fmt: skip
     with pytest.raises(Unavailable):
         await comparison.compare(START)
     assert play.comparisons.until == {}
+
+
+async def test_who_must_link_again_is_told_once_for_each_link() -> None:
+    play = Play()
+
+    async def refused() -> list[str]:
+        play.list.trouble = {A: [LinkAgain("revoked")], B: [LinkAgain("revoked")]}
+        await play.compare()
+        await play.clock.turn(HOUR)
+        return [notice.kind for notice in play.notices.kept]
+
+    play.links.is_away = True
+    assert await refused() == []
+    play.links.is_away = False
+    assert await refused() == ["link-again"]
+    assert await refused() == ["link-again"]
+    assert play.notices.kept[0].facts == {"reason": "revoked"}
+    play.links.at = play.clock.now()
+    assert await refused() == ["link-again"] * 2
+    play.links.at = None
+    assert await refused() == ["link-again"] * 2

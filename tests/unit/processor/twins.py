@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.domain.notice import Notice
 from cryptwire.domain.trade import Trade
 from cryptwire.errors import CryptwireError, Unavailable
+from cryptwire.memory.bus import MemoryBus
 from cryptwire.memory.clock import HandClock
+from processor.handlers.links import BrokenLinks
 
 
 @dataclass
@@ -117,3 +120,35 @@ class TwinComparisons:
     async def complete(self, hopper: HopperId, until: datetime, mended: int) -> None:
         self.until[hopper] = until
         self.mended[hopper] = self.mended.get(hopper, 0) + mended
+
+
+class TwinLinks:
+    """When each user linked his account; all at one moment unless told otherwise."""
+
+    def __init__(self, at: datetime | None) -> None:
+        self.at = at
+        self.is_away = False
+
+    async def linked_since(self, user: UserId) -> datetime | None:
+        if self.is_away:
+            raise Unavailable("away")
+        return self.at
+
+
+class TwinNotices:
+    """Notices in memory, each key of a user once."""
+
+    def __init__(self) -> None:
+        self.kept: list[Notice] = []
+
+    async def add(self, notice: Notice) -> bool:
+        is_news = all((one.user, one.key) != (notice.user, notice.key) for one in self.kept)
+        if is_news:
+            self.kept.append(notice)
+        return is_news
+
+
+def broken_links(bus: MemoryBus, clock: HandClock) -> tuple[BrokenLinks, TwinLinks, TwinNotices]:
+    """What tells of broken links, and the twins behind it."""
+    links, notices = TwinLinks(clock.now()), TwinNotices()
+    return BrokenLinks(links, notices, bus, clock), links, notices

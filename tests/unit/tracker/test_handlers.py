@@ -639,6 +639,39 @@ async def test_a_trade_brings_the_next_poll_forward_but_not_sooner_than_ten_seco
     assert world.live()[-1].volume == 20.0
 
 
+async def test_who_asks_for_a_poll_has_it_at_once_when_upstream_can_show_something_new() -> None:
+    world = World(hopper(refresh=20 * S))
+    world.cryptohopper.faults = [LinkAgain("link again")] * 20
+    await world.start()
+    await world.turn(300)
+    last = world.cryptohopper.seconds()[-1]
+    polls = len(world.cryptohopper.polls)
+    await world.turn(25 - (300 - last) if 300 - last < 25 else 0)
+    assert len(world.cryptohopper.polls) == polls, "who must link again is asked each 100 s"
+    for payload in (b"2", b"", b"\xff" * 1_000):
+        await world.bus.publish(LIVE.poll(TWO), payload)
+    await world.turn(1)
+    assert len(world.cryptohopper.polls) == polls
+    await world.bus.publish(LIVE.poll(ONE), ONE.encode())
+    await world.turn(1)
+    assert len(world.cryptohopper.polls) == polls + 1
+    await world.turn(12)
+    await world.bus.publish(LIVE.poll(ONE), ONE.encode())
+    await world.turn(2)
+    assert len(world.cryptohopper.polls) == polls + 1, "within the plan's rhythm there is nothing new"
+    await world.stop()
+
+
+async def test_a_hopper_whose_currency_has_changed_is_valued_anew(world: World) -> None:
+    await world.turn(5)
+    assert world.live()[-1].base == "USDT"
+    polls = len(world.cryptohopper.polls)
+    world.duty.held = [Assignment(hopper(refresh=600 * S, base="BTC"), 1)]
+    await world.turn(10)
+    assert len(world.cryptohopper.polls) == polls + 1  # at once, not when the next was due
+    assert world.live()[-1].base == "BTC"
+
+
 async def test_a_trade_of_a_hopper_held_elsewhere_changes_nothing(world: World) -> None:
     await world.turn(100)
     polls = len(world.cryptohopper.polls)

@@ -6,23 +6,26 @@ import { Config } from './core/config';
 import { Keyboard } from './core/keyboard';
 import { Session } from './core/session/session';
 import { FailureComponent } from './shared/failure/failure';
+import { NavigationComponent } from './shared/navigation/navigation';
 
 /** The app: first learns where the servers are and who is there, then shows the page of the address. */
 @Component({
   selector: 'cw-root',
-  imports: [FailureComponent, IonApp, IonRouterOutlet],
+  imports: [FailureComponent, IonApp, IonRouterOutlet, NavigationComponent],
   templateUrl: './app.html',
   styleUrl: './app.css',
 })
 export class App {
   private readonly config = inject(Config);
-  private readonly session = inject(Session);
+  protected readonly session = inject(Session);
   private readonly router = inject(Router);
   protected readonly keyboard = inject(Keyboard);
   protected readonly state = signal<'starting' | 'ready' | 'failed'>('starting');
   protected readonly keys = [
     ['h', 'hide or show amounts'],
     ['g h', 'all hoppers'],
+    ['g n', 'notices'],
+    ['g s', 'settings'],
     ['/', 'find a hopper'],
     ['↑ ↓ Enter', 'choose a hopper'],
     ['1 … 6', 'length of a candle (chart in focus)'],

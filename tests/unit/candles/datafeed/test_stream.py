@@ -12,6 +12,7 @@ import orjson
 from starlette.websockets import WebSocket
 
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.rules import Rules
 from candles.datafeed.handlers.stream import Hub, is_own_origin
 from cryptwire.codec.candle import candle_to_message, candle_to_wire
 from cryptwire.domain.bar import Columns, Volumes
@@ -19,8 +20,9 @@ from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.errors import Unavailable
 from cryptwire.messaging.bus import Message
-from cryptwire.messaging.subjects import LIVE
+from cryptwire.messaging.subjects import LIVE, account
 from cryptwire.metrics import Meters
+from cryptwire.permissions import Permissions
 from generated.wire.v1 import portfolio_pb2 as pb
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -68,14 +70,20 @@ class Twin:
     zone: str = "UTC"
     has_ended: bool = False
     is_away: bool = False
+    plan: str = "pro"
+    scopes: frozenset[str] | None = None
+    forgotten: list[UserId] = field(default_factory=list)
 
     async def who(self, secret: str) -> "Twin":
         return self
 
-    async def living(self, sessions: list[bytes]) -> set[bytes]:
+    async def again(self, sessions: list[bytes]) -> "dict[bytes, Twin]":
         if self.is_away:
             raise Unavailable("away")
-        return set() if self.has_ended else set(sessions)
+        return {} if self.has_ended else dict.fromkeys(sessions, self)
+
+    def forget(self, user: UserId) -> None:
+        self.forgotten.append(user)
 
     async def by_id(self, user: UserId) -> "Twin":
         return self
@@ -169,7 +177,7 @@ def candle(opened_at: datetime, *prices: float) -> Candle:
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     clock, twin, meters = TurnedClock(), Twin(), Meters()
-    hub = Hub(twin, twin, twin, twin, LiveBook(meters), clock, meters, timedelta(minutes=15))
+    hub = Hub(twin, twin, twin, twin, LiveBook(meters), Rules(Permissions()), clock, meters, timedelta(minutes=15))
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(job()) for job in hub.jobs()]
     await settled()
     try:
@@ -270,6 +278,64 @@ async def test_the_stream_of_an_ended_session_is_closed() -> None:
         it.twin.has_ended = True
         await it.clock.turn(3)
         assert socket.code == 4401
+
+
+async def test_a_plan_without_live_candles_is_told_so_and_the_socket_stays() -> None:
+    async with world() as it:
+        it.twin.plan = "free"
+        await it.live(NOON, 1, 1, 1, 1)
+        socket = await it.connect()
+        assert [(message["type"], message["code"]) for message in socket.heard] == [("error", "forbidden")]
+        await it.live(NOON, 1, 2, 1, 2)
+        await it.clock.turn(6)
+        assert socket.kinds() == ["error", "alive"]
+        assert socket.code is None
+
+
+async def test_live_ends_within_five_seconds_of_the_plan_and_begins_again_with_it() -> None:
+    async with world() as it:
+        await it.live(NOON, 1, 1, 1, 1)
+        one, two = await it.connect(), await it.connect("60")
+        it.twin.plan = "free"
+        await it.clock.turn(4)
+        for number in range(2, 5):
+            await it.live(NOON, 1, number, 1, number)
+        assert one.kinds() == two.kinds() == ["bar", "error"]
+        assert one.heard[-1] == {
+            "type": "error",
+            "symbol": "HOPPER:1",
+            "resolution": "15",
+            "code": "forbidden",
+            "message": "this plan or token does not allow to view live-candles",
+        }
+        it.twin.plan = "trial"
+        await it.clock.turn(4)
+        one.say(action="subscribe", symbol="HOPPER:1", resolution="15")
+        await settled()
+        assert one.kinds()[-1] == "bar"
+        assert (one.code, two.code) == (None, None)
+
+
+async def test_a_change_of_the_account_is_heeded_at_once_by_its_own_streams_alone() -> None:
+    async with world() as it:
+        await it.live(NOON, 1, 1, 1, 1)
+        socket = await it.connect()
+        it.twin.plan = "free"
+        await it.hub.on_account(Message("account.somebody-else", b"", ""))
+        await settled()
+        assert socket.kinds() == ["bar"]
+        await it.hub.on_account(Message(account(USER), b"", ""))
+        await settled()
+        assert socket.kinds() == ["bar", "error"]
+        assert it.twin.forgotten == ["somebody-else", USER], "the next request goes by what is true now"
+
+
+async def test_a_token_without_scopes_opens_no_stream() -> None:
+    async with world() as it:
+        it.twin.scopes = frozenset()
+        socket = await it.connect()
+        assert socket.code == 4403
+        assert socket.heard == []
 
 
 async def test_a_trade_brings_the_volume_up_to_date() -> None:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from cryptwire.clock import EPOCH
-from cryptwire.codec.session_token import AUDIENCE, SignedSession, Signer, Verifier
+from cryptwire.codec.session_token import AUDIENCE, Signer, Verifier
+from cryptwire.codec.signed_session import SignedSession
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Fenced, Forbidden, Invalid, Unavailable
 from cryptwire.memory.clock import HandClock

@@ -88,10 +88,10 @@ def every(world: World) -> dict[str, str]:
         ("streamer", ["ticker", "feed"], ["candles"]),
         ("tracker", ["live", "closed"], ["ticker", "feed", "trade"]),
         ("webhook", ["trade"], []),
-        ("processor", ["trade"], []),
+        ("processor", ["trade", "candles"], ["live"]),
         ("datafeed", [], ["live", "closed", "trade"]),
         ("api", [], ["live"]),
-        ("replay", ["candles"], ["live"]),
+        ("replay", [], []),
     ],
 )
 def test_a_service_may_do_what_it_does_and_little_else(

@@ -15,11 +15,11 @@ MINE = "1042001"
 
 async def test_each_user_sees_only_their_own_hoppers(start: Start, asked: dict[str, str]) -> None:
     seen = {}
-    for user in ("alice", "bob", "carol"):
+    for user in ("alice", "bob", "carol", "dave"):
         hoppers = (await (await caller(start, asked, user)).get("/hopper")).data["hoppers"]
         seen[user] = [hopper["id"] for hopper in hoppers]
-    assert [len(ids) for ids in seen.values()] == [4, 2, 2]
-    assert len({id_ for ids in seen.values() for id_ in ids}) == 8
+    assert [len(ids) for ids in seen.values()] == [4, 2, 2, 2]
+    assert len({id_ for ids in seen.values() for id_ in ids}) == 10
 
 
 async def test_hoppers_are_text_but_for_what_varies(start: Start, asked: dict[str, str]) -> None:

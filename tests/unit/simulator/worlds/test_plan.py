@@ -16,8 +16,8 @@ DORA = {"id": "1", "name": "dora", "password": "dora-demo", "full_name": "Dora"}
 
 def test_the_demo_has_its_users_and_hoppers() -> None:
     assert parsed({}) == demo()
-    assert [hopper.id for hopper in demo().hoppers] == [f"104200{number}" for number in range(1, 9)]
-    assert [user.name for user in demo().users] == ["alice", "bob", "carol"]
+    assert [hopper.id for hopper in demo().hoppers] == [str(1042000 + number) for number in range(1, 11)]
+    assert [user.name for user in demo().users] == ["alice", "bob", "carol", "dave"]
 
 
 def test_users_and_hoppers_may_be_listed() -> None:

@@ -157,7 +157,7 @@ def test_what_was_begun_goes_on_before_a_command_is_obeyed() -> None:
     at = BEGAN + 1_200_000
     order = Command(at, "order", "buy SOL market Manual", "1")
     at_once, begun = crowd(), crowd()
-    last = max(at_once.traders)
+    last = max(id_ for id_, trader in at_once.traders.items() if "SOL" in trader.hopper.coins)
     at_once.obey(last, order)
     assert not begun.advance(at, 50)
     begun.obey(last, order)

@@ -28,6 +28,16 @@ export class Config {
     return new URL(this.served.graphql, document.baseURI).href;
   }
 
+  /** Where subscriptions are spoken: the same path, with the scheme of a WebSocket. */
+  get graphqlSocket(): string {
+    return this.graphql.replace(/^http/, 'ws');
+  }
+
+  /** Where all of one's data is downloaded. */
+  get export(): string {
+    return new URL('/export', this.graphql).href;
+  }
+
   get udf(): string {
     return this.served.udf.replace(/\/$/, '');
   }

@@ -7,6 +7,9 @@ import { Session } from './session/session';
 /** Within this time a letter after `g` is a place to go to, ms. */
 const CHORD = 1_200;
 
+/** Where a letter after `g` leads. */
+const PLACES: Readonly<Record<string, string>> = { h: '/hoppers', n: '/notices', s: '/settings' };
+
 /** Keys that work on every page. None while typing, none with a modifier, none that destroys. */
 @Injectable({ providedIn: 'root' })
 export class Keyboard {
@@ -25,8 +28,9 @@ export class Keyboard {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) return;
     const isGoing = event.timeStamp - this.goAt < CHORD;
     this.goAt = -Infinity;
-    if (isGoing && event.key === 'h') {
-      if (this.session.user()) void this.navigation.navigateRoot('/hoppers', { animated: false });
+    const place = isGoing ? PLACES[event.key] : undefined;
+    if (place) {
+      if (this.session.user()) void this.navigation.navigateRoot(place, { animated: false });
     } else if (event.key === 'h') this.preferences.toggleMask();
     else if (event.key === 'g') this.goAt = event.timeStamp;
     else if (event.key === '?') this.isHelpOpen.update((is) => !is);

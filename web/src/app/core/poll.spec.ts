@@ -1,5 +1,5 @@
 import { HandClock, settled } from '../testing/hand-clock';
-import { GraphError, errorOf } from './graph';
+import { GraphError } from './graph/graph-error';
 import { Poll } from './poll';
 
 function setUp() {
@@ -40,17 +40,5 @@ describe('a poll', () => {
     answers[0]!.resolve('late');
     await settled();
     expect([poll.value(), clock.waiting]).toEqual([null, 0]);
-  });
-});
-
-describe('a GraphQL failure', () => {
-  it.each([
-    [{ graphQLErrors: [{ message: 'wrong', extensions: { code: 'INVALID' } }] }, 'INVALID: wrong'],
-    [{ graphQLErrors: [], response: { status: 401 } }, 'UNAUTHENTICATED: Your session has ended.'],
-    [{ graphQLErrors: [{ message: 'odd' }] }, 'INTERNAL: odd'],
-    [{ graphQLErrors: [] }, 'UNREACHABLE: Cryptwire cannot be reached.'],
-  ])('has a code', (failure, told) => {
-    const { code, message } = errorOf(failure);
-    expect(`${code}: ${message}`).toBe(told);
   });
 });

@@ -1,7 +1,7 @@
 import { signal } from '@angular/core';
 
 import type { Clock } from './clock';
-import { GraphError } from './graph';
+import { GraphError } from './graph/graph-error';
 
 /**
  * Asks again and again and keeps what it last heard: a failure leaves the value as it was, with its age.

@@ -5,10 +5,16 @@ const LIKE_MONEY = /^(USD[A-Z]?|EUR[A-Z]?|GBP|CHF|AUD|CAD|DAI|BUSD|TUSD|FDUSD|PY
 /** What stands for an amount while it is masked; the amount itself is then nowhere in the page. */
 export const DOTS = '•••••';
 
-/** Decimals that a currency is shown with: 2 for money and its twins, 8 for bitcoin, 6 for other coins. */
-export function decimalsOf(currency: string): number {
-  if (LIKE_MONEY.test(currency)) return 2;
-  return currency === 'BTC' ? 8 : 6;
+/** How many decimals a user wants: of money and the coins that stand for it, and of all others. */
+export interface Decimals {
+  readonly stablecoins: number;
+  readonly others: number;
+}
+
+/** Decimals that a currency is shown with: as wanted, else 2 for money and its twins, 8 for bitcoin, 6 for other coins. */
+export function decimalsOf(currency: string, wanted: Decimals | null = null): number {
+  if (LIKE_MONEY.test(currency)) return wanted?.stablecoins ?? 2;
+  return wanted?.others ?? (currency === 'BTC' ? 8 : 6);
 }
 
 /** Decimals of a `pricescale` (a power of ten): 100 has 2. */
@@ -16,9 +22,9 @@ export function decimalsOfScale(pricescale: number): number {
   return Math.max(0, Math.min(12, Math.round(Math.log10(pricescale))));
 }
 
-/** An amount of a currency with its usual decimals and grouping, without the code. An exact decimal (text) stays exact until then. */
-export function amountOf(value: number | string, currency: string): string {
-  return fixed(value, decimalsOf(currency));
+/** An amount of a currency with its decimals and grouping, without the code. An exact decimal (text) stays exact until then. */
+export function amountOf(value: number | string, currency: string, wanted: Decimals | null = null): string {
+  return fixed(value, decimalsOf(currency, wanted));
 }
 
 /** A number, or an exact decimal, rounded to so many decimals and grouped; never "-0". */

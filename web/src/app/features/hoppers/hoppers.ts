@@ -1,17 +1,21 @@
-import { Component, computed, type ElementRef, inject, signal, viewChild } from '@angular/core';
+import { Component, computed, effect, type ElementRef, inject, signal, untracked, viewChild } from '@angular/core';
 import { RouterLink } from '@angular/router';
 import { IonContent, IonRefresher, IonRefresherContent, type RefresherCustomEvent } from '@ionic/angular';
 
 import { HoppersDocument, type HoppersQuery } from '../../../generated/graphql';
 import { CLOCK } from '../../core/clock';
-import { Graph } from '../../core/graph';
+import { Graph } from '../../core/graph/graph';
 import { isTyping } from '../../core/keyboard';
+import { Permissions } from '../../core/permissions/permissions';
 import { Poll } from '../../core/poll';
 import { AgeComponent } from '../../shared/age/age';
 import { AmountPipe } from '../../shared/amount/amount';
 import { ChangeComponent } from '../../shared/change/change';
 import { FailureComponent } from '../../shared/failure/failure';
 import { HeaderComponent } from '../../shared/header/header';
+import { IconComponent } from '../../shared/icon/icon';
+import { LockedComponent } from '../../shared/locked/locked';
+import { ChecklistComponent } from './checklist/checklist';
 
 const EVERY = 5_000;
 
@@ -23,7 +27,10 @@ const EVERY = 5_000;
     AmountPipe,
     ChangeComponent,
     FailureComponent,
+    ChecklistComponent,
     HeaderComponent,
+    IconComponent,
+    LockedComponent,
     IonContent,
     IonRefresher,
     IonRefresherContent,
@@ -35,10 +42,17 @@ const EVERY = 5_000;
 })
 export class HoppersPage {
   private readonly graph = inject(Graph);
+  private readonly permissions = inject(Permissions);
   private readonly search = viewChild<ElementRef<HTMLInputElement>>('search');
   private isShown = false;
 
-  protected readonly poll = new Poll<HoppersQuery>(() => this.graph.query(HoppersDocument, {}), EVERY, inject(CLOCK));
+  /** Whether his plan opens live values; one that does not would be refused the whole question. */
+  protected readonly isLive = computed(() => this.permissions.can('view', 'live-portfolio'));
+  protected readonly poll = new Poll<HoppersQuery>(
+    () => this.graph.query(HoppersDocument, { live: this.isLive() }),
+    EVERY,
+    inject(CLOCK),
+  );
   protected readonly wanted = signal('');
   protected readonly all = computed(() => this.poll.value()?.hoppers ?? null);
   protected readonly hoppers = computed(() => {
@@ -48,6 +62,15 @@ export class HoppersPage {
     );
   });
   protected readonly receivedAt = computed(() => new Date(this.poll.receivedAt()).toISOString());
+
+  constructor() {
+    effect(() => {
+      this.isLive();
+      untracked(() => {
+        if (this.isShown) this.poll.start();
+      });
+    });
+  }
 
   ionViewWillEnter(): void {
     this.isShown = true;

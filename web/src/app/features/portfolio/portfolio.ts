@@ -1,11 +1,12 @@
-import { Component, computed, DestroyRef, effect, inject, signal } from '@angular/core';
+import { Component, computed, DestroyRef, effect, inject, signal, untracked } from '@angular/core';
 import { Title } from '@angular/platform-browser';
 import { ActivatedRoute, RouterLink } from '@angular/router';
 import { IonContent, IonRouterLinkWithHref } from '@ionic/angular';
 
 import { PortfolioDocument, type PortfolioQuery } from '../../../generated/graphql';
 import { CLOCK } from '../../core/clock';
-import { Graph } from '../../core/graph';
+import { Graph } from '../../core/graph/graph';
+import { Permissions } from '../../core/permissions/permissions';
 import { Poll } from '../../core/poll';
 import { Preferences } from '../../core/preferences';
 import { amountOf, DOTS, priceOf } from '../../domain/amount';
@@ -20,6 +21,7 @@ import type { SymbolInfo } from '../../shared/datafeed/datafeed';
 import { Live } from '../../shared/datafeed/live';
 import { HeaderComponent } from '../../shared/header/header';
 import { IconComponent } from '../../shared/icon/icon';
+import { LockedComponent } from '../../shared/locked/locked';
 
 const EVERY = 5_000;
 
@@ -35,6 +37,7 @@ const EVERY = 5_000;
     IconComponent,
     IonContent,
     IonRouterLinkWithHref,
+    LockedComponent,
     QuantityPipe,
     RouterLink,
   ],
@@ -45,13 +48,16 @@ export class PortfolioPage {
   private readonly graph = inject(Graph);
   private readonly live = inject(Live);
   private readonly clock = inject(CLOCK);
+  private readonly permissions = inject(Permissions);
   private readonly title = inject(Title);
   protected readonly preferences = inject(Preferences);
   protected readonly id = inject(ActivatedRoute).snapshot.paramMap.get('id') ?? '';
   protected readonly symbol = `HOPPER:${this.id}`;
 
+  /** Whether his plan opens live values; one that does not would be refused the whole question. */
+  protected readonly isLive = computed(() => this.permissions.can('view', 'live-portfolio'));
   protected readonly poll = new Poll<PortfolioQuery>(
-    () => this.graph.query(PortfolioDocument, { id: this.id }),
+    () => this.graph.query(PortfolioDocument, { id: this.id, live: this.isLive() }),
     EVERY,
     this.clock,
   );
@@ -88,8 +94,18 @@ export class PortfolioPage {
     effect(() => {
       const [hopper, value] = [this.hopper(), this.value()];
       if (!hopper || !this.isShown()) return;
-      const amount = this.preferences.isMasked() ? DOTS : value === null ? '' : amountOf(value, hopper.baseCurrency);
+      const amount = this.preferences.isMasked()
+        ? DOTS
+        : value === null
+          ? ''
+          : amountOf(value, hopper.baseCurrency, this.preferences.decimals());
       this.title.setTitle(`${amount} ${hopper.baseCurrency} · ${hopper.name}`.trim());
+    });
+    effect(() => {
+      this.isLive();
+      untracked(() => {
+        if (this.isShown()) this.ionViewWillEnter();
+      });
     });
     inject(DestroyRef).onDestroy(() => this.ionViewWillLeave());
   }
@@ -97,8 +113,10 @@ export class PortfolioPage {
   private subscriptions: string[] = [];
 
   ionViewWillEnter(): void {
+    this.unfollow();
     this.isShown.set(true);
     this.poll.start();
+    if (!this.permissions.can('view', 'live-candles')) return;
     this.follow('15', (bar) => {
       this.candle.set(bar);
       this.candleAt.set(this.clock.now());
@@ -109,6 +127,10 @@ export class PortfolioPage {
   ionViewWillLeave(): void {
     this.isShown.set(false);
     this.poll.stop();
+    this.unfollow();
+  }
+
+  private unfollow(): void {
     for (const subscription of this.subscriptions) this.live.datafeed.unsubscribeBars(subscription);
     this.subscriptions = [];
   }

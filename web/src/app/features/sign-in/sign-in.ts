@@ -1,49 +1,63 @@
 import { Component, type ElementRef, inject, signal, viewChild } from '@angular/core';
-import { ActivatedRoute } from '@angular/router';
-import { IonContent } from '@ionic/angular';
+import { ActivatedRoute, RouterLink } from '@angular/router';
+import { IonRouterLinkWithHref } from '@ionic/angular';
 
+import { attempt } from '../../core/attempt';
 import { Config } from '../../core/config';
-import { GraphError } from '../../core/graph';
+import { focusFirst, textOf } from '../../core/form';
 import { Session } from '../../core/session/session';
+import { codeOf } from '../../domain/sign-up';
+import { EntranceComponent } from '../../shared/entrance/entrance';
+import { FieldComponent } from '../../shared/field/field';
+import { ProblemComponent } from '../../shared/problem/problem';
 
-/** E-mail and password; then back to where he was. */
+/** E-mail and password, then a code if he has set that up; then back to where he was. */
 @Component({
   selector: 'cw-sign-in',
-  imports: [IonContent],
+  imports: [EntranceComponent, FieldComponent, IonRouterLinkWithHref, ProblemComponent, RouterLink],
   templateUrl: './sign-in.html',
   styleUrl: './sign-in.css',
 })
 export class SignInPage {
   private readonly route = inject(ActivatedRoute);
-  private readonly email = viewChild.required<ElementRef<HTMLInputElement>>('email');
-  private readonly password = viewChild.required<ElementRef<HTMLInputElement>>('password');
+  private readonly form = viewChild.required<ElementRef<HTMLFormElement>>('form');
   protected readonly session = inject(Session);
   protected readonly demo = inject(Config).demo;
-  protected readonly failure = signal<GraphError | null>(null);
-  protected readonly isAsking = signal(false);
+  protected readonly attempt = attempt();
+  protected readonly needsCode = signal(false);
 
   /** Ready to type; not on a touch screen, whose keyboard would cover half the page. */
   ionViewDidEnter(): void {
-    if (window.matchMedia('(pointer: fine)').matches) this.email().nativeElement.focus();
+    if (window.matchMedia('(pointer: fine)').matches) focusFirst(this.form().nativeElement, ['email']);
   }
 
   protected async signIn(email: string, password: string): Promise<void> {
-    if (this.isAsking()) return;
-    this.failure.set(null);
-    if (!email || !password) {
-      this.failure.set(new GraphError('INVALID', 'Enter your e-mail address and your password.'));
-      return;
+    const form = this.form().nativeElement;
+    const code = this.needsCode() ? codeOf(textOf(form, 'code')) : null;
+    if (!email || !password) return this.attempt.refuse('Enter your e-mail address and your password.');
+    if (code === '') return this.attempt.refuse('Enter the code of your authenticator app, or a recovery code.');
+    const target = this.route.snapshot.queryParamMap.get('return') ?? '';
+    await this.attempt.run(() => this.session.signIn(email, password, code, target));
+    const failure = this.attempt.failure();
+    if (failure?.code === 'CODE_NEEDED' && !this.needsCode()) {
+      this.needsCode.set(true);
+      this.attempt.forget();
+      setTimeout(() => focusFirst(form, ['code']));
+    } else if (failure) {
+      const last = form.elements.namedItem(this.needsCode() ? 'code' : 'password');
+      if (last instanceof HTMLInputElement) last.select();
+    } else {
+      form.reset();
+      this.needsCode.set(false);
     }
-    this.isAsking.set(true);
-    try {
-      await this.session.signIn(email.trim(), password, this.route.snapshot.queryParamMap.get('return') ?? '');
-    } catch (error) {
-      this.failure.set(
-        error instanceof GraphError ? error : new GraphError('INTERNAL', 'The app failed to sign you in.'),
-      );
-      this.password().nativeElement.select();
-    } finally {
-      this.isAsking.set(false);
-    }
+  }
+
+  protected submit(form: HTMLFormElement): void {
+    void this.signIn(textOf(form, 'email'), textOf(form, 'password'));
+  }
+
+  protected back(): void {
+    this.needsCode.set(false);
+    this.attempt.forget();
   }
 }

@@ -26,9 +26,14 @@ export class AgeComponent {
   /** Seconds after which it is old. */
   readonly oldAfter = input(Infinity);
 
+  /** Says "ago" after it, where that is right. */
+  readonly isAgo = input(false);
+
   protected readonly age = computed(() => {
     const at = this.at();
-    return at === null ? 'never' : ageOf(Date.parse(at), this.now.ms());
+    if (at === null) return 'never';
+    const age = ageOf(Date.parse(at), this.now.ms());
+    return this.isAgo() && age !== 'now' ? `${age} ago` : age;
   });
   protected readonly isOld = computed(() => {
     const at = this.at();

@@ -10,7 +10,7 @@ export class AmountPipe implements PipeTransform {
 
   transform(value: number | string | null | undefined, currency: string): string {
     if (value === null || value === undefined) return '—';
-    return this.preferences.isMasked() ? DOTS : amountOf(value, currency);
+    return this.preferences.isMasked() ? DOTS : amountOf(value, currency, this.preferences.decimals());
   }
 }
 

@@ -50,6 +50,8 @@ export class ChangeComponent {
   protected readonly arrow = computed(() => arrowOf(this.change()));
   protected readonly ratio = computed(() => percent(this.change().ratio));
   protected readonly amount = computed(() =>
-    this.preferences.isMasked() ? DOTS : signed(this.change().amount, decimalsOf(this.currency())),
+    this.preferences.isMasked()
+      ? DOTS
+      : signed(this.change().amount, decimalsOf(this.currency(), this.preferences.decimals())),
   );
 }

@@ -14,8 +14,9 @@ import {
 } from '@angular/core';
 
 import { CLOCK } from '../../core/clock';
+import { Permissions } from '../../core/permissions/permissions';
 import { Preferences } from '../../core/preferences';
-import { arrowOf, decimalsOfScale, DOTS, fixed, percent } from '../../domain/amount';
+import { arrowOf, decimalsOf, decimalsOfScale, DOTS, fixed, percent } from '../../domain/amount';
 import type { Bar } from '../../domain/bar';
 import { changeOf } from '../../domain/change';
 import { labelOf, lengthOf, nameOf, type Resolution, RESOLUTIONS } from '../../domain/resolution';
@@ -41,6 +42,7 @@ const MARKS_EVERY = 60_000;
 export class ChartComponent {
   private readonly live = inject(Live);
   private readonly clock = inject(CLOCK);
+  private readonly permissions = inject(Permissions);
   private readonly preferences = inject(Preferences);
   private readonly host = viewChild.required<ElementRef<HTMLElement>>('host');
 
@@ -51,6 +53,8 @@ export class ChartComponent {
   protected readonly labelOf = labelOf;
   protected readonly nameOf = nameOf;
   protected readonly isMasked = inject(Preferences).isMasked;
+  /** Whether his plan opens candles that move. */
+  protected readonly isLive = computed(() => this.permissions.can('view', 'live-candles'));
   protected readonly info = signal<SymbolInfo | null>(null);
   protected readonly isLoading = signal(true);
   protected readonly failure = signal<DatafeedError | null>(null);
@@ -60,11 +64,17 @@ export class ChartComponent {
   protected readonly hovered = signal<Bar | null>(null);
   protected readonly isEmpty = computed(() => !this.isLoading() && !this.failure() && this.count() === 0);
 
+  /** As the user wants them for the currency of the series, else as the series has them. */
+  private readonly decimals = computed(() => {
+    const [info, wanted] = [this.info(), this.preferences.decimals()];
+    return info?.currency && wanted ? decimalsOf(info.currency, wanted) : decimalsOfScale(info?.pricescale ?? 100);
+  });
+
   /** The figures of the bar under the cross-hair, else of the last. */
   protected readonly legend = computed(() => {
     const bar = this.hovered() ?? this.last();
     if (!bar) return null;
-    const decimals = decimalsOfScale(this.info()?.pricescale ?? 100);
+    const decimals = this.decimals();
     const change = changeOf(bar.open, bar.close);
     const show = (value: number): string => (this.preferences.isMasked() ? DOTS : fixed(value, decimals));
     return {
@@ -97,15 +107,24 @@ export class ChartComponent {
     });
     effect(() => {
       const [symbol, resolution] = [this.symbol(), this.resolution()];
+      this.isLive();
       if (isReady()) untracked(() => void this.show(symbol, resolution));
     });
     effect(() => {
       const isMasked = this.preferences.isMasked();
       if (isReady()) this.driver?.setMasked(isMasked);
     });
+    effect(() => {
+      const decimals = this.decimals();
+      if (isReady()) this.driver?.setDecimals(decimals);
+    });
     const dark = window.matchMedia('(prefers-color-scheme: dark)');
     const repaint = (): void => this.driver?.setTheme(themeOf(this.host().nativeElement));
     dark.addEventListener('change', repaint);
+    effect(() => {
+      this.preferences.colours();
+      queueMicrotask(repaint); // once the page has them
+    });
     destroyed.onDestroy(() => {
       dark.removeEventListener('change', repaint);
       this.leave();
@@ -148,23 +167,31 @@ export class ChartComponent {
       const info = known?.ticker === name ? known : await this.live.datafeed.resolveSymbol(name);
       if (run !== this.run) return;
       this.info.set(info);
-      this.driver?.begin(resolution, Zone.of(info.timezone), decimalsOfScale(info.pricescale));
-      const series = new Series(this.live.datafeed, info, resolution, this.clock, {
-        onBars: (bars) => {
-          this.failure.set(null);
-          this.driver?.setBars(bars);
-          this.tell(bars);
-          void this.readMarks(run);
+      this.driver?.begin(resolution, Zone.of(info.timezone), this.decimals());
+      const series = new Series(
+        this.live.datafeed,
+        info,
+        resolution,
+        this.clock,
+        {
+          onBars: (bars) => {
+            this.failure.set(null);
+            this.driver?.setBars(bars);
+            this.tell(bars);
+            void this.readMarks(run);
+          },
+          onBar: (bar) => {
+            this.driver?.update(bar, series.bars);
+            this.updates.update((count) => count + 1);
+            this.tell(series.bars);
+          },
+          onError: (error) => {
+            // what his plan does not open is said elsewhere; what he may is known in a moment
+            if (run === this.run && error.code !== 'forbidden') this.failure.set(error);
+          },
         },
-        onBar: (bar) => {
-          this.driver?.update(bar, series.bars);
-          this.updates.update((count) => count + 1);
-          this.tell(series.bars);
-        },
-        onError: (error) => {
-          if (run === this.run) this.failure.set(error);
-        },
-      });
+        this.isLive(),
+      );
       this.series = series;
       await series.start();
     } catch (error) {

@@ -143,6 +143,12 @@ export class LwDriver {
     this.paint();
   }
 
+  setDecimals(decimals: number): void {
+    if (decimals === this.decimals) return;
+    this.decimals = decimals;
+    this.paint();
+  }
+
   /** The newest bars at a width at which candles can be told apart. */
   showLatest(): void {
     const width = this.chart.timeScale().width() || 800;

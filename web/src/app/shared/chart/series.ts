@@ -8,6 +8,8 @@ export const PAGE = 300;
 /** Bars asked for at once when a tail or a whole series is read again. */
 const MOST_AT_ONCE = 1000;
 const AGAIN_AFTER = 5_000;
+/** How often new bars are looked for where none come live, ms. */
+const LOOK_EVERY = 60_000;
 
 export interface SeriesListener {
   /** All bars anew: after a page, a missed stretch or a reset. */
@@ -18,7 +20,8 @@ export interface SeriesListener {
 }
 
 /**
- * The bars of one symbol and resolution: the newest page, older ones on demand until history ends, the last bar alive.
+ * The bars of one symbol and resolution: the newest page, older ones on demand until history ends, the last bar alive
+ * (or, unless `isLive`, read anew each minute).
  *
  * While a page is under way live bars wait and are put on top of it, since they are newer than what was read. After `stop`
  * nothing is reported any more.
@@ -32,6 +35,7 @@ export class Series {
   private subscription: string | null = null;
   private isStopped = false;
   private cancelAgain = (): void => undefined;
+  private cancelLook = (): void => undefined;
 
   constructor(
     private readonly datafeed: Datafeed,
@@ -39,17 +43,15 @@ export class Series {
     private readonly resolution: Resolution,
     private readonly clock: Clock,
     private readonly listener: SeriesListener,
+    private readonly isLive = true,
   ) {}
 
   /** Follow the last bar and read the newest page. A failure is reported, and it is tried again. */
   async start(): Promise<void> {
     this.cancelAgain();
-    this.subscription ??= this.datafeed.subscribeBars(this.symbol, this.resolution, {
-      onBar: (bar) => this.onBar(bar),
-      onMissed: () => void this.readAgain('tail'),
-      onReset: () => void this.readAgain('all'),
-      onError: (error) => this.listener.onError(error),
-    });
+    this.cancelLook();
+    if (this.isLive) this.follow();
+    else this.cancelLook = this.clock.after(LOOK_EVERY, () => this.look());
     await this.reading(async () => {
       const to = this.end();
       const page = await this.datafeed.getBars(this.symbol, this.resolution, {
@@ -83,8 +85,25 @@ export class Series {
   stop(): void {
     this.isStopped = true;
     this.cancelAgain();
+    this.cancelLook();
     if (this.subscription) this.datafeed.unsubscribeBars(this.subscription);
     this.subscription = null;
+  }
+
+  private follow(): void {
+    this.subscription ??= this.datafeed.subscribeBars(this.symbol, this.resolution, {
+      onBar: (bar) => this.onBar(bar),
+      onMissed: () => void this.readAgain('tail'),
+      onReset: () => void this.readAgain('all'),
+      onError: (error) => this.listener.onError(error),
+    });
+  }
+
+  /** Where live bars are not to be had, new ones are found by looking for them. */
+  private look(): void {
+    if (this.isStopped) return;
+    if (this.hasBegun) void this.readAgain('tail');
+    this.cancelLook = this.clock.after(LOOK_EVERY, () => this.look());
   }
 
   private onBar(bar: Bar): void {

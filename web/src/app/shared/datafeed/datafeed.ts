@@ -48,7 +48,7 @@ export interface Datafeed {
   unsubscribeBars(subscription: string): void;
 }
 
-export type DatafeedCode = 'unknown_symbol' | 'unauthenticated' | 'unreachable' | 'invalid';
+export type DatafeedCode = 'unknown_symbol' | 'unauthenticated' | 'forbidden' | 'unreachable' | 'invalid';
 
 export class DatafeedError extends Error {
   constructor(

@@ -29,6 +29,8 @@ export const OFFLINE_AFTER = 30_000;
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 const SESSION_ENDED = 4401;
+/** Refusals that mean something to a reader. */
+const CODES = ['unknown_symbol', 'forbidden'] as const;
 
 interface Channel {
   readonly symbol: string;
@@ -151,7 +153,7 @@ export class Stream {
     } else if (frame['type'] === 'reset') {
       this.reset(channel);
     } else if (frame['type'] === 'error') {
-      const code = frame['code'] === 'unknown_symbol' ? 'unknown_symbol' : 'invalid';
+      const code = CODES.find((each) => each === frame['code']) ?? 'invalid';
       const error = new DatafeedError(code, String(frame['message'] ?? 'Live prices cannot be followed.'));
       for (const listener of channel.listeners.values()) listener.onError(error);
     }

@@ -8,6 +8,8 @@ const symbol: SymbolInfo = {
   pricescale: 100,
   currency: 'USDT',
 };
+/** Whether a session that was refused can be renewed. */
+let mayRenew = false;
 const stream = { subscribe: () => '', unsubscribe: () => undefined };
 
 interface Answer {
@@ -26,7 +28,11 @@ function served(...answers: (Answer | Error)[]): { datafeed: UdfDatafeed; asked:
     const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
     return new Response(text, { status: answer.status ?? 200 });
   };
-  return { datafeed: new UdfDatafeed('/udf', stream, () => expired++, fetcher), asked, expired: () => expired };
+  return {
+    datafeed: new UdfDatafeed('/udf', stream, () => Promise.resolve((expired++, mayRenew)), fetcher),
+    asked,
+    expired: () => expired,
+  };
 }
 
 function ok(...times: number[]): Answer {
@@ -126,6 +132,15 @@ describe('failures', () => {
     const { datafeed, expired } = served({ body: { s: 'error', errmsg: 'sign in first' }, status: 401 });
     expect(await failureOf(datafeed.getBars(symbol, '15', period))).toContain('unauthenticated');
     expect(expired()).toBe(1);
+  });
+  it('of a session that could be renewed are asked once more, and no oftener', async () => {
+    mayRenew = true;
+    const { datafeed, asked, expired } = served({ body: {}, status: 401 }, ok(1000, 2000, 3000));
+    expect((await datafeed.getBars(symbol, '15', period)).bars).toHaveLength(3);
+    const over = served({ body: {}, status: 401 });
+    expect(await failureOf(over.datafeed.getBars(symbol, '15', period))).toContain('unauthenticated');
+    expect([asked.length, expired(), over.asked.length, over.expired()]).toEqual([2, 1, 2, 1]);
+    mayRenew = false;
   });
 });
 

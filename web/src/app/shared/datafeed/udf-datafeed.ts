@@ -10,12 +10,15 @@ const TIMEOUT = 15_000;
 
 type Body = Record<string, unknown>;
 
-/** TradingView's UDF protocol over HTTP, live bars over our stream. `onUnauthenticated` hears of every 401. */
+/**
+ * TradingView's UDF protocol over HTTP, live bars over our stream. `onUnauthenticated` hears of a 401 and says whether there
+ * is access again: then the question is repeated, once.
+ */
 export class UdfDatafeed implements Datafeed {
   constructor(
     private readonly baseUrl: string,
     private readonly stream: Pick<Stream, 'subscribe' | 'unsubscribe'>,
-    private readonly onUnauthenticated: () => void = () => undefined,
+    private readonly onUnauthenticated: () => Promise<boolean> = () => Promise.resolve(false),
     private readonly fetcher: typeof fetch = (...args) => fetch(...args),
   ) {}
 
@@ -81,10 +84,9 @@ export class UdfDatafeed implements Datafeed {
     this.stream.unsubscribe(subscription);
   }
 
-  private async get(path: string, query: Record<string, string>): Promise<Body> {
-    let answer: Response;
+  private async fetched(path: string, query: Record<string, string>): Promise<Response> {
     try {
-      answer = await this.fetcher(`${this.baseUrl}/${path}?${new URLSearchParams(query)}`, {
+      return await this.fetcher(`${this.baseUrl}/${path}?${new URLSearchParams(query)}`, {
         credentials: 'same-origin',
         headers: { accept: 'application/json' },
         signal: AbortSignal.timeout(TIMEOUT),
@@ -92,10 +94,13 @@ export class UdfDatafeed implements Datafeed {
     } catch {
       throw new DatafeedError('unreachable', 'The price history could not be reached.');
     }
-    if (answer.status === 401) {
-      this.onUnauthenticated();
-      throw new DatafeedError('unauthenticated', 'Your session has ended.');
-    }
+  }
+
+  private async get(path: string, query: Record<string, string>): Promise<Body> {
+    let answer = await this.fetched(path, query);
+    if (answer.status === 401 && (await this.onUnauthenticated().catch(() => false)))
+      answer = await this.fetched(path, query);
+    if (answer.status === 401) throw new DatafeedError('unauthenticated', 'Your session has ended.');
     let body: unknown;
     try {
       body = await answer.json();

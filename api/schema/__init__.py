@@ -1,0 +1,61 @@
+"""The GraphQL schema, one module per noun. ``api/schema.graphql`` is its text and is compared by a test."""
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from api.schema.accounts import AccountMutation
+from api.schema.changes import ChangeSubscription
+from api.schema.cost import Limited
+from api.schema.flows import FlowMutation, FlowQuery
+from api.schema.hoppers import HopperQuery, HopperSubscription
+from api.schema.links import LinkMutation, LinkQuery, LinkSubscription
+from api.schema.notices import NoticeMutation, NoticeQuery, NoticeSubscription
+from api.schema.people import PeopleMutation, PeopleQuery
+from api.schema.permitted import Permitted
+from api.schema.plans import PlanMutation, PlanQuery
+from api.schema.scalars import SCALARS
+from api.schema.security import SecurityMutation, SecurityQuery
+from api.schema.sessions import SessionMutation, SessionQuery
+from api.schema.statistics import StatisticsQuery
+
+
+@strawberry.type(description="What can be read.")
+class Query(
+    PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery, NoticeQuery, StatisticsQuery, FlowQuery
+):
+    pass
+
+
+@strawberry.type(description="What can be changed. Needs the header X-Cryptwire: 1, or an Origin of this host.")
+class Mutation(
+    SessionMutation,
+    AccountMutation,
+    SecurityMutation,
+    PeopleMutation,
+    LinkMutation,
+    PlanMutation,
+    NoticeMutation,
+    FlowMutation,
+):
+    pass
+
+
+@strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
+class Subscription(ChangeSubscription, LinkSubscription, HopperSubscription, NoticeSubscription):
+    pass
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Errors are logged where they are answered, once and without what the user sent."""
+
+
+SCHEMA = _Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    extensions=[Limited, Permitted],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)

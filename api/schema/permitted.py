@@ -1,0 +1,89 @@
+"""No field is executed that its caller may not ask for: decided for the whole operation before it begins."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from strawberry.extensions import SchemaExtension
+
+from api.schema.context import Context
+from api.schema.rules import Asked, asked
+from cryptwire.errors import CryptwireError, Forbidden, Unavailable
+from cryptwire.permissions import Needs
+
+_MOST_WALKS = 512
+
+
+class Permitted(SchemaExtension):
+    """An operation with a field that may not be asked for is refused whole, with an error for each thing it lacks.
+
+    A client that may not see a part leaves it out by @include with its own permissions (``me { permissions }``).
+    """
+
+    async def on_validate(self) -> AsyncIterator[None]:
+        run = self.execution_context
+        if not run.pre_execution_errors and run.graphql_document is not None:
+            # an operation that cannot be told is executed by nobody
+            operation = get_operation_ast(run.graphql_document, run.operation_name)
+            if isinstance(operation, OperationDefinitionNode):
+                wanted = _WALKS.of(run.schema._schema, run.graphql_document, operation, run.variables or {})
+                run.pre_execution_errors = await self._refused(wanted) or None
+        yield
+
+    async def _refused(self, wanted: list[Asked]) -> list[GraphQLError]:
+        context = self.execution_context.context
+        refused: dict[str, GraphQLError] = {}
+        for one in wanted:
+            try:
+                await _decide(context, one)
+            except CryptwireError as error:
+                told = GraphQLError(str(error), one.node, path=one.path, original_error=error)
+                if isinstance(error, Unavailable):  # nobody can be told who asks: one answer for all of it
+                    return [told]
+                refused.setdefault(str(error), told)
+        return list(refused.values())
+
+
+async def _decide(context: Any, one: Asked) -> None:
+    """Raises Forbidden or Unauthenticated; Unavailable when nobody can be told who asks."""
+    if one.needs is None:
+        raise Forbidden(f"nobody may ask for {one.name}: no rule mentions it")
+    if not isinstance(context, Context):
+        raise Forbidden("nobody is there who asks")
+    await context.must(one.needs.action, one.needs.resource)
+
+
+class Walks:
+    """What operations ask for, each need once with the first field that has it; remembered by document.
+
+    Documents are few and remembered by the parser; of the variables only those that are true or false choose fields.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[object, tuple[GraphQLSchema, DocumentNode, list[Asked]]] = OrderedDict()
+
+    def of(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> list[Asked]:
+        booleans = frozenset((name, value if isinstance(value, bool) else None) for name, value in variables.items())
+        key = (id(schema), id(document), id(operation), booleans)  # theirs alone while they are kept here
+        known = self._known.get(key)
+        if known is None:
+            wanted: dict[Needs | str, Asked] = {}
+            for one in asked(schema, document, operation, variables):
+                wanted.setdefault(one.needs or one.name, one)
+            known = self._known[key] = (schema, document, list(wanted.values()))
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return known[2]
+
+
+_WALKS = Walks(_MOST_WALKS)

@@ -1,0 +1,66 @@
+"""Exact numbers and moments as text."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+
+def _decimal_text(number: Decimal) -> str:
+    return format(number, "f")
+
+
+def _decimal_from(text: Any) -> Decimal:
+    try:
+        number = Decimal(text) if isinstance(text, str) and len(text) <= 100 else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite() or abs(number.adjusted()) > 60:
+        raise GraphQLError("a Decimal is text, such as 0.5")
+    return number
+
+
+def _moment_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment_from(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if moment is None or moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise GraphQLError("a DateTime is text in ISO 8601 with an offset, such as 2026-01-31T12:00:00Z") from None
+
+
+def _date_from(text: Any) -> date:
+    try:
+        return date.fromisoformat(text)
+    except (ValueError, TypeError):
+        raise GraphQLError("a Date is text such as 2026-01-31") from None
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='Exact decimal number as text, e.g. "0.00012300".',
+        serialize=_decimal_text,
+        parse_value=_decimal_from,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="Moment in UTC, ISO 8601.",
+        serialize=_moment_text,
+        parse_value=_moment_from,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="Day of the user's calendar, ISO 8601.",
+        serialize=date.isoformat,
+        parse_value=_date_from,
+    ),
+}

@@ -1,0 +1,34 @@
+"""The filling of a hopper's past."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The fence of a hopper's assignment, and since when it has it."""
+
+    fence: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A filling that is somebody's. Nothing before ``since`` is filled; everything before ``whole_until`` is there.
+
+    ``is_first``: the past was never whole yet. ``grant``: of the hopper's assignment, if it has one.
+    """
+
+    since: datetime
+    whole_until: datetime
+    is_first: bool
+    grant: Grant | None
+
+
+@dataclass(frozen=True, slots=True)
+class FillProgress:
+    """``hoppers`` whose past is being filled, or is to be, and the candles of it that are done."""
+
+    hoppers: int
+    done: int
+    total: int

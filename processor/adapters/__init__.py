@@ -1,0 +1,1 @@
+"""What rings, and the libraries that one part alone needs."""
