@@ -25,7 +25,8 @@ _UNTAKEN = f"""
      ORDER BY h.hopper_id LIMIT $4
 """  # noqa: S608 - columns of ours
 # Days are computed anew from where anything they were computed from has changed: flows (a new version of the history),
-# trades stored since, better candles than the last ones of the day, and, of a hopper that is new to us, earlier ones.
+# trades stored since, better candles than the last ones of the day, its midnight if that was taken after the day was
+# computed without it, and, of a hopper that is new to us, earlier candles.
 _DUE = f"""
     SELECT * FROM (
         SELECT {_HOPPER}, u.zone, z.last_at, p.version, p.begins_at, p.until_at, p.ledger, now() AS read_at,
@@ -43,6 +44,14 @@ _DUE = f"""
                        WHERE s.hopper_id = h.hopper_id AND s.zone = u.zone AND s.closing_quality < 2
                          AND c.quality > s.closing_quality AND s.computed_at > now() - interval '2 days'
                          AND s.ends_at <= p.until_at
+                         AND s.version = (SELECT max(n.version) FROM daily_statistics n
+                                           WHERE n.hopper_id = s.hopper_id AND n.zone = s.zone AND n.date = s.date)),
+                     (SELECT min(s.begins_at)
+                        FROM midnights m JOIN daily_statistics s
+                          ON s.hopper_id = m.hopper_id AND s.zone = u.zone AND s.ends_at = m.at
+                         AND s.date BETWEEN (m.at - interval '3 days')::date AND (m.at + interval '1 day')::date
+                       WHERE m.hopper_id = h.hopper_id AND m.at > p.until_at - interval '2 days'
+                         AND m.at <= p.until_at AND m.taken_at IS NOT NULL AND s.is_made_up
                          AND s.version = (SELECT max(n.version) FROM daily_statistics n
                                            WHERE n.hopper_id = s.hopper_id AND n.zone = s.zone AND n.date = s.date)),
                      CASE WHEN p.began_at > now() - interval '2 days' THEN

@@ -80,6 +80,10 @@ class Statistics:
         taken = await self._take(due_at)
         return f"{taken} midnights taken, {await self.compute(due_at)}"
 
+    async def mend(self, due_at: datetime) -> str:
+        """Compute what is due, but for midnights that may still be taken: these are left to the ring at them."""
+        return await self.compute(due_at - self._within)
+
     # ---- what is held at midnight --------------------------------------------------------------------------------
 
     async def _take(self, due_at: datetime) -> int:
@@ -181,7 +185,7 @@ class Statistics:
             made_up_from = min(standing.anew_from, max(taken_at or begins_at, self._clock.now() - self._makes_up))
             start, anew = day_at(zone, max(made_up_from, standing.last_at - _LONGEST)).begins_at, True
             begins_at = min(begins_at, start)
-        last_at = standing.last_at
+        last_at = standing.last_at if standing.until_at is None else max(standing.last_at, standing.until_at)
         if standing.gone_at is not None:
             last_at = max(start, min(last_at, day_at(zone, standing.gone_at).ends_at))
         days = days_ended(zone, start, last_at)

@@ -70,7 +70,7 @@ async def keeping_days(tools: Tools) -> AsyncIterator[Part]:
         yield Part(
             [
                 Job("daily-statistics", _BOUNDARY, timedelta(0), statistics.ring),
-                Job("statistics-anew", _LOOKS, timedelta(0), statistics.compute),
+                Job("statistics-anew", _LOOKS, timedelta(0), statistics.mend),
             ]
         )
     finally:

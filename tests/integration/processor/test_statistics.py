@@ -254,6 +254,45 @@ async def test_a_flow_that_is_decided_makes_a_new_version_and_the_old_figures_st
     assert [day.balance for day in second] == [500, 500, 1000, 1000, 1000], "what was made up is made up again"
 
 
+async def test_a_midnight_that_is_taken_after_its_day_was_made_up_counts(world: World) -> None:
+    """Whoever looks between the boundary and the moment at which all have told how they stand comes too early."""
+    await world.hopper("1", await world.user("UTC"))
+    end = at(2026, 3, 10)
+    await world.candles("1", end - DAY, end)
+    world.account.held[ONE] = {BTC: D("0.3"), USDT: D(20_000)}
+    await world.turning(world.statistics().compute(end))
+    (early,) = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+    assert early.is_made_up
+    world.lives("1", end + timedelta(seconds=2), "0.4", "30000.5")
+    assert await world.ring(end) == "1 midnights taken, 1 days of 1 hoppers computed"
+    (day,) = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+    assert (day.balance, day.is_made_up) == (D("0.4") * price_at(end) + D("30000.5"), False)
+    assert await world.ring(end) == "0 midnights taken, 0 days of 0 hoppers computed"
+
+
+async def test_who_mends_leaves_a_midnight_to_its_own_run_for_a_while(world: World) -> None:
+    await world.hopper("1", await world.user("UTC"))
+    end = at(2026, 3, 10)
+    await world.candles("1", end - DAY, end)
+    world.account.held[ONE] = {BTC: D("0.3"), USDT: D(20_000)}
+    statistics = world.statistics()
+    for minutes in (0, 4):
+        world.clock.set(end + timedelta(minutes=minutes))
+        await world.turning(statistics.mend(end + timedelta(minutes=minutes)))
+        assert await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1)) == []
+    world.clock.set(end + timedelta(minutes=5))
+    assert await world.turning(statistics.mend(end + timedelta(minutes=5))) == "1 days of 1 hoppers computed"
+    # and what is mended while the next midnight is taken stays as far as it was
+    await world.ring(end + DAY)
+    until = await world.days.until(ONE, "UTC")
+    assert until == end + DAY
+    await world.trades.add([trade("1", 1, BUY, "0.1", end + DAY - HOUR)])
+    await world.turning(statistics.mend(end + DAY + timedelta(minutes=1)))
+    assert await world.days.until(ONE, "UTC") == until
+    days = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+    assert [day.trades for day in days] == [0, 1]
+
+
 async def test_two_at_once_write_each_day_once(world: World) -> None:
     user = await world.user("UTC")
     for number in range(1, 9):
