@@ -287,7 +287,10 @@ class Importer:
         await self._imports.step_done(run.claim, one.hopper, ImportStage.POSITIONS)
 
     async def _trade(self, run: _Run, one: Steps) -> None:
-        """Every trade from the cursor on, page by page; a page is stored before the cursor moves behind it."""
+        """Every trade from the cursor on, page by page; a page is stored before the cursor moves behind it.
+
+        Of what it finds little is told, also when it goes on where another was cut off: it is the past.
+        """
         claim, now = run.claim, self._clock.now()
         cursor, is_new = one.cursor, one.trades_began_at is None
         await self._imports.begin_trades(claim, one.hopper, now)
@@ -304,7 +307,7 @@ class Importer:
                 if cursor is None:
                     continue
                 added = await self._imports.store(claim, one.hopper, page, len(beyond), cursor)
-                fresh = news([*fresh, *added], now, is_first_look=one.cursor is None or is_new)
+                fresh = news([*fresh, *added], now, is_first_look=True)
                 first_at, count = first_at or page[0].at, count + len(beyond)
                 total = logic.likely_total(count, first_at, cursor[0], now)
                 share = run.share(count / total if total else 0.0)
