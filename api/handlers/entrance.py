@@ -1,6 +1,7 @@
 """The entrance: who somebody is, proved by password and code, and how often anybody may try."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from api.logic import accounts as logic
 from api.ports import Caller, Passwords
@@ -65,7 +66,7 @@ class Entrance:
         """
         email = email.strip()
         account = ("account", email.lower()[: logic.MOST_EMAIL])
-        await self._attempts.take(("address", address), account)
+        await self._attempts.take(("address", logic.network(address)), account)
         person = await self._people.by_email(email) if logic.could_be_email(email) else None
         is_right = await self._passwords.are_same(password, None if person is None else person.password_hash)
         self._meters.count("api_sign_ins", "Attempts to sign in", is_right="yes" if is_right else "no")
@@ -74,7 +75,9 @@ class Entrance:
         await self._second(person.id, code)
         await self._attempts.clear(account)
         if self._passwords.is_outdated(person.password_hash):
-            await self._people.rehash(person.id, person.password_hash, await self._passwords.hash(password))
+            anew = await self._passwords.hash(password)
+            await self._people.rehash(person.id, person.password_hash, anew)
+            return replace(person, password_hash=anew)
         return person
 
     async def prove(
@@ -85,7 +88,7 @@ class Entrance:
         Raises Invalid, CodeNeeded, Exhausted.
         """
         session = ("session", caller.session.hex())
-        await self._attempts.take(("address", address), session)
+        await self._attempts.take(("address", logic.network(address)), session)
         person = await self._people.by_id(caller.user)
         if not await self._passwords.are_same(password, person.password_hash):
             raise Invalid("the password is wrong")
@@ -96,7 +99,7 @@ class Entrance:
 
     async def may_link(self, address: str) -> None:
         """Count a try at a mailed link; raises Exhausted."""
-        await self._attempts.take(("address", address))
+        await self._attempts.take(("address", logic.network(address)))
 
     async def may_try(self, sign_up: TokenId) -> None:
         """Count a password that is tried for a sign-up; raises Exhausted."""
@@ -104,7 +107,7 @@ class Entrance:
 
     async def may_mail(self, email: str, address: str) -> None:
         """Count a mail that somebody causes to be written to ``email``; raises Exhausted."""
-        await self._attempts.take(("address", address), ("mail", email.lower()))
+        await self._attempts.take(("address", logic.network(address)), ("mail", email.lower()))
 
     async def may_come_again(self, email: str) -> None:
         """Whoever tried to come in before: the password is another now."""
@@ -121,7 +124,7 @@ class Entrance:
     async def confirm_totp(self, caller: Caller, code: str, address: str) -> list[str]:
         """The second factor is on; its recovery codes. Raises Invalid for a wrong code, Refused, Exhausted."""
         person = await self._people.by_id(caller.user)
-        await self._attempts.take(("address", address), ("code", caller.user))
+        await self._attempts.take(("address", logic.network(address)), ("code", caller.user))
         totp = await self._factors.of(person.id)
         if totp is None or totp.is_confirmed:
             raise Refused("there is no second factor that waits for its first code; set it up anew")

@@ -1,5 +1,6 @@
 """What may be an address, a zone, a currency, a name; whence somebody asks, and on what."""
 
+import ipaddress
 import re
 import zoneinfo
 from functools import lru_cache
@@ -91,6 +92,17 @@ def address(client: str | None, forwarded: str, trusted_proxies: int) -> str:
     if 0 < trusted_proxies <= len(said):
         return said[-trusted_proxies][:64]
     return (client or "unknown")[:64]
+
+
+def network(address: str) -> str:
+    """For whom tries are counted that come from ``address``: itself, or its /64, which is what one host has of IPv6."""
+    try:
+        said = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(said, ipaddress.IPv4Address):
+        return str(said)
+    return str(said.ipv4_mapped or ipaddress.ip_network((int(said) >> 64 << 64, 64)))
 
 
 @lru_cache(maxsize=1)

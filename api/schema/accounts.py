@@ -108,9 +108,9 @@ class AccountMutation:
         context, accounts = info.context, info.context.services.accounts
         context.must_be_ours()
         email, caller = logic.email(email), await context.caller()
-        await accounts.entrance.prove(caller, password, None, context.address(), wants_code=False)
+        person = await accounts.entrance.prove(caller, password, None, context.address(), wants_code=False)
         await accounts.entrance.may_mail(email, context.address())
-        await accounts.changes.begin_email_change(caller.user, email)
+        await accounts.changes.begin_email_change(caller.user, email, person.password_hash)
         return True
 
     @mutation("begin", "account", "Confirm another address with the token of the mail's link.")

@@ -141,7 +141,9 @@ class SecurityMutation:
         person = await accounts.entrance.prove(
             await context.caller(), password, None, context.address(), wants_code=False
         )
-        token, text = await accounts.api_tokens.add(person.id, name, {scope.value for scope in scopes}, expires_at)
+        token, text = await accounts.api_tokens.add(
+            person.id, name, {scope.value for scope in scopes}, expires_at, person.password_hash
+        )
         return CreatedApiToken(api_token=ApiToken.of(token), token=text)
 
     @mutation("change", "security", "End a personal token; NOT_FOUND when it is none of the user's that goes on.")

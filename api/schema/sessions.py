@@ -85,7 +85,7 @@ class SessionMutation:
         context.must_be_ours()
         on = device_of(context, device)
         person = await accounts.entrance.sign_in(email, password, code, on.address)
-        begun = await accounts.book.begin(person.id, on, tell=person.email)
+        begun = await accounts.book.begin(person.id, on, tell=person.email, proved=person.password_hash)
         await accounts.has_changed(person.id)
         context.services.arrivals.signed_in(person.id)
         return signed_in(context, begun, person, as_tokens=as_tokens)

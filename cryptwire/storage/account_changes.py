@@ -5,7 +5,7 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.domain.preferences import Preferences
 from cryptwire.errors import Refused
 from cryptwire.storage import api_tokens, mails, one_time_tokens, users
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.session_book import end_all_within
 from cryptwire.storage.users import User
 
@@ -19,7 +19,7 @@ class AccountChanges:
         self._database = database
 
     async def reset_password(self, token: TokenId, password_hash: str) -> User:
-        """A new password for who holds a reset's token; whoever was in is out: sessions, API tokens, other resets.
+        """A new password for who holds a reset's token; whoever was in is out: sessions, API tokens, other links.
 
         Raises Refused when the token is not good.
         """
@@ -29,14 +29,14 @@ class AccountChanges:
                 raise Refused(_USED)
             user = await users.lock_within(connection, used.user)
             await users.set_password_within(connection, user.id, password_hash)
-            await one_time_tokens.void_within(connection, Purpose.PASSWORD_RESET, user.id)
+            await _void_links(connection, user.id)
             await end_all_within(connection, user.id, "the password was reset")
             await api_tokens.end_all_within(connection, user.id)
             await mails.add_within(connection, user.email, "password-changed", {}, user.id)
             return user
 
     async def change_password(self, user: UserId, session: bytes, old_hash: str, password_hash: str) -> None:
-        """A new password instead of the one with ``old_hash``; all sessions but ``session`` end.
+        """A new password instead of the one with ``old_hash``; all sessions but ``session`` end, and mailed links.
 
         Raises Refused when somebody else has changed it meanwhile.
         """
@@ -45,13 +45,17 @@ class AccountChanges:
             if person.password_hash != old_hash:
                 raise Refused("the password was changed a moment ago; sign in with the new one")
             await users.set_password_within(connection, user, password_hash)
-            await one_time_tokens.void_within(connection, Purpose.PASSWORD_RESET, user)
+            await _void_links(connection, user)
             await end_all_within(connection, user, "the password was changed", but=session)
             await mails.add_within(connection, person.email, "password-changed", {}, user)
 
-    async def begin_email_change(self, user: UserId, address: str) -> None:
-        """Write to the new address, which must be confirmed; to one that somebody has, that he has an account."""
+    async def begin_email_change(self, user: UserId, address: str, proved: str) -> None:
+        """Write to the new address, which must be confirmed; to one that somebody has, that he has an account.
+
+        ``proved``: the hash of the password that was given for it. Raises Refused when it was changed meanwhile.
+        """
         async with self._database.transaction() as connection:
+            await users.must_know_within(connection, user, proved)
             is_taken = await users.is_taken_within(connection, address)
             await one_time_tokens.void_within(connection, Purpose.EMAIL_CHANGE, user)
             token = await one_time_tokens.add_within(connection, Purpose.EMAIL_CHANGE, user=user, address=address)
@@ -92,3 +96,9 @@ class AccountChanges:
             await end_all_within(connection, user, "the account is deleted")
             await api_tokens.end_all_within(connection, user)
             await mails.add_within(connection, person.email, "account-deleted", {})
+
+
+async def _void_links(connection: Connection, user: UserId) -> None:
+    """Whoever had asked for a link under the password of before, for an address of his own perhaps, gains nothing."""
+    for purpose in (Purpose.PASSWORD_RESET, Purpose.EMAIL_CHANGE):
+        await one_time_tokens.void_within(connection, purpose, user)

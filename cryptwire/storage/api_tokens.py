@@ -9,6 +9,7 @@ import asyncpg
 
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Refused
+from cryptwire.storage import users
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.sessions import TOKEN_PREFIX, hash_of
 
@@ -50,11 +51,16 @@ class ApiTokens:
         self._database = database
 
     async def add(
-        self, user: UserId, name: str, scopes: Iterable[str], expires_at: datetime | None
+        self, user: UserId, name: str, scopes: Iterable[str], expires_at: datetime | None, proved: str | None = None
     ) -> tuple[ApiToken, str]:
-        """A new token, and its text, which is nowhere else. Raises Refused when the user has too many."""
+        """A new token, and its text, which is nowhere else. ``proved``: the hash of the password that was given for it.
+
+        Raises Refused when the user has too many, or that password was changed meanwhile.
+        """
         text = TOKEN_PREFIX + secrets.token_urlsafe(32)
         async with self._database.transaction() as connection:
+            if proved is not None:
+                await users.must_know_within(connection, user, proved)
             await connection.execute(_LOCK, user)
             if await connection.fetchval(_COUNT, user) >= MOST_TOKENS:
                 raise Refused(f"you have {MOST_TOKENS} API tokens, which is the most; end one first")

@@ -13,15 +13,17 @@ import asyncpg
 
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Unauthenticated
-from cryptwire.storage import mails, refresh_tokens
+from cryptwire.storage import mails, refresh_tokens, users
 from cryptwire.storage.database import Connection, Database
 
 GRACE = timedelta(seconds=10)
 """For so long after a rotation the token before it is answered with a sibling of its successor."""
 _MOST_TOKEN = 200  # characters; ours have 43
 
+# rows of sessions that are long over are forgotten: only a new account's first device goes without saying
 _IS_NEW_DEVICE = """
-    SELECT EXISTS (SELECT FROM sessions WHERE user_id = $1::text::uuid)
+    SELECT (EXISTS (SELECT FROM sessions WHERE user_id = $1::text::uuid)
+            OR EXISTS (SELECT FROM users WHERE user_id = $1::text::uuid AND created_at < now() - interval '1 day'))
        AND NOT EXISTS (SELECT FROM sessions
                         WHERE user_id = $1::text::uuid AND device = $2 AND user_agent = $3 AND address = $4)
 """
@@ -110,9 +112,16 @@ class SessionBook:
         self._database = database
         self._lifetimes = lifetimes or Lifetimes()
 
-    async def begin(self, user: UserId, device: Device | None = None, tell: str | None = None) -> Begun:
-        """A new session; ``tell`` as in ``begin_within``."""
+    async def begin(
+        self, user: UserId, device: Device | None = None, tell: str | None = None, proved: str | None = None
+    ) -> Begun:
+        """A new session; ``tell`` as in ``begin_within``; ``proved``: the hash of the password that was given for it.
+
+        Raises Refused when that password was changed meanwhile.
+        """
         async with self._database.transaction() as connection:
+            if proved is not None:
+                await users.must_know_within(connection, user, proved)
             return await self.begin_within(connection, user, device or Device(), tell)
 
     async def begin_within(self, connection: Connection, user: UserId, device: Device, tell: str | None) -> Begun:

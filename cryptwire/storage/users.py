@@ -10,7 +10,7 @@ import asyncpg
 
 from cryptwire.domain.hopper import UserId
 from cryptwire.domain.preferences import Preferences, preferences_from, preferences_to
-from cryptwire.errors import Invalid, NotFound
+from cryptwire.errors import Invalid, NotFound, Refused
 from cryptwire.log import Log
 from cryptwire.storage.database import Connection, Database
 
@@ -39,6 +39,10 @@ _SET_EMAIL = """
        AND NOT EXISTS (SELECT FROM users o WHERE lower(o.email) = lower($2) AND o.user_id <> $1::text::uuid)
 """
 _LOCK = f"SELECT {_COLUMNS} FROM users WHERE user_id = $1::text::uuid AND deletion_asked_at IS NULL FOR UPDATE"  # noqa: S608
+_KNOWS = """
+    SELECT 1 FROM users
+     WHERE user_id = $1::text::uuid AND password_hash = $2 AND deletion_asked_at IS NULL FOR SHARE
+"""
 _SET_PREFERENCES = """
     UPDATE users SET zone = $2, currency = $3, preferences = preferences || $4::jsonb WHERE user_id = $1::text::uuid
 """
@@ -127,6 +131,15 @@ async def lock_within(connection: Connection, user: UserId) -> User:
     if row is None:
         raise NotFound("there is no such user")
     return _user(row)
+
+
+async def must_know_within(connection: Connection, user: UserId, password_hash: str) -> None:
+    """Keep a user's password as it is until the transaction ends; Refused when it is not the one of this hash any more.
+
+    Proving a password takes a while: what it gives must not outlive a change that was made meanwhile.
+    """
+    if await connection.fetchval(_KNOWS, user, password_hash) is None:
+        raise Refused("the password was changed a moment ago; sign in with the new one")
 
 
 async def set_password_within(connection: Connection, user: UserId, password_hash: str) -> None:

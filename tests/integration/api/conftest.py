@@ -14,6 +14,7 @@ import pytest
 
 from api.adapters import Argon2Passwords
 from api.main import opened
+from api.ports import Passwords
 from api.settings import Settings
 from cryptwire.clock import SystemClock
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
@@ -94,10 +95,13 @@ def keys(tmp_path: Path) -> Keys:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[str, Runtime]]:
+async def running(settings: Settings, passwords: Passwords | None = None) -> AsyncIterator[tuple[str, Runtime]]:
     """An API: its address and its runtime."""
     runtime = Runtime(asyncio.Event(), SystemClock(), Meters(), Health())
-    async with opened(settings, runtime, Argon2Passwords(QUICK)) as app, serving(app, "127.0.0.1", 0) as port:
+    async with (
+        opened(settings, runtime, passwords or Argon2Passwords(QUICK)) as app,
+        serving(app, "127.0.0.1", 0) as port,
+    ):
         yield f"http://127.0.0.1:{port}", runtime
 
 

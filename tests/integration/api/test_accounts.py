@@ -6,10 +6,11 @@ from typing import Any
 import argon2
 import pytest
 
+from api.adapters import Argon2Passwords
 from cryptwire.codec.one_time import OneTimeKey, Purpose
 from cryptwire.storage.one_time_tokens import OneTimeTokens
 from tests.integration.api.accounts import CONFIRM, bearer, link, mails, sign_up, tokens
-from tests.integration.api.conftest import EMAIL, PASSWORD, World, code_of
+from tests.integration.api.conftest import EMAIL, OURS, PASSWORD, QUICK, World, code_of, running
 
 NEW, GOOD = "new@example.com", "a long enough one"
 RESET = "mutation($t: String!, $p: String!) { resetPassword(token: $t, password: $p) }"
@@ -185,6 +186,60 @@ async def test_an_address_that_was_taken_meanwhile_is_not_taken_away(world: Worl
     await world.owner.execute("UPDATE users SET email = 'NEW@example.com' WHERE email = 'you@example.com'")
     assert code_of(await world.ask(CONFIRM_EMAIL, t=token)) == "INVALID"
     assert (await world.ask("{ me { email } }", bearer(access)))["data"]["me"] == {"email": EMAIL}
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_a_link_to_another_address_does_not_outlive_the_password_it_was_asked_for_with(
+    world: World, is_reset: bool
+) -> None:
+    """Else whoever was in takes the account back, after its owner has put him out."""
+    thiefs, _ = await tokens(world)
+    await world.ask(ASK_EMAIL, bearer(thiefs), e=NEW, p=PASSWORD)
+    token = await link(world, "email-change", NEW)
+    if is_reset:
+        assert "errors" not in await world.ask(RESET, t=await begin_reset(world), p=GOOD)
+    else:
+        mine, _ = await tokens(world)
+        assert "errors" not in await world.ask(CHANGE, bearer(mine), p=PASSWORD, n=GOOD)
+    assert code_of(await world.ask(CONFIRM_EMAIL, t=token)) == "INVALID"
+    await tokens(world, EMAIL, GOOD)
+
+
+class Slow(Argon2Passwords):
+    """Finds out whether a password is right, and says it when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(QUICK)
+        self.knows, self.may_say = asyncio.Event(), asyncio.Event()
+
+    async def are_same(self, password: str, password_hash: str | None) -> bool:
+        is_right = await super().are_same(password, password_hash)
+        self.knows.set()
+        await self.may_say.wait()
+        return is_right
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f'mutation {{ signIn(email: "{EMAIL}", password: "{PASSWORD}", asTokens: true) {{ accessToken }} }}',
+        f'mutation {{ createApiToken(name: "x", scopes: [WRITE], password: "{PASSWORD}") {{ token }} }}',
+        f'mutation {{ requestEmailChange(email: "{NEW}", password: "{PASSWORD}") }}',
+    ],
+)
+async def test_what_was_proved_by_a_password_that_is_reset_meanwhile_is_not_given(world: World, query: str) -> None:
+    access, _ = await tokens(world)
+    slow = Slow()
+    async with running(world.settings, slow) as (base, _):
+        body, headers = {"query": query}, OURS if "signIn" in query else bearer(access)
+        asking = asyncio.create_task(world.http.post(f"{base}/graphql", json=body, headers=headers))
+        await slow.knows.wait()
+        assert "errors" not in await world.ask(RESET, t=await begin_reset(world), p=GOOD)
+        slow.may_say.set()
+        async with await asking as response:
+            assert code_of(await response.json()) == "INVALID"
+    for left in ("sessions WHERE ended_at IS NULL", "api_tokens", "one_time_tokens WHERE used_at IS NULL"):
+        assert await world.owner.value(f"SELECT count(*) FROM {left}") == 0, left
 
 
 # Deletion

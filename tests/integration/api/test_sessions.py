@@ -262,6 +262,12 @@ async def test_a_new_device_is_told_by_mail_and_the_first_and_known_ones_are_not
         assert code_of(answer) == "INVALID"
 
 
+async def test_a_new_device_is_told_also_when_all_that_was_known_is_forgotten(world: World) -> None:
+    await world.owner.execute("UPDATE users SET created_at = now() - interval '70 days'")
+    await tokens(world, d="Laptop")
+    assert await mails(world, EMAIL) == ["new-device"]
+
+
 async def _within_five_seconds(world: World, access: str) -> None:
     async with asyncio.timeout(5.5):
         while await who(world, access) is not None:  # noqa: ASYNC110 - what is remembered has no event
