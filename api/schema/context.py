@@ -79,7 +79,7 @@ class Context:
         try:
             key = f"user {(await self.caller()).user}"
         except Unauthenticated:
-            key = f"address {self.address()}"
+            key = f"address {logic.network(self.address())}"
         self.points_left = await self.services.spending.spend(key, cost)
 
     def asked_by(self, caller: Caller) -> Self:

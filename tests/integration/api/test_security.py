@@ -235,7 +235,9 @@ async def test_guesses_from_one_address_are_limited_and_proxies_are_believed_onl
         codes = [await guess(base, number, f"10.9.9.{number}, 192.0.2.7") for number in range(7)]
         assert codes == ["INVALID"] * 5 + ["EXHAUSTED"] * 2, "what stands before the proxy's word anybody may write"
         assert await guess(base, 8, "192.0.2.8") == "INVALID"
-    assert await guess(world.base, 9, "192.0.2.7") == "INVALID", "without proxies the peer counts"
+        codes = [await guess(base, 9 + number, f"2001:db8:1:2::{number}") for number in range(7)]
+        assert codes == ["INVALID"] * 5 + ["EXHAUSTED"] * 2, "a host of IPv6 has a whole /64"
+    assert await guess(world.base, 16, "192.0.2.7") == "INVALID", "without proxies the peer counts"
 
 
 async def test_while_redis_is_away_each_process_counts_by_itself(world: World) -> None:

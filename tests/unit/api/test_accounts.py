@@ -107,6 +107,21 @@ def test_only_what_trusted_proxies_have_added_is_believed(forwarded: str, proxie
     assert accounts.address(None, "", 0) == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_who_has_a_whole_network_of_addresses_has_the_tries_of_one(address: str, network: str) -> None:
+    assert accounts.network(address) == network
+
+
 def test_a_device_is_called_as_it_says_or_by_what_it_is() -> None:
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     safari = (
