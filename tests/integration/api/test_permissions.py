@@ -158,6 +158,18 @@ async def test_everybody_gets_of_every_field_just_what_the_policy_gives_him(worl
     assert failed == []
 
 
+@pytest.mark.parametrize("header", [{}, {"Origin": "https://evil.example"}])
+async def test_no_change_at_all_is_made_for_another_site(world: World, header: dict[str, str]) -> None:
+    """With the cookies of who may everything, and without the header that only a page of ours can send."""
+    await world.owner.execute("UPDATE users SET plan = 'admin'")
+    await world.sign_in()
+    changes = [place for place in WALK if place.operation == "mutation" and len(place.steps) == 1]
+    assert len(changes) > 25
+    answers = {place.name: await world.ask(place.text(), header) for place in changes}
+    assert {name: codes(answer) for name, answer in answers.items() if codes(answer) != {"FORBIDDEN"}} == {}
+    assert all("X-Cryptwire" in answer["errors"][0]["message"] for answer in answers.values())
+
+
 def test_every_field_says_what_it_needs_and_the_policy_knows_it() -> None:
     assert list(unmentioned(SCHEMA._schema)) == []
     known = {needs for roles in ("stranger", "admin") for needs in _given(roles)}

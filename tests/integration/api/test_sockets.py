@@ -88,6 +88,23 @@ async def test_a_native_apps_page_may_ask_with_a_token_and_others_may_not(world:
         assert int(response.headers["x-cost"].split(";")[0]) == 2
 
 
+async def test_no_cookie_opens_a_socket_to_another_sites_page(world: World) -> None:
+    await world.sign_in()
+    url, protocols = f"{world.base}/graphql", ["graphql-transport-ws"]
+    for origin in ("https://evil.example", "null", world.base.replace("127.0.0.1", "localhost")):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await world.http.ws_connect(url, protocols=protocols, headers={"Origin": origin})
+        assert refused.value.status == 403, origin
+    for origin, heard in ((world.base, "connection_ack"), ("capacitor://localhost", None)):
+        async with world.http.ws_connect(url, protocols=protocols, headers={"Origin": origin}) as socket:
+            await socket.send_json({"type": "connection_init"})
+            message = await socket.receive()
+            if heard is None:
+                assert socket.close_code == 4401, "a native app's page has a token, and no cookies"
+            else:
+                assert json.loads(message.data)["type"] == heard
+
+
 async def test_points_run_out_and_come_back_with_the_minute(redis_url: str) -> None:
     async with redis.connect(redis_url) as client:
         mine, others = Points(client, 100, SystemClock()), Points(client, 100, SystemClock())
