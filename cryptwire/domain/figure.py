@@ -78,9 +78,9 @@ CATALOGUE: Mapping[str, Definition] = {
     "balance": _hopper("What the portfolio is worth.", "amount"),
     "index": _hopper("The balance as if no money had come or gone.", "number"),
     "drawdown": _hopper(
-        "Fall of the index from its peak within the past days, the peak of now included; 0 at the peak.",
+        "Fall of the index from its peak within the past minutes, now included; 0 at the peak.",
         "fraction",
-        Parameter("days", 30, 1, 365),
+        Parameter("minutes", 43_200, 15, 525_600),
     ),
     "positions": _hopper("Open positions.", "count"),
     "positions.winning": _hopper("Open positions that are worth more than they cost.", "count"),

@@ -74,6 +74,42 @@ class World:
         """``control.<hopper_id>.tracker.poll``: read its balance soon. The payload is the hopper's id."""
         return f"{self.prefix}control.{_token(hopper)}.tracker.poll"
 
+    def figures(self, hopper: HopperId) -> str:
+        """``figure.<hopper_id>``: its figures at each live message."""
+        return f"{self.prefix}figure.{_token(hopper)}"
+
+    def pair_figures(self, pair: Pair) -> str:
+        return f"{self.prefix}figure.pair.{_token(pair.exchange)}.{_token(pair.quote)}.{_token(pair.base)}"
+
+    @property
+    def all_figures(self) -> str:
+        """Of hoppers; a pair's have more tokens."""
+        return f"{self.prefix}figure.*"
+
+    @property
+    def all_pair_figures(self) -> str:
+        return f"{self.prefix}figure.pair.*.*.*"
+
+    @property
+    def want(self) -> str:
+        """Request-reply: somebody wants figures for sixty seconds."""
+        return f"{self.prefix}want.figure"
+
+    def action(self, hopper: HopperId) -> str:
+        """``action.<hopper_id>``: what the controller decided and did."""
+        return f"{self.prefix}action.{_token(hopper)}"
+
+    @property
+    def all_actions(self) -> str:
+        return f"{self.prefix}action.*"
+
+    def control(self, hopper: HopperId, service: str, verb: str) -> str:
+        """Request-reply with one Pro service of a hopper: ``control.<hopper_id>.controller.preview``."""
+        return f"{self.prefix}control.{_token(hopper)}.{service}.{verb}"
+
+    def all_control(self, service: str) -> str:
+        return f"{self.prefix}control.*.{service}.*"
+
     @property
     def all_polls(self) -> str:
         return f"{self.prefix}control.*.tracker.poll"
@@ -120,6 +156,24 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
         ["portfolio.*.live", "portfolio.*.closed"],
         ["ticker.>", "feed.*", "trade.>", "control.*.tracker.poll"],
     ),
+    "analyser": (
+        ["figure.>", "candles.>"],
+        [
+            "portfolio.*.live",
+            "portfolio.*.closed",
+            "portfolio.*.rewritten",
+            "ticker.>",
+            "feed.*",
+            "trade.>",
+            "account.*",
+            "want.figure",
+        ],
+    ),
+    "controller": (
+        ["action.*", "want.figure", "notice.*", "control.*.tracker.poll"],
+        ["figure.>", "account.*", "control.*.controller.*"],
+    ),
+    "operator": (["control.>", "cluster.pods.*"], []),
     "webhook": (["trade.>"], []),
     "processor": (
         ["trade.>", "account.*", "notice.*", "import.*", "candles.>", "portfolio.*.rewritten"],
@@ -127,8 +181,8 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     ),
     "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
     "api": (
-        ["account.*", "notice.*", "import.*", "control.*.tracker.poll"],
-        ["portfolio.*.live", "account.*", "notice.*", "import.*"],
+        ["account.*", "notice.*", "import.*", "control.*.tracker.poll", "control.*.controller.*", "want.figure"],
+        ["portfolio.*.live", "account.*", "notice.*", "import.*", "action.*", "figure.*"],
     ),
     "replay": (["replay.>"], ["replay.>"]),
 }

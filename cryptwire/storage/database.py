@@ -19,7 +19,7 @@ else:
     Pool = asyncpg.Pool
     Connection = asyncpg.pool.PoolConnectionProxy
 
-SERVICES = ("api", "controller", "datafeed", "gateway", "processor", "tracker", "webhook", "writer")
+SERVICES = ("analyser", "api", "controller", "datafeed", "gateway", "processor", "tracker", "webhook", "writer")
 """Those with a role of their own in the database."""
 
 _LONGEST_COPY = 600.0  # seconds

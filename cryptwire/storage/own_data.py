@@ -71,6 +71,16 @@ EXPORTED: tuple[Held, ...] = (
     Held("balances", "hopper", order="hopper_id, at, asset"),
     Held("daily_statistics", "hopper", order="hopper_id, zone, date, version"),
     Held("statistics_progress", "hopper"),
+    Held("rule_sets", "user", order="created_at"),
+    Held("rule_set_versions", "user", order="rule_set_id, version"),
+    Held("rule_set_changes", "user", order="change_id"),
+    Held("rule_states", "hopper"),
+    Held(
+        "intents",
+        "user",
+        "intent_id, rule_set_id, version, epoch, hopper_id, is_shadow, decided_at, actions, progress, state",
+        "decided_at",
+    ),
     Held("calls", "user", order="begun_at"),
     Held("notices", "user"),
     Held("mails", "user", "address, template, facts, added_at, sent_at, given_up", "added_at"),
@@ -85,10 +95,12 @@ NOT_EXPORTED: Mapping[str, str] = {
     "custody.link_requests": "a secret of a consent that is under way; the gateway's alone, gone in minutes",
     "link_states": "a hash of a secret of a consent that is under way, gone in minutes",
     "erasures": "holds only who is leaving, and goes itself",
+    "audit_chains": "numbers of chains; what stands in them is shown with the rule sets",
+    "audit_people": "who did what stands in `rule_set_changes`",
 }
 """Tables of which nothing is exported, and why."""
 
-ERASED: tuple[str, ...] = ("candles", "trades", "flow_candidates", "balances")
+ERASED: tuple[str, ...] = ("candles", "trades", "flow_candidates", "balances", "intents", "audit_chains")
 """Tables by ``hopper_id`` that no reference ties to the user: their rows are erased by themselves."""
 
 KEPT: Mapping[str, str] = {
