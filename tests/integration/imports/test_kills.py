@@ -24,7 +24,7 @@ from tests.integration.imports.played import PlayedAccount, played, playing
 
 IS_FULL = environment().get("CRYPTWIRE_FULL") == "1"
 KILLS = 50 if IS_FULL else 8
-TRADES = 3_000 if IS_FULL else 300  # so many that the import is not over before
+TRADES = 8_000 if IS_FULL else 300  # so many that the import is not over before
 
 
 @dataclass
