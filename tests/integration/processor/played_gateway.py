@@ -1,4 +1,4 @@
-"""A gateway that tells trade lists, and misbehaves when told to."""
+"""A gateway that tells trade lists and what is held, and misbehaves when told to."""
 
 import asyncio
 from collections import Counter
@@ -11,6 +11,7 @@ from typing import Any
 import grpc.aio
 
 from cryptwire.clock import SystemClock
+from cryptwire.codec.gateway import timestamp
 from cryptwire.codec.trade import trade_to_message
 from cryptwire.domain.hopper import HopperId
 from cryptwire.domain.trade import Trade
@@ -22,13 +23,17 @@ from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
 
 @dataclass
 class PlayedGateway(pb_grpc.GatewayServicer):
-    """``trades`` by hopper; a hopper in ``trouble`` is answered with its status; each call takes ``seconds``."""
+    """``trades`` by hopper; a hopper in ``trouble`` is answered with its status; each call takes ``seconds``.
+
+    Every hopper holds ``held``, read just now.
+    """
 
     address: str = ""
     trades: dict[HopperId, list[Trade]] = field(default_factory=dict)
     trouble: dict[HopperId, grpc.StatusCode] = field(default_factory=dict)
     seconds: float = 0.0
     asked: Counter[str] = field(default_factory=Counter)
+    held: dict[str, str] = field(default_factory=dict)
 
     async def ListTradesSince(self, request: pb.ListTradesSinceRequest, context: Any) -> Any:
         hopper = HopperId(request.hopper_id)
@@ -41,6 +46,19 @@ class PlayedGateway(pb_grpc.GatewayServicer):
             message for trade in self.trades.get(hopper, []) if (message := trade_to_message(trade)).at_us >= since
         ]
         yield pb.ListTradesSinceResponse(trades=found)
+
+    async def GetAssets(self, request: pb.GetAssetsRequest, context: Any) -> Any:
+        self.asked[f"assets {request.hopper_id}"] += 1
+        await asyncio.sleep(self.seconds)
+        return pb.GetAssetsResponse(quantities=self.held, read_at=timestamp(SystemClock().now()))
+
+    async def ListPositions(self, request: pb.ListPositionsRequest, context: Any) -> Any:
+        await asyncio.sleep(self.seconds)
+        return pb.ListPositionsResponse()
+
+    async def ListReserved(self, request: pb.ListReservedRequest, context: Any) -> Any:
+        await asyncio.sleep(self.seconds)
+        return pb.ListReservedResponse()
 
 
 @asynccontextmanager

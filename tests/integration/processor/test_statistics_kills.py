@@ -1,11 +1,15 @@
-"""The processor's real process, killed again and again over missed midnights: its rows are those of a calm run."""
+"""The processor, killed again and again at a midnight and over missed ones: its rows are those of a calm run."""
 
 import asyncio
+import random
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,16 +17,23 @@ import pytest
 from cryptwire import config
 from cryptwire.clock import SystemClock
 from cryptwire.domain.candle import opening
+from cryptwire.domain.hopper import Exchange
+from cryptwire.domain.ticker import Pair, Ticker
 from cryptwire.domain.trade import Side
-from cryptwire.storage import database
+from cryptwire.storage import database, redis
 from cryptwire.storage.database import url_of
+from cryptwire.storage.last_prices import LastPrices
 from devstack.servers import Process, Servers
 from tests.conftest import ROOT
+from tests.integration.imports.conftest import until
 from tests.integration.processor.days import BTC, DAY, HOUR, USDT, D, World, everything, trade
-from tests.integration.processor.played_gateway import playing
+from tests.integration.processor.midnight_victim import BEHIND
+from tests.integration.processor.played_gateway import PlayedGateway, playing
 
 KILLS = 50 if config.environment().get("CRYPTWIRE_FULL") else 8
+TAKEN = 600  # hoppers whose midnight it is: three pages
 HOPPERS, DAYS = (120, 80) if KILLS == 50 else (32, 40)
+_TAKEN = "SELECT hopper_id, at, positions, invested, unrealised, reserved FROM midnights ORDER BY 1, 2"
 
 
 @dataclass
@@ -32,13 +43,16 @@ class Midnights:
     world: World
     environment: dict[str, str]
     folder: Path
+    gateway: PlayedGateway
+    redis_url: str
+    command: tuple[str, ...] = ("cryptwire", "run", "processor")
     started: int = 0
 
     def start(self) -> Process:
         process = Process("processor", self.folder / f"processor-{self.started}.log")
         self.started += 1
         inherited = {key: value for key, value in config.environment().items() if not key.startswith("CRYPTWIRE_")}
-        command = [sys.executable, "-m", "cryptwire", "run", "processor"]
+        command = [sys.executable, "-m", *self.command]
         process.start(command, cwd=str(ROOT), environment={**inherited, **self.environment})
         return process
 
@@ -70,24 +84,6 @@ async def midnights(servers: Servers, database_url: str, redis_url: str, tmp_pat
         gateway = await stack.enter_async_context(playing(tmp_path / "certificates"))
         rows = await stack.enter_async_context(database.connect(url_of("processor", database_url), "test", 2))
         owner = await stack.enter_async_context(database.connect(database_url, "owner", 2))
-        world = World(rows, owner)
-        now = opening(SystemClock().now())
-        since = now - DAYS * DAY
-        trades = []
-        for number in range(HOPPERS):
-            name = str(number)
-            zone = ("UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe")[number % 4]
-            await world.hopper(name, await world.user(zone, f"{number}@b.test"))
-            await world.candles(name, since, now)
-            trades += [
-                trade(name, n, Side.SELL if n % 3 == 2 else Side.BUY, "0.1", since + n * 17 * HOUR, "0.5")
-                for n in range(DAYS)
-            ]
-            await owner.execute("INSERT INTO midnights (hopper_id, at, taken_at) VALUES ($1, $2, $2)", name, now)
-            query = "INSERT INTO balances VALUES ($1, $2, $3, $4, 1)"
-            for asset, quantity in ((BTC, D(3)), (USDT, D(50_000))):
-                await owner.execute(query, name, now, asset, quantity)
-        await world.traded(*trades)
         environment = {
             "CRYPTWIRE_PROCESSOR_DATABASE_URL": url_of("processor", database_url),
             "CRYPTWIRE_PROCESSOR_REDIS_URL": redis_url,
@@ -97,11 +93,35 @@ async def midnights(servers: Servers, database_url: str, redis_url: str, tmp_pat
             "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(tmp_path / "certificates"),
             "CRYPTWIRE_PROCESSOR_PATIENCE": "1",
         }
-        yield Midnights(world, environment, tmp_path)
+        yield Midnights(World(rows, owner), environment, tmp_path, gateway, redis_url)
 
 
-async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(midnights: Midnights) -> None:
-    owner = midnights.world.owner
+@pytest.fixture
+async def missed(midnights: Midnights) -> Midnights:
+    """Hoppers of which nobody kept the days, that trade, and what they hold now."""
+    world, owner = midnights.world, midnights.world.owner
+    now = opening(SystemClock().now())
+    since = now - DAYS * DAY
+    trades = []
+    for number in range(HOPPERS):
+        name = str(number)
+        zone = ("UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe")[number % 4]
+        await world.hopper(name, await world.user(zone, f"{number}@b.test"))
+        await world.candles(name, since, now)
+        trades += [
+            trade(name, n, Side.SELL if n % 3 == 2 else Side.BUY, "0.1", since + n * 17 * HOUR, "0.5")
+            for n in range(DAYS)
+        ]
+        await owner.execute("INSERT INTO midnights (hopper_id, at, taken_at) VALUES ($1, $2, $2)", name, now)
+        query = "INSERT INTO balances VALUES ($1, $2, $3, $4, 1)"
+        for asset, quantity in ((BTC, D(3)), (USDT, D(50_000))):
+            await owner.execute(query, name, now, asset, quantity)
+    await world.traded(*trades)
+    return midnights
+
+
+async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(missed: Midnights) -> None:
+    midnights, owner = missed, missed.world.owner
     process = midnights.start()
     assert not await midnights.until(process, 10**9, 100)
     await process.stop(5)
@@ -128,3 +148,74 @@ async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(midnights
     assert not await midnights.until(process, 10**9, 100)
     await process.stop(5)
     assert await everything(owner) == calm
+
+
+@pytest.mark.timeout(900 if KILLS == 50 else 180)
+async def test_killed_again_and_again_at_a_midnight_it_takes_what_a_calm_run_takes(midnights: Midnights) -> None:
+    """Its clock is put so that it starts in the second in which the day of all its hoppers has ended."""
+    owner, gateway, chance = midnights.world.owner, midnights.gateway, random.Random("midnight")
+    user = await midnights.world.user("UTC")
+    for number in range(TAKEN):
+        await midnights.world.hopper(f"{number:04}", user)
+    gateway.held = {"BTC": "0.125", "USDT": "1000.5"}
+    now = SystemClock().now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ticker = Ticker(Pair(Exchange("binance"), BTC, USDT), 40_000.0, None, None, None, now, "s", 1)
+    async with redis.connect(midnights.redis_url) as values:
+        await LastPrices(values).put([ticker])
+    midnights.command = ("tests.integration.processor.midnight_victim",)
+    midnights.environment["CRYPTWIRE_PROCESSOR_STATISTICS_WITHIN"] = "840"
+
+    def begin() -> None:
+        behind = SystemClock().now() - midnight - timedelta(seconds=1)
+        midnights.environment[BEHIND] = str(behind.total_seconds())
+
+    async def taken() -> int:
+        return int(await owner.value("SELECT count(*) FROM midnights WHERE taken_at IS NOT NULL"))
+
+    async def is_over() -> bool:
+        query = "SELECT finished_at IS NOT NULL FROM job_runs WHERE job = 'daily-statistics' AND due_at = $1"
+        return bool(await owner.value(query, midnight))
+
+    async def outcome() -> dict[str, list[tuple[object, ...]]]:
+        await until(is_over, 60)
+        return await everything(owner) | {"midnights": [tuple(row) for row in await owner.fetch(_TAKEN)]}
+
+    async def asks(asked: int) -> bool:
+        assert process.is_running, process.last_words()
+        return gateway.asked.total() > asked
+
+    async def took(had: int) -> bool:
+        return await taken() > had
+
+    begin()
+    process = midnights.start()
+    calm = await outcome()
+    await process.stop(5)
+    assert len(calm["days"]) == len(calm["midnights"]) == TAKEN == await taken()
+    assert {row[7] for row in calm["days"]} == {D("6000.5")}
+    await owner.execute("TRUNCATE daily_statistics, statistics_progress, job_runs, midnights, balances")
+
+    gateway.seconds = 0.05
+    gateway.asked.clear()
+    begin()
+    killed, again = 0, Counter[str]()
+    for number in range(1, KILLS + 1):
+        process, asked, had = midnights.start(), gateway.asked.total(), await taken()
+        await until(partial(asks, asked))
+        if number % (KILLS // 3) == 0 and had < TAKEN // 2:
+            await until(partial(took, had))
+        await asyncio.sleep(chance.uniform(0, 1))
+        assert process.popen is not None
+        process.popen.kill()
+        process.popen.wait()
+        killed += TAKEN - await taken() > 0
+        names = await owner.fetch("SELECT hopper_id FROM midnights")
+        for name in (f"assets {row['hopper_id']}" for row in names):
+            again.setdefault(name, gateway.asked[name])
+    assert killed == KILLS, "each of them while midnights were taken"
+    assert len(again) >= TAKEN // 3, "some of them after some"
+    process = midnights.start()
+    assert await outcome() == calm
+    await process.stop(5)
+    assert {name: gateway.asked[name] for name in again} == again, "what was taken is not asked for again"
