@@ -148,6 +148,8 @@ class CapReader:
             return f"waits: {allowance.left} credits are left for {allowance.remaining}"
         since = now - max(every, timedelta(hours=1)) + timedelta(minutes=5)
         wanted = await self._caps.without_high_since(since, COINS)
+        if not wanted and known.read_at is None:
+            raise Unavailable("no coin is listed yet")
         told = 0
         for begin in range(0, len(wanted), _A_CALL):
             highs = await self._source.highs(wanted[begin : begin + _A_CALL])

@@ -174,6 +174,14 @@ async def test_the_first_thousand_coins_and_their_highs_are_kept(world: World) -
     assert await world.owner.value("SELECT count(DISTINCT at) FROM market_caps") == 2
 
 
+async def test_highs_that_are_asked_for_before_there_is_a_list_come_right_after_it(world: World) -> None:
+    with pytest.raises(Unavailable, match="no coin is listed yet"):
+        await world.caps().read_highs(NOW)
+    await world.caps().read_list(NOW)
+    world.turn(timedelta(minutes=2))
+    assert await world.caps().read_highs(NOW) == "highs of 1000 coins"
+
+
 async def test_a_plan_without_highs_keeps_the_highest_price_seen_here(world: World) -> None:
     await world.caps("sim-hobbyist").read_list(NOW)
     await world.owner.execute("UPDATE coins SET price = price * 2, high = high * 2, high_at = $1 WHERE rank = 1", NOW)
