@@ -20,6 +20,7 @@ from strawberry.types.graphql import OperationType as Kind
 
 from api.handlers.errors import MOST_BODY, told
 from api.handlers.persisted import Persisted
+from api.logic.accounts import network
 from api.ports import Caller
 from api.schema.context import Context, Services
 from api.schema.cost import TooCostly, parsed
@@ -34,6 +35,7 @@ _PING_EVERY = timedelta(seconds=15)
 _GOODBYE = 1.0  # seconds a client has to answer a close
 _MOST_REASON = 120  # bytes; a close frame takes 123
 _MOST_UNKNOWN = 200  # sockets that have not yet said who they are
+_MOST_UNKNOWN_THERE = 50  # of them from one network address
 _MOST_ID = 100
 INIT_WITHIN = timedelta(seconds=10)
 
@@ -105,9 +107,10 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         self.sockets: Sockets = view.sockets
         self.caller: Caller | None = None
         self.contexts: dict[str, Context] = {}
+        self.network = network(context.address())
 
     async def handle(self) -> None:
-        if not self.sockets.has_room():
+        if not self.sockets.has_room(self.network):
             await self.websocket.close(TRY_AGAIN, "too many are coming in at this moment; try again soon")
             return
         self.sockets.open.add(self)
@@ -257,9 +260,10 @@ class Sockets:
         self.open: set[Socket] = set()
         self._persisted = persisted
 
-    def has_room(self) -> bool:
-        """False when too many have come in who have not said who they are."""
-        return sum(socket.caller is None for socket in self.open) < _MOST_UNKNOWN
+    def has_room(self, network: str) -> bool:
+        """False when too many have come in, all in all or from one network address, who have not said who they are."""
+        unknown = [socket.network for socket in self.open if socket.caller is None]
+        return len(unknown) < _MOST_UNKNOWN and unknown.count(network) < _MOST_UNKNOWN_THERE
 
     def count_of(self, caller: Caller) -> int:
         """How many sockets of his user are open at this process."""
@@ -285,7 +289,7 @@ class Sockets:
     async def watch(self) -> None:
         """Close, forever, what may not go on: ended sessions with 4401, what a plan no longer holds with 4403.
 
-        While the database is away nobody can end a session.
+        While the database is away nobody can end a session; when one expires is known here.
         """
         while True:
             await self.services.clock.sleep(_WATCHED_EVERY)
@@ -294,7 +298,8 @@ class Sockets:
             try:
                 living = await self.services.sessions.again([caller.session for _, caller in watched])
             except Unavailable:
-                continue
+                now = self.services.clock.now()
+                living = {caller.session: caller for _, caller in watched if caller.expires_at > now}
             closing = [self._close(socket, living.get(caller.session)) for socket, caller in watched]
             for outcome in await asyncio.gather(*closing, return_exceptions=True):
                 if isinstance(outcome, Exception):

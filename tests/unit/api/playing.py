@@ -19,7 +19,7 @@ from api.schema.cost import Limits
 from cryptwire.clock import EPOCH, SystemClock
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.hopper_change import KnownHopper
-from cryptwire.errors import NotFound, Unauthenticated
+from cryptwire.errors import NotFound, Unauthenticated, Unavailable
 from cryptwire.memory.bus import MemoryBus
 from cryptwire.messaging.bus import Handler
 from cryptwire.metrics import Meters
@@ -38,6 +38,7 @@ class PlayedSessions:
 
     tokens: dict[str, bytes] = field(default_factory=dict)
     callers: dict[bytes, Caller] = field(default_factory=dict)
+    is_away: bool = False
 
     def begin(self, token: str, user: UserId, plan: str = "pro") -> bytes:
         session = token.encode()
@@ -55,6 +56,8 @@ class PlayedSessions:
             raise Unauthenticated("sign in first") from None
 
     async def again(self, sessions: Sequence[bytes]) -> dict[bytes, Caller]:
+        if self.is_away:
+            raise Unavailable("the database is away")
         return {session: self.callers[session] for session in sessions if session in self.callers}
 
 
@@ -148,6 +151,7 @@ async def playing(
         "clock": clock,
         "meters": meters,
         "is_development": True,
+        "accounts": SimpleNamespace(trusted_proxies=1),
     }
     services: Any = SimpleNamespace(**(parts | more))
     persisted = Persisted(texts, limits, known)

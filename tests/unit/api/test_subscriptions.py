@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -244,6 +244,36 @@ async def test_sockets_and_subscriptions_are_limited() -> None:
             await ear.send("complete", id="0")
             await ear.subscribe(CHANGED, "more")
             assert (await ear.heard())["type"] == "next"
+
+
+async def test_who_does_not_say_who_he_is_takes_the_room_of_nobody_else(played: Played) -> None:
+    there = {"X-Forwarded-For": "192.0.2.7"}
+    async with AsyncExitStack() as silent:
+        for _ in range(50):
+            await silent.enter_async_context(calling(played, None, init=None, **there))
+        async with calling(played, None, init=None, **there) as more:
+            assert await more.closed() == 1013
+        async with calling(played, None, init={"authorization": "Bearer mine"}, **{"X-Forwarded-For": "::1"}) as other:
+            assert (await other.heard())["type"] == "connection_ack"
+    async with asyncio.timeout(3):
+        while played.sockets.open:  # noqa: ASYNC110 - what is awaited has no event
+            await asyncio.sleep(0.01)
+    async with calling(played, None, init={"authorization": "Bearer mine"}, **there) as again:
+        assert (await again.heard())["type"] == "connection_ack"
+
+
+async def test_what_expires_while_the_database_is_away_ends_and_nothing_else_does(played: Played) -> None:
+    async with calling(played) as ear, calling(played, "yours") as other:
+        await ear.subscribe(CHANGED)
+        await other.subscribe(CHANGED)
+        await ear.heard()
+        await other.heard()
+        played.sessions.change(b"mine", expires_at=played.services.clock.now() + timedelta(seconds=3))
+        await asyncio.sleep(2.5)  # it is looked at each two seconds
+        played.sessions.is_away = True
+        assert await ear.closed() == 4401
+        await played.bus.publish(subjects.account(YOU), b"")
+        assert (await other.heard())["type"] == "next"
 
 
 async def test_who_takes_nothing_is_closed() -> None:
