@@ -231,6 +231,25 @@ async def test_a_session_ended_elsewhere_leads_to_the_sign_in_within_five_second
     await expect(desktop.on("chart-state")).to_have_attribute("data-state", "live")
 
 
+async def test_a_zone_chosen_on_another_device_is_drawn_at_once(desktop: Visit) -> None:
+    visit, page = desktop, desktop.page
+    zone = "mutation($z: String) { changePreferences(input: {zone: $z}) { zone } }"
+    _, before, _ = await visit.doors.graphql("{ me { zone } }")
+    await visit.be_signed_in()
+    await visit.go(f"/hoppers/{visit.doors.hoppers[0]}")
+    await expect(visit.on("chart-state")).to_have_attribute("data-state", "live")
+    async with (
+        page.expect_response(re.compile("/udf/symbols"), timeout=10_000) as symbol,
+        page.expect_response(re.compile("/udf/history"), timeout=10_000),
+    ):
+        _, said, _ = await visit.doors.graphql(zone, z="Asia/Kathmandu")
+        assert "errors" not in said
+    try:
+        assert (await (await symbol.value).json())["timezone"] == "Asia/Kathmandu"
+    finally:
+        await visit.doors.graphql(zone, z=before["data"]["me"]["zone"])
+
+
 async def test_a_trade_at_cryptohopper_shows_as_volume_and_as_a_mark(desktop: Visit) -> None:
     """Sold there, told by a webhook, read from the trade list: seen here within seconds, before the next poll."""
     doors, hopper = desktop.doors, desktop.doors.hoppers[1]

@@ -3,7 +3,13 @@ import { TestBed } from '@angular/core/testing';
 import { amountOf } from '../domain/amount';
 import { type Chosen, Preferences } from './preferences';
 
-const CHOSEN: Chosen = { stablecoinDecimals: 3, otherDecimals: 4, masksAmounts: true, colours: 'RED_GREEN' };
+const CHOSEN: Chosen = {
+  zone: 'Asia/Tokyo',
+  stablecoinDecimals: 3,
+  otherDecimals: 4,
+  masksAmounts: true,
+  colours: 'RED_GREEN',
+};
 
 describe('preferences', () => {
   beforeEach(() => localStorage.clear());

@@ -10,6 +10,7 @@ const RESOLUTION = 'cryptwire.resolution';
 
 /** What his account says of how he wants to see things. */
 export interface Chosen {
+  readonly zone: string;
   readonly stablecoinDecimals: number;
   readonly otherDecimals: number;
   readonly masksAmounts: boolean;
@@ -37,6 +38,9 @@ export class Preferences {
 
   /** What a gain and a loss look like. */
   readonly colours = computed<Colours>(() => this.chosen()?.colours ?? 'BLUE_ORANGE');
+
+  /** In which zone the servers cut his days and draw his charts; null for nobody. */
+  readonly zone = computed(() => this.chosen()?.zone ?? null);
 
   /** The length of a candle that he chose last. */
   readonly resolution = this.candle.asReadonly();

@@ -58,7 +58,7 @@ describe('signing in', () => {
   });
 
   it('says how long to wait, and does not ask meanwhile', async () => {
-    const { fixture, asked } = await shown(new GraphError('EXHAUSTED', 'Too many attempts.', 34));
+    const { fixture, asked } = await shown(new GraphError('EXHAUSTED', 'too many attempts; try again in 34 s', 33.2));
     expect(await typed(fixture, WHO)).toMatch(/^Too many attempts\. Try again in 3[34] s\.$/);
     await typed(fixture, WHO);
     expect(asked).toHaveLength(1);

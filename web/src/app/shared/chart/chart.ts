@@ -93,6 +93,8 @@ export class ChartComponent {
   private driver: LwDriver | null = null;
   private series: Series | null = null;
   private run = 0;
+  /** The user's zone when `info` was read. */
+  private zone: string | null = null;
   private cancelMarks = (): void => undefined;
 
   constructor() {
@@ -107,8 +109,9 @@ export class ChartComponent {
     });
     effect(() => {
       const [symbol, resolution] = [this.symbol(), this.resolution()];
+      const zone = this.preferences.zone(); // changed on another device, perhaps: its bars are others
       this.isLive();
-      if (isReady()) untracked(() => void this.show(symbol, resolution));
+      if (isReady()) untracked(() => void this.show(symbol, resolution, zone));
     });
     effect(() => {
       const isMasked = this.preferences.isMasked();
@@ -133,7 +136,7 @@ export class ChartComponent {
   }
 
   protected again(): void {
-    void this.show(this.symbol(), this.resolution());
+    void this.show(this.symbol(), this.resolution(), this.preferences.zone());
   }
 
   protected toLatest(): void {
@@ -154,7 +157,7 @@ export class ChartComponent {
   }
 
   /** Begins anew. Answers that belong to what was shown before are not heard any more. */
-  private async show(name: string, resolution: Resolution): Promise<void> {
+  private async show(name: string, resolution: Resolution, zone: string | null): Promise<void> {
     const run = this.leave();
     this.isLoading.set(true);
     this.failure.set(null);
@@ -164,9 +167,11 @@ export class ChartComponent {
     this.updates.set(0);
     try {
       const known = this.info();
-      const info = known?.ticker === name ? known : await this.live.datafeed.resolveSymbol(name);
+      const isKnown = known?.ticker === name && this.zone === zone;
+      const info = isKnown ? known : await this.live.datafeed.resolveSymbol(name);
       if (run !== this.run) return;
       this.info.set(info);
+      this.zone = zone;
       this.driver?.begin(resolution, Zone.of(info.timezone), this.decimals());
       const series = new Series(
         this.live.datafeed,
