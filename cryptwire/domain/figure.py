@@ -20,6 +20,7 @@ from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Invalid
 
 _KEY = re.compile(r"([a-z][a-z0-9_.]*)(?:\(([a-z0-9_=.,-]*)\))?(?:@([0-9A-Z]{1,3}))?")
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _LONGEST = 120
 MOST_BARS = 500
 """No parameter asks for more bars than these."""
@@ -118,6 +119,7 @@ CATALOGUE: Mapping[str, Definition] = {
     "roc": _bars("Rate of change, percent.", "percent", _length(12, least=1)),
     "obv": _bars("On-balance volume since the first bar known.", "volume", needs_volume=True),
     "vwap": _bars("Volume-weighted average price of the past bars.", "price", _length(14), needs_volume=True),
+    "vwap.session": _bars("The same since 00:00 UTC, as charts draw it.", "price", needs_volume=True),
     "donchian.upper": _bars("Donchian channel: the highest high.", "price", _length(20)),
     "donchian.middle": _bars("The middle of the channel.", "price", _length(20)),
     "donchian.lower": _bars("The lowest low.", "price", _length(20)),
@@ -148,7 +150,8 @@ class FigureKey:
     def __post_init__(self) -> None:
         definition = self.definition
         if definition.of_bars:
-            Resolution.of(self.resolution)
+            if Resolution.of(self.resolution).value != self.resolution:
+                raise Invalid(f"a resolution is written {Resolution.of(self.resolution).value}, not {self.resolution}")
         elif self.resolution:
             raise Invalid(f"{self.name} is not made of bars: it has no resolution")
         if len(self.parameters) != len(definition.parameters):
@@ -183,8 +186,13 @@ class FigureKey:
 
     def __str__(self) -> str:
         names = [parameter.name for parameter in self.definition.parameters]
-        listed = ",".join(f"{name}={number:g}" for name, number in zip(names, self.parameters, strict=True))
+        listed = ",".join(f"{name}={_written(number)}" for name, number in zip(names, self.parameters, strict=True))
         return f"{self.name}{f'({listed})' if listed else ''}{f'@{self.resolution}' if self.resolution else ''}"
+
+
+def _written(number: float) -> str:
+    """As short as it can be and still the same number."""
+    return str(int(number)) if number == int(number) else repr(number)
 
 
 @lru_cache(maxsize=10_000)
@@ -199,10 +207,9 @@ def figure_key(text: str) -> FigureKey:
         parameter, _, number = part.partition("=")
         if parameter in parameters:
             raise Invalid(f"{parameter[:40]!r} comes twice in {text[:40]!r}")
-        try:
-            parameters[parameter] = float(number)
-        except ValueError:
-            raise Invalid(f"{part[:40]!r} names no number; write it as length=14") from None
+        if not _NUMBER.fullmatch(number):
+            raise Invalid(f"{part[:40]!r} names no number; write it as length=14")
+        parameters[parameter] = float(number)
     return FigureKey.of(name, resolution or "", **parameters)
 
 

@@ -35,6 +35,11 @@ def _within(name: str, number: float, least: float, most: float) -> None:
     _must(math.isfinite(number) and least <= number <= most, f"{name} is {least:g} to {most:g}, not {number:g}")
 
 
+def _is_plain(text: str) -> bool:
+    """Whether a person can read it, and a database keep it."""
+    return all(each.isprintable() or each == "\n" for each in text)
+
+
 # ---- rules ----
 
 
@@ -182,6 +187,8 @@ class TimeWindow:
     def __post_init__(self) -> None:
         _must(bool(self.weekdays) and self.weekdays <= _WEEK, "weekdays are 0 (Monday) to 6, one at least")
         _must(self.since.tzinfo is None and self.until.tzinfo is None, "times of a window are of the user's clock")
+        is_whole = all(each.second == each.microsecond == 0 for each in (self.since, self.until))
+        _must(is_whole, "a window begins and ends at a full minute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +286,8 @@ class SellPositions:
     def __post_init__(self) -> None:
         _must((self.which is Which.COINS) == bool(self.coins), "coins are named when coins are sold, and only then")
         _must(len(set(self.coins)) == len(self.coins) <= 100, "1 to 100 coins, each once")
+        is_coin = all(0 < len(each) <= 30 and each.isprintable() and each == each.upper() for each in self.coins)
+        _must(is_coin, "a coin is written in capitals, as BTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +310,7 @@ class ChangeConfig:
             all(len(name) <= 60 and len(value) <= 5000 for name, value in self.changes.items()),
             "a field or value is too long",
         )
+        _must(all(map(_is_plain, (*self.changes, *self.changes.values()))), "fields and values are printable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +325,8 @@ class Notify:
     text: str
 
     def __post_init__(self) -> None:
-        _must(0 < len(self.text) <= _MOST_TEXT, f"a notice is 1 to {_MOST_TEXT} characters")
+        _must(0 < len(self.text.strip()) <= len(self.text) <= _MOST_TEXT, f"a notice is 1 to {_MOST_TEXT} characters")
+        _must(_is_plain(self.text), "a notice is printable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +399,7 @@ class RuleSetBody:
     again: Again = Once()
 
     def __post_init__(self) -> None:
-        _must(0 < len(self.name.strip()) <= _MOST_NAME, f"a rule set's name is 1 to {_MOST_NAME} characters")
+        _must(0 < len(self.name.strip()) <= len(self.name) <= _MOST_NAME, f"a name is 1 to {_MOST_NAME} characters")
         _must(self.name.isprintable(), "a rule set's name is printable")
         _must(0 < len(self.then) <= MOST_ACTIONS, f"1 to {MOST_ACTIONS} actions")
         _must(_depth(self.when) <= MOST_DEPTH, f"groups stand {MOST_DEPTH} deep at most")

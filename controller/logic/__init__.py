@@ -1,0 +1,1 @@
+"""What the controller decides, without waiting, talking or asking the time."""
