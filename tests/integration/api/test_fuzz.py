@@ -16,7 +16,8 @@ from hypothesis_graphql import Mode, mutations, nodes, queries
 
 from api.schema import SCHEMA
 from cryptwire.config import environment
-from tests.integration.api.conftest import EMAIL, World, running
+from tests.integration.api.conftest import EMAIL, PASSWORD, World, running
+from tests.integration.api.walking import literal
 
 _IS_FULL = "CRYPTWIRE_FULL" in environment()
 _EACH = 2_000 if _IS_FULL else 12
@@ -190,3 +191,50 @@ async def test_whatever_is_asked_is_answered(world: World) -> None:
         print(f"{tally.asked} operations: {dict(sorted(tally.codes.items()))}")
         assert not tally.faults, "\n".join(tally.faults[:20])
         assert runtime.meters.value("api_errors", code="INTERNAL") == 0
+
+
+_RIGHT = {
+    "email": '"new@example.com"',
+    "password": f'"{PASSWORD}"',
+    "newPassword": f'"{PASSWORD}"',  # hashed anew it is another, and what comes after it knows it
+    "confirmation": f'"{EMAIL}"',
+    "zone": '"Asia/Kathmandu"',
+    "currency": '"CHF"',
+    "plan": '"pro"',
+    "url": '"http://127.0.0.1:9/hook"',
+}
+"""What is right for an argument of this name: so a change comes as far as it can."""
+_LAST = ("endTotp", "endOtherSessions", "endSession", "changePassword", "signOut", "deleteAccount")
+
+
+async def test_every_change_asked_for_by_many_at_once_is_answered_and_done_whole_or_not(world: World) -> None:
+    """By one user on several devices, with what is right as far as it can be told; the last ones leave him nothing."""
+    mine = await world.owner.value("SELECT user_id::text FROM users WHERE email = $1", EMAIL)
+    root = SCHEMA._schema.mutation_type
+    assert root is not None
+    tally = Tally()
+    async with running(replace(world.settings, attempts_a_minute=10_000, address_attempts_a_minute=10_000)) as (
+        base,
+        _,
+    ):
+        for name in sorted(root.fields, key=lambda name: (name in _LAST and _LAST.index(name) + 1, name)):
+            one = root.fields[name]
+            given_ = ", ".join(
+                f"{each}: {_RIGHT.get(each) or literal(argument.type)}"
+                for each, argument in one.args.items()
+                if graphql.is_required_argument(argument)
+            )
+            whole = "" if graphql.is_leaf_type(graphql.get_named_type(one.type)) else "{ __typename }"
+            text = f"mutation {{ {name}{f'({given_})' if given_ else ''} {whole} }}"
+            tokens = [await world.keys.signed_in(world.owner, mine) for _ in range(_AT_ONCE)]
+            await asyncio.gather(*(_ask(world.http, base, token, text, {}, tally) for token in tokens))
+    assert not tally.faults, "\n".join(tally.faults)
+    assert {"none", "INVALID", "NOT_FOUND"} <= tally.codes.keys()
+    assert tally.codes["none"] > len(root.fields), "most are right once at least"
+    kept = await world.owner.fetch("SELECT template FROM mails WHERE address = $1 AND template <> 'new-device'", EMAIL)
+    assert sorted(row["template"] for row in kept) == ["account-deleted", "password-changed"], "once each"
+    assert (
+        await world.owner.value("SELECT count(*) FROM sessions WHERE user_id::text = $1 AND ended_at IS NULL", mine)
+        == 0
+    )
+    assert await world.owner.value("SELECT count(*) FROM users WHERE email = $1 AND trial_began_at IS NULL", EMAIL) == 1
