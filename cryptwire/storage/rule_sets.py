@@ -1,0 +1,227 @@
+"""Tables ``rule_sets``, ``rule_set_versions`` and ``rule_set_changes``: the only module that knows their columns.
+
+A version is never changed. Whatever is done to a rule set by a person is a row of ``rule_set_changes``, written in the
+same transaction; the controller puts it into the audit. ``mode_number`` grows with each change of mode or version, so
+a change that was decided on what is not there any more changes nothing.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from cryptwire.codec.rule_set import body_from_json, body_to_json
+from cryptwire.domain.action import RuleSetId
+from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.rule_set import Mode, RuleSet, RuleSetBody
+from cryptwire.errors import Corrupt, Invalid, NotFound
+from cryptwire.storage.database import Connection, Database
+
+MOST_OF_A_HOPPER = 50
+
+_SELECT = """
+    SELECT s.rule_set_id::text, s.user_id::text, s.hopper_id, s.version, s.mode, s.mode_number, s.changed_at,
+           s.shadow_since, s.replayed_at, v.body
+      FROM rule_sets s JOIN rule_set_versions v ON v.rule_set_id = s.rule_set_id AND v.version = s.version
+"""
+_OF_HOPPER = f"{_SELECT} WHERE s.user_id = $1::text::uuid AND s.hopper_id = $2 ORDER BY s.created_at, s.rule_set_id"
+_ONE = f"{_SELECT} WHERE s.user_id = $1::text::uuid AND s.rule_set_id = $2::text::uuid"
+_VERSIONS = """
+    SELECT version, body, made_at FROM rule_set_versions
+     WHERE user_id = $1::text::uuid AND rule_set_id = $2::text::uuid AND version < $3 ORDER BY version DESC LIMIT $4
+"""
+_CHANGES = """
+    SELECT change_id, kind, version, mode, mode_number, by, note, at FROM rule_set_changes
+     WHERE user_id = $1::text::uuid AND rule_set_id = $2::text::uuid AND change_id < $3
+     ORDER BY change_id DESC LIMIT $4
+"""
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('rule_sets'), hashtext($1))"
+_ADD = """
+    INSERT INTO rule_sets (user_id, hopper_id, version) VALUES ($1::text::uuid, $2, 1) RETURNING rule_set_id::text
+"""
+_ADD_VERSION = """
+    INSERT INTO rule_set_versions (rule_set_id, version, user_id, body)
+    VALUES ($1::text::uuid, $2, $3::text::uuid, $4::jsonb)
+"""
+# a version that nobody has watched yet has neither been in shadow nor replayed
+_EDIT = """
+    UPDATE rule_sets
+       SET version = version + 1, mode_number = mode_number + 1, replayed_at = NULL, changed_at = now(),
+           shadow_since = CASE WHEN mode = 'shadow' THEN now() END
+     WHERE rule_set_id = $1::text::uuid AND user_id = $2::text::uuid AND mode_number = $3
+"""
+_SET_MODE = """
+    UPDATE rule_sets
+       SET mode = $4, mode_number = mode_number + 1, changed_at = now(),
+           shadow_since = CASE $4 WHEN 'off' THEN NULL WHEN 'shadow' THEN coalesce(shadow_since, now())
+                                  ELSE shadow_since END
+     WHERE rule_set_id = $1::text::uuid AND user_id = $2::text::uuid AND mode_number = $3
+"""
+_DELETE = "DELETE FROM rule_sets WHERE rule_set_id = $1::text::uuid AND user_id = $2::text::uuid AND mode_number = $3"
+_CHANGED = """
+    INSERT INTO rule_set_changes (rule_set_id, hopper_id, user_id, kind, version, mode, mode_number, by, note)
+    VALUES ($1::text::uuid, $2, $3::text::uuid, $4, $5, $6, $7, $8, $9)
+"""
+_OF_ANYBODY = f"{_SELECT} WHERE s.hopper_id = $1 ORDER BY s.created_at, s.rule_set_id"
+_MEANWHILE = "somebody has changed this rule set meanwhile; read it again"
+Fits = Callable[[Sequence[RuleSet]], None]
+"""Raises Invalid when a rule set does not go with these, the hopper's others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as it was made."""
+
+    number: int
+    body: RuleSetBody
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody did to a rule set; ``by``: ``user`` or ``admin:<name>``. ``number`` grows with time."""
+
+    number: int
+    kind: str
+    version: int
+    mode: Mode
+    mode_number: int
+    by: str
+    note: str
+    at: datetime
+
+
+class RuleSets:
+    """What people want. Every method raises Unavailable while the database is away, Corrupt for a body nobody can read.
+
+    What changes one raises Invalid when it is not any more as it was ``before``.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_hopper(self, user: UserId, hopper: HopperId) -> list[RuleSet]:
+        """A hopper's, the first first; none when it is not the user's."""
+        return [rule_set_of(row) for row in await self._database.fetch(_OF_HOPPER, user, hopper)]
+
+    async def of_anybody(self, hopper: HopperId) -> list[RuleSet]:
+        """A hopper's, whosoever it is: for administrators."""
+        return [rule_set_of(row) for row in await self._database.fetch(_OF_ANYBODY, hopper)]
+
+    async def of(self, user: UserId, rule_set: RuleSetId) -> RuleSet:
+        """Raises NotFound, also when it is somebody else's."""
+        row = await self._database.row(_ONE, user, rule_set)
+        if row is None:
+            raise NotFound(f"there is no rule set {rule_set}")
+        return rule_set_of(row)
+
+    async def versions(self, user: UserId, rule_set: RuleSetId, before: int, most: int) -> list[Version]:
+        """The newest first, from below ``before`` on."""
+        rows = await self._database.fetch(_VERSIONS, user, rule_set, before, most)
+        return [Version(row["version"], body_of(row), row["made_at"]) for row in rows]
+
+    async def changes(self, user: UserId, rule_set: RuleSetId, before: int, most: int) -> list[Change]:
+        """The newest first, from below number ``before`` on; those of a rule set that was deleted, too."""
+        return [
+            Change(
+                row["change_id"],
+                row["kind"],
+                row["version"],
+                Mode(row["mode"]),
+                row["mode_number"],
+                row["by"],
+                row["note"],
+                row["at"],
+            )
+            for row in await self._database.fetch(_CHANGES, user, rule_set, before, most)
+        ]
+
+    async def add(self, user: UserId, hopper: HopperId, body: RuleSetBody, fits: Fits) -> RuleSet:
+        """A new one, off, of the user's hopper; raises Invalid, also when the hopper has 50."""
+        async with self._database.transaction() as connection:
+            others = await _others(connection, user, hopper)
+            if len(others) >= MOST_OF_A_HOPPER:
+                raise Invalid(f"a hopper has {MOST_OF_A_HOPPER} rule sets at most; delete one first")
+            fits(others)
+            id = RuleSetId(await connection.fetchval(_ADD, user, hopper))
+            await connection.execute(_ADD_VERSION, id, 1, user, _text(body))
+            return await _changed(connection, user, id, "created")
+
+    async def edit(self, before: RuleSet, body: RuleSetBody, fits: Fits, note: str = "") -> RuleSet:
+        """Its next version; it stays in its mode."""
+        async with self._database.transaction() as connection:
+            fits([one for one in await _others(connection, before.user, before.hopper) if one.id != before.id])
+            await _must_do(connection, _EDIT, before)
+            await connection.execute(_ADD_VERSION, before.id, before.version + 1, before.user, _text(body))
+            return await _changed(connection, before.user, before.id, "edited", note)
+
+    async def set_mode(self, before: RuleSet, mode: Mode, note: str = "", by: str = "user") -> RuleSet:
+        """The same version in ``mode``, also when it was in it: then it begins anew."""
+        async with self._database.transaction() as connection:
+            await _must_do(connection, _SET_MODE, before, mode.value)
+            return await _changed(connection, before.user, before.id, "mode", note, by)
+
+    async def delete(self, before: RuleSet) -> None:
+        """It and its versions; what was done to it and by it stays."""
+        async with self._database.transaction() as connection:
+            await _must_do(connection, _DELETE, before)
+            await _note(connection, before, "deleted", "", "user")
+
+
+async def _others(connection: Connection, user: UserId, hopper: HopperId) -> list[RuleSet]:
+    """The hopper's rule sets, while nobody else adds to them or edits them."""
+    await connection.execute(_ONE_AT_A_TIME, hopper)
+    return [rule_set_of(row) for row in await connection.fetch(_OF_HOPPER, user, hopper)]
+
+
+async def _must_do(connection: Connection, statement: str, before: RuleSet, *values: object) -> None:
+    said = await connection.execute(statement, before.id, before.user, before.mode_number, *values)
+    if not said.endswith(" 1"):
+        raise Invalid(_MEANWHILE)
+
+
+async def _changed(
+    connection: Connection, user: UserId, id: RuleSetId, kind: str, note: str = "", by: str = "user"
+) -> RuleSet:
+    row = await connection.fetchrow(_ONE, user, id)
+    assert row is not None, "its row is ours in this transaction"
+    after = rule_set_of(row)
+    await _note(connection, after, kind, note, by)
+    return after
+
+
+async def _note(connection: Connection, one: RuleSet, kind: str, note: str, by: str) -> None:
+    row = (one.id, one.hopper, one.user, kind, one.version, one.mode.value, one.mode_number, by, note)
+    await connection.execute(_CHANGED, *row)
+
+
+def rule_set_of(row: asyncpg.Record) -> RuleSet:
+    """A row with the columns of ``rule_sets`` and the body of its newest version."""
+    return RuleSet(
+        RuleSetId(row["rule_set_id"]),
+        UserId(row["user_id"]),
+        HopperId(row["hopper_id"]),
+        row["version"],
+        body_of(row),
+        Mode(row["mode"]),
+        row["mode_number"],
+        row["changed_at"],
+        row["shadow_since"],
+        row["replayed_at"],
+    )
+
+
+def body_of(row: asyncpg.Record) -> RuleSetBody:
+    """Raises Corrupt."""
+    try:
+        value: Any = json.loads(row["body"])
+        return body_from_json(value)
+    except Invalid as error:
+        raise Corrupt(f"a stored rule set cannot be read: {error}") from None
+
+
+def _text(body: RuleSetBody) -> str:
+    return json.dumps(body_to_json(body))
