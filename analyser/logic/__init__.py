@@ -1,0 +1,1 @@
+"""What the analyser decides, without waiting, talking or asking the time."""
