@@ -52,7 +52,7 @@ check: install-dev ## linters, types, import contracts, generated code
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@.venv/bin/lint-imports --no-cache
-	@$(PYTHON) -m mypy cryptwire api gateway webhook streamer tracker candles controller processor replay devstack simulator tests bench
+	@$(PYTHON) -m mypy cryptwire api gateway webhook streamer tracker candles analyser controller processor replay devstack simulator tests bench
 	@$(MAKE) --no-print-directory protos-check
 
 .PHONY: docs
