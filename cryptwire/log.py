@@ -11,15 +11,18 @@ _HEADER = re.compile(r"(?i)((?:authorization|cookie)[\"']?\s*[=:]\s*)([^\n]+)")
 _QUOTED = re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*)([\"'])(.*?)(?<!\\)\2")
 _PLAIN = re.compile(rf"(?i)({_NAMES}\s*[=:]\s*)([^\s\"',&;}}]+)")
 _OURS = ("cryptwire", "api", "gateway", "webhook", "streamer", "tracker", "candles", "processor", "replay", "devstack")
+_SHOWN = re.compile(r"\b(cwp_|whsec_|eyJ)[A-Za-z0-9_.+/=-]{16,}")  # personal tokens, webhooks' secrets, JWT
+_IN_LINKS = re.compile(r"(?i)([?&](?:token|code|state|checkout)=)([^&\s\"'#]+)")  # of mails, of consent, of payment
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@/\s]+)(@)")
 
 
 def redacted(text: str) -> str:
-    """``text`` without the values of what is named like a secret, and without passwords in addresses.
+    """``text`` without the values of what is named or looks like a secret, and without those in addresses.
 
     Of the headers Authorization and Cookie nothing to the end of the line is left.
     """
     text = _HEADER.sub(r"\1***", text)
+    text = _IN_LINKS.sub(r"\1***", _SHOWN.sub(r"\1***", text))
     text = _QUOTED.sub(r"\1\2***\2", text)
     return _URL_PASSWORD.sub(r"\1***\3", _PLAIN.sub(r"\1***", text))
 

@@ -25,6 +25,11 @@ SECRET = "s3cr3t-Value_0"
         "postgresql://cryptwire:s3cr3t-Value_0@127.0.0.1:5432/db",
         "redis://:s3cr3t-Value_0@127.0.0.1/0",
         "two: nats://a:s3cr3t-Value_0@h and password=s3cr3t-Value_0",
+        "invalid input for query argument $1: 'cwp_s3cr3t-Value_0-s3cr3t'",
+        "whsec_abcd/efgh+ijkl=s3cr3t-Value_0",
+        "no token of ours: eyJhbGciOiJFZERTQSJ9.s3cr3t-Value_0.s3cr3t-Value_0",
+        "GET /confirm?token=s3cr3t-Value_0&x=1",
+        "/link/callback?code=s3cr3t-Value_0&state=s3cr3t-Value_0",
     ],
 )
 def test_a_secret_is_cut_out(text: str) -> None:
@@ -38,6 +43,7 @@ def test_a_secret_is_cut_out(text: str) -> None:
         "hopper=101 reason=the password is wrong",
         "http://127.0.0.1:8080/udf/time",
         "polled at 12:00:01, token of user 3",
+        "state=done code=INVALID is no link",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
