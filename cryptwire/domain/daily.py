@@ -1,7 +1,7 @@
 """What is kept of each day of a hopper: what it held at midnight, and the figures of the day."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -102,7 +102,7 @@ class Standing:
     Those of ``[begins_at, until_at)`` are there, as of ``version``; None: none is. ``ledger`` is what was held at
     ``until_at``. Days are due to ``last_at``, and anew from ``anew_from`` on when that is not None. ``earliest`` is
     when the hopper is first heard of, ``gone_at`` when it was deleted or unlinked: that day is its last. ``read_at``:
-    the database's time of all this.
+    the database's time of all this. ``bases``: until when the hopper traded with another base currency, and which.
     """
 
     hopper: Hopper
@@ -117,6 +117,12 @@ class Standing:
     ledger: Mapping[str, object] = field(default_factory=dict)
     anew_from: datetime | None = None
     gone_at: datetime | None = None
+    bases: Sequence[tuple[datetime, Asset]] = ()
+
+    def hopper_at(self, moment: datetime) -> Hopper:
+        """The hopper with the base currency that it had at ``moment``, in which its candles and midnights are."""
+        base = next((was for until, was in self.bases if moment <= until), self.hopper.base)
+        return self.hopper if base == self.hopper.base else replace(self.hopper, base=base)
 
 
 @dataclass(frozen=True, slots=True)

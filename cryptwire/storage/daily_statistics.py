@@ -12,6 +12,7 @@ from cryptwire.domain.day import Day
 from cryptwire.domain.flow import Index
 from cryptwire.domain.hopper import Asset, Hopper, HopperId
 from cryptwire.storage.database import Database
+from cryptwire.storage.hopper_events import bases
 from cryptwire.storage.hoppers import hopper_of
 
 _HOPPER = "h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds"
@@ -150,7 +151,8 @@ class DailyStatistics:
         earliest = {
             row["hopper_id"]: row["earliest"] for row in (await self._database.fetch(_EARLIEST, fresh) if fresh else ())
         }
-        return [_standing(row, earliest.get(row["hopper_id"])) for row in rows]
+        others = await bases(self._database, fresh) if fresh else {}
+        return [_standing(row, earliest.get(row["hopper_id"]), others.get(row["hopper_id"], ())) for row in rows]
 
     async def candles(self, days: Sequence[tuple[HopperId, datetime, datetime]]) -> list[DayCandles | None]:
         """What the candles of each ``[since, until)`` say, in this order; None where there are none."""
@@ -215,7 +217,7 @@ def _is_where_it_was(before: Standing, now: asyncpg.Record | None) -> bool:
     return before.until_at is not None and (now["until_at"], now["version"]) == (before.until_at, before.version)
 
 
-def _standing(row: asyncpg.Record, earliest: datetime | None) -> Standing:
+def _standing(row: asyncpg.Record, earliest: datetime | None, others: Sequence[tuple[datetime, Asset]]) -> Standing:
     return Standing(
         hopper_of(row),
         row["zone"],
@@ -229,6 +231,7 @@ def _standing(row: asyncpg.Record, earliest: datetime | None) -> Standing:
         {} if row["ledger"] is None else json.loads(row["ledger"]),
         row["anew_from"],
         row["gone_at"],
+        others,
     )
 
 

@@ -194,7 +194,7 @@ class Statistics:
         if standing.until_at is not None:
             last = await self._days.before(standing.hopper.id, standing.zone, day_at(zone, start).date)
             if last is not None and last.ends_at == start:
-                before = Before(last.index, last.closing)
+                before = Before(last.index, last.closing, last.currency)
         if anew or standing.until_at is None:
             kept = standing.ledger.get(DAY_BEFORE)
             if isinstance(kept, dict) and kept["at"] == start.isoformat():
@@ -270,7 +270,8 @@ class Statistics:
             wanted |= logic.prices_needed(hopper, listed, (), ())
         for work, days in group:
             listed = next((each for hopper, each in trades if hopper.id == work.hopper.id), ())
-            wanted |= logic.prices_needed(work.hopper, listed, [*work.ledger.lots.values()], [d.ends_at for d in days])
+            for hopper in {work.standing.hopper_at(day.ends_at) for day in days}:
+                wanted |= logic.prices_needed(hopper, listed, [*work.ledger.lots.values()], [d.ends_at for d in days])
         found = await self._markets.then(wanted) if wanted else {}
         return lambda exchange, asset, into, at: found.get((exchange, asset, into, at))
 
@@ -295,13 +296,14 @@ class Statistics:
                 day.ends_at for day in days if (work.hopper.id, day.ends_at) not in found and day.ends_at > horizon
             ]
             if missing:
-                made = await self._made_up(work.hopper, missing)
+                made = await self._made_up(work.standing, missing)
                 await self._midnights.put(made)
                 found.update({(midnight.hopper, midnight.at): midnight for midnight in made})
         return found
 
-    async def _made_up(self, hopper: Hopper, ends: Sequence[datetime]) -> list[Midnight]:
+    async def _made_up(self, standing: Standing, ends: Sequence[datetime]) -> list[Midnight]:
         """What was held at ``ends``: what was held next, without what trades and flows have changed since."""
+        hopper = standing.hopper
         made: list[Midnight] = []
         known_at: datetime | None = None
         quantities: dict[Asset, Decimal] = {}
@@ -318,10 +320,11 @@ class Statistics:
                 trades = await self._trades.within(hopper.id, at, known_at)
                 flows = await self._flows.moved(hopper.id, at, known_at)
                 quantities, known_at = logic.undone(quantities, trades, flows), at
-            wanted = {asset: (hopper.exchange, asset, hopper.base, at) for asset in quantities}
+            base = standing.hopper_at(at).base
+            wanted = {asset: (hopper.exchange, asset, base, at) for asset in quantities}
             told = await self._markets.then(wanted.values())
             prices = {asset: told[key] for asset, key in wanted.items() if key in told}
-            if set(prices) <= {hopper.base} < set(wanted):
+            if set(prices) <= {base} < set(wanted):
                 prices = {}  # nobody could tell: the candle's close says more than the base currency alone
             made.append(Midnight(hopper.id, at, dict(quantities), prices))
         return made

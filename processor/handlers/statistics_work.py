@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 from cryptwire.domain.daily import Daily, Progress, Standing
 from cryptwire.domain.day import Day
@@ -46,7 +47,7 @@ class Work:
     def after(self, number: int, progress: Progress, last: Daily) -> "Work":
         """The rest, when the first ``number`` days are written."""
         standing = replace(self.standing, version=progress.version, until_at=progress.until_at)
-        before = Before(last.index, last.closing)
+        before = Before(last.index, last.closing, last.currency)
         return Work(
             standing,
             self.days[number:],
@@ -64,15 +65,27 @@ def figures(
     """The figures of ``days``, and what the ledger was before the last of them, with the moment of that."""
     done: list[Daily] = []
     before, day_before = work.before, None
-    for part in (slice(0, -1), slice(-1, None)):
+    version, zone = work.standing.newest_version, work.standing.zone
+    for first, end in _parts(work.standing, days):
         if done:
-            before = Before(done[-1].index, done[-1].closing)
-        if part.start and days:
+            before = Before(done[-1].index, done[-1].closing, done[-1].currency)
+        if end == len(days):
             day_before = {**work.ledger.as_json(), "at": days[-1].begins_at.isoformat()}
-        version, zone = work.standing.newest_version, work.standing.zone
+        part, hopper = slice(first, end), work.standing.hopper_at(days[first].ends_at)
         some = replace(facts, candles=facts.candles[part])
-        done += logic.days_of(work.hopper, zone, version, days[part], some, work.ledger, before, prices)
+        done += logic.days_of(hopper, zone, version, days[part], some, work.ledger, before, prices)
     return done, day_before
+
+
+def _parts(standing: Standing, days: Sequence[Day]) -> list[tuple[int, int]]:
+    """Days in a row that have one base currency, and the last for itself: numbers of the first and behind the last."""
+    cuts = [
+        number
+        for number in range(1, len(days))
+        if number == len(days) - 1
+        or standing.hopper_at(days[number].ends_at).base != standing.hopper_at(days[number - 1].ends_at).base
+    ]
+    return list(pairwise([0, *cuts, len(days)])) if days else []
 
 
 def next_group(pending: list[Work]) -> tuple[list[tuple[Work, Sequence[Day]]], list[Work]]:

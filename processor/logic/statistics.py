@@ -18,10 +18,11 @@ from cryptwire.domain.trade import Trade
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """How a hopper stood when a day began; ``closing`` of the day before, None when there is none."""
+    """How a hopper stood when a day began; ``closing`` of the day before, in ``currency``, None when there is none."""
 
     index: Index = field(default_factory=Index)
     closing: float | None = None
+    currency: Asset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,21 @@ def days_of(
 
     Money in another currency is converted when it moved; what nobody can convert is left out, fees are then told in
     their own coin. The balance of a midnight of which no price is known is the close of the candle that ended there.
+    When the day before was in another currency the index starts anew: between the two there is no return.
     """
+    is_other = bool(days) and before.currency not in (None, hopper.base)
+    if is_other:
+        before = Before(Index(1.0, days[0].begins_at))
     trades, flows = _by_day(days, facts.trades), _by_day(days, facts.flows)
     found = []
     for number, day in enumerate(days):
         index = before.index.after(flows[number])
         daily = _day(hopper, zone, version, day, facts, number, trades[number], flows[number], ledger, index, prices)
-        if daily.opening is None and before.closing is not None:
+        if is_other and not number:
+            daily = _opened_with(daily, None)  # its first candle is in the other currency
+        elif daily.opening is None and before.closing is not None:
             daily = _opened_with(daily, before.closing)
-        before = Before(index, daily.closing)
+        before = Before(index, daily.closing, hopper.base)
         found.append(daily)
     return found
 
@@ -130,7 +137,7 @@ def _day(
     )
 
 
-def _opened_with(daily: Daily, opening: float) -> Daily:
+def _opened_with(daily: Daily, opening: float | None) -> Daily:
     values = {name: getattr(daily, name) for name in Daily.__slots__}
     return Daily(**{**values, "opening": opening})
 

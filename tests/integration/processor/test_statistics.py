@@ -293,6 +293,33 @@ async def test_who_mends_leaves_a_midnight_to_its_own_run_for_a_while(world: Wor
     assert [day.trades for day in days] == [0, 1]
 
 
+async def test_another_base_currency_begins_the_index_anew_and_leaves_the_days_before_in_theirs(world: World) -> None:
+    user = await world.user("UTC")
+    await world.hopper("1", user)
+    await world.candles("1", at(2026, 3, 8), at(2026, 3, 12))
+    await world.owner.execute(
+        "INSERT INTO hopper_events (hopper_id, user_id, kind, was, became, at)"
+        " VALUES ('1', $1::text::uuid, 'base-changed', 'BTC', 'USDT', $2)",
+        user,
+        at(2026, 3, 10, 12),
+    )
+    world.account.held[ONE] = {USDT: D(1000)}
+
+    async def check() -> None:
+        days = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+        assert [(day.date.day, day.currency) for day in days] == [(8, BTC), (9, BTC), (10, USDT), (11, USDT)]
+        assert [day.index.began_at for day in days] == [None, None, at(2026, 3, 10), at(2026, 3, 10)]
+        assert [day.opening for day in days] == [1000.0, 1096.0, None, 1288.0]
+        assert [day.balance for day in days] == [D("1096.0"), D("1192.0"), D(1000), D(1000)]
+
+    await world.ring(at(2026, 3, 12, 0, 30))
+    await check()
+    await world.trades.add([trade("1", 1, BUY, "0.1", at(2026, 3, 8, 5))])
+    again = await world.turning(world.statistics().compute(at(2026, 3, 12, 0, 30)))
+    assert again == "4 days of 1 hoppers computed"
+    await check()
+
+
 async def test_two_at_once_write_each_day_once(world: World) -> None:
     user = await world.user("UTC")
     for number in range(1, 9):
