@@ -47,14 +47,13 @@ _DUE = f"""
                          AND s.ends_at <= p.until_at
                          AND s.version = (SELECT max(n.version) FROM daily_statistics n
                                            WHERE n.hopper_id = s.hopper_id AND n.zone = s.zone AND n.date = s.date)),
-                     (SELECT min(s.begins_at)
-                        FROM midnights m JOIN daily_statistics s
-                          ON s.hopper_id = m.hopper_id AND s.zone = u.zone AND s.ends_at = m.at
-                         AND s.date BETWEEN (m.at - interval '3 days')::date AND (m.at + interval '1 day')::date
-                       WHERE m.hopper_id = h.hopper_id AND m.at > p.until_at - interval '2 days'
-                         AND m.at <= p.until_at AND m.taken_at IS NOT NULL AND s.is_made_up
-                         AND s.version = (SELECT max(n.version) FROM daily_statistics n
-                                           WHERE n.hopper_id = s.hopper_id AND n.zone = s.zone AND n.date = s.date)),
+                     (SELECT CASE WHEN s.is_made_up THEN s.begins_at END
+                        FROM daily_statistics s
+                       WHERE s.hopper_id = h.hopper_id AND s.zone = u.zone AND s.ends_at = p.until_at
+                         AND s.date >= (p.until_at - interval '3 days')::date
+                         AND EXISTS (SELECT FROM midnights m WHERE m.hopper_id = h.hopper_id AND m.at = p.until_at
+                                        AND m.taken_at IS NOT NULL)
+                       ORDER BY s.version DESC LIMIT 1),
                      CASE WHEN p.began_at > now() - interval '2 days' THEN
                          (SELECT c.opened_at FROM candles c WHERE c.hopper_id = h.hopper_id
                              AND c.opened_at < p.begins_at ORDER BY c.opened_at LIMIT 1) END) AS anew_from
