@@ -14,6 +14,7 @@ from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.errors import CryptwireError, Forbidden, Invalid, NotFound, Unavailable
 from generated.wire.v1 import control_pb2 as pb
 
+NO_RULE_SET = RuleSetId("")
 _CODES: tuple[tuple[str, type[CryptwireError]], ...] = (
     ("NOT_FOUND", NotFound),
     ("FORBIDDEN", Forbidden),
@@ -32,7 +33,7 @@ class ControlRequest:
     hopper: HopperId
     user: UserId
     asked_by: str
-    rule_set: RuleSetId = RuleSetId("")
+    rule_set: RuleSetId = NO_RULE_SET
     body: Mapping[str, Any] | None = None
 
 
