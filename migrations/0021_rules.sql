@@ -48,14 +48,16 @@ CREATE TABLE rule_states (                                   -- how a rule set s
     epoch       bigint NOT NULL CHECK (epoch > 0),           -- grows with each arming, for ever
     state       jsonb NOT NULL,
     fence       bigint NOT NULL,                             -- of the assignment it was written under
+    revision    bigint NOT NULL,                             -- grows by one with each write: who wrote on an older one writes not
     snapshot_at timestamptz,                                 -- the newest snapshot that counts in it
     written_at  timestamptz NOT NULL DEFAULT now()
-);
+) WITH (fillfactor = 50);                                    -- written every few seconds: a new version fits beside the old
 
 CREATE TABLE intents (                                       -- one wish to act; before anything is sent (R10, R11)
     intent_id   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     rule_set_id uuid NOT NULL,                               -- no references: what was done outlives what wanted it
     version     integer NOT NULL,
+    mode_number bigint NOT NULL,                             -- of the rule set when it fired
     epoch       bigint NOT NULL,
     hopper_id   text NOT NULL,
     user_id     uuid NOT NULL,
@@ -65,6 +67,7 @@ CREATE TABLE intents (                                       -- one wish to act;
     decided_at  timestamptz NOT NULL,
     actions     jsonb NOT NULL,
     progress    jsonb NOT NULL,                              -- which step, which request, what was seen
+    turn        bigint NOT NULL DEFAULT 0,                   -- grows by one with each change of it, as in rule_states
     state       text NOT NULL CHECK (state IN ('open', 'waiting', 'done', 'partial', 'failed', 'abandoned')),
     changed_at  timestamptz NOT NULL DEFAULT now(),
     UNIQUE (rule_set_id, version, epoch)
@@ -86,7 +89,7 @@ CREATE TABLE audit (                                         -- one chain per ho
     rule_set_id uuid,
     version     integer,
     intent_id   uuid,                                        -- the same as in `calls`
-    body        jsonb NOT NULL,                              -- nothing personal, no secret
+    body        json NOT NULL,                               -- nothing personal, no secret; the very text that is hashed
     previous    bytea NOT NULL,                              -- the hash before; 32 zeros for the first
     hash        bytea NOT NULL,                              -- SHA-256 over the one before and all of the above
     PRIMARY KEY (chain, number)
@@ -111,7 +114,7 @@ GRANT UPDATE (mode, mode_number, replayed_at, changed_at) ON rule_sets TO cryptw
 GRANT INSERT, UPDATE (audited_at) ON rule_set_changes TO cryptwire_controller;
 GRANT SELECT, INSERT, UPDATE ON rule_states TO cryptwire_controller;
 GRANT SELECT, INSERT ON intents TO cryptwire_controller;
-GRANT UPDATE (progress, state, changed_at) ON intents TO cryptwire_controller;
+GRANT UPDATE (progress, turn, state, changed_at) ON intents TO cryptwire_controller;
 GRANT SELECT, INSERT ON audit, audit_chains, audit_people TO cryptwire_controller;
 GRANT SELECT ON candles, flows, hopper_histories TO cryptwire_controller;
 
