@@ -27,6 +27,10 @@ _KNOWN = """
       FROM calls
      WHERE intent_id = $1::text::uuid AND number = $2 AND is_admitted
 """
+_ENDED = """
+    SELECT outcome, clock_timestamp() > begun_at + $3::interval AS is_over
+      FROM calls WHERE intent_id = $1::text::uuid AND number = $2 AND is_admitted
+"""
 _VALUES = """
     INSERT INTO calls (is_admitted, intent_id, number, service, user_id, hopper_id, call, parameters, fence, session,
                        rule_set_id, sent_at, answered_at, outcome, reason, said)
@@ -200,6 +204,25 @@ def _values(asked: Asked, ending: Ending | None, *, is_admitted: bool) -> tuple[
         None if ending is None else ending.reason or None,
         None if ending is None else _storable(ending.said),
     )
+
+
+class KeptCalls:
+    """What others may look up in the table. Raises Unavailable while the database is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def outcome(self, intent: IntentId, number: int, lasts: timedelta) -> tuple[bool, Outcome | None]:
+        """Whether this number of an intent was ever admitted, and how it ended; None: it may be under way still.
+
+        One without an end that was admitted longer than ``lasts`` ago is UNKNOWN.
+        """
+        row = await self._database.row(_ENDED, intent, number, lasts)
+        if row is None:
+            return False, None
+        if row["outcome"] is None:
+            return True, Outcome.UNKNOWN if row["is_over"] else None
+        return True, Outcome(row["outcome"])
 
 
 def _json(parameters: Mapping[str, Any]) -> str:

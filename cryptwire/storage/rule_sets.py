@@ -15,9 +15,11 @@ import asyncpg
 
 from cryptwire.codec.rule_set import body_from_json, body_to_json
 from cryptwire.domain.action import RuleSetId
+from cryptwire.domain.audit import Entry
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.rule_set import Mode, RuleSet, RuleSetBody
 from cryptwire.errors import Corrupt, Invalid, NotFound
+from cryptwire.storage import audit
 from cryptwire.storage.database import Connection, Database
 
 MOST_OF_A_HOPPER = 50
@@ -65,6 +67,31 @@ _CHANGED = """
     INSERT INTO rule_set_changes (rule_set_id, hopper_id, user_id, kind, version, mode, mode_number, by, note)
     VALUES ($1::text::uuid, $2, $3::text::uuid, $4, $5, $6, $7, $8, $9)
 """
+# what a pod's hoppers want; a mark that changes with it is asked for every few seconds, the whole only then
+_WATCHED = """
+    SELECT s.rule_set_id::text, s.user_id::text, s.hopper_id, s.version, s.mode, s.mode_number, s.changed_at,
+           s.shadow_since, s.replayed_at, v.body, u.zone, a.fence
+      FROM assignments a JOIN rule_sets s USING (hopper_id)
+      JOIN rule_set_versions v ON v.rule_set_id = s.rule_set_id AND v.version = s.version
+      JOIN hoppers h USING (hopper_id) JOIN users u ON u.user_id = s.user_id
+     WHERE a.pod = $1 AND s.mode <> 'off' AND h.user_id = s.user_id AND u.deletion_asked_at IS NULL
+"""
+_WATCH_MARK = """
+    SELECT row(count(*), sum(s.mode_number), sum(hashtext(s.rule_set_id::text)::bigint * s.mode_number), sum(a.fence),
+               sum(hashtext(u.zone)::bigint))::text
+      FROM assignments a JOIN rule_sets s USING (hopper_id) JOIN users u ON u.user_id = s.user_id
+     WHERE a.pod = $1 AND s.mode <> 'off' AND u.deletion_asked_at IS NULL
+"""
+_UNAUDITED = """
+    SELECT c.change_id, c.rule_set_id::text, c.hopper_id, c.user_id::text, c.kind, c.version, c.mode, c.mode_number,
+           c.by, c.note, c.at
+      FROM rule_set_changes c JOIN assignments a USING (hopper_id)
+     WHERE a.pod = $1 AND c.audited_at IS NULL ORDER BY c.change_id LIMIT $2 FOR UPDATE OF c SKIP LOCKED
+"""
+_AUDITED = "UPDATE rule_set_changes SET audited_at = now() WHERE change_id = ANY($1::bigint[])"
+_REPLAYED = """
+    UPDATE rule_sets SET replayed_at = $3 WHERE rule_set_id = $1::text::uuid AND version = $2
+"""
 _OF_ANYBODY = f"{_SELECT} WHERE s.hopper_id = $1 ORDER BY s.created_at, s.rule_set_id"
 _MEANWHILE = "somebody has changed this rule set meanwhile; read it again"
 Fits = Callable[[Sequence[RuleSet]], None]
@@ -92,6 +119,15 @@ class Change:
     by: str
     note: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A rule set that is in shadow or armed, the user's zone (IANA's name), and the fence under which it is watched."""
+
+    rule_set: RuleSet
+    zone: str
+    fence: int
 
 
 class RuleSets:
@@ -169,6 +205,61 @@ class RuleSets:
         async with self._database.transaction() as connection:
             await _must_do(connection, _DELETE, before)
             await _note(connection, before, "deleted", "", "user")
+
+
+class WatchedRuleSets:
+    """What a pod's controller reads of them. Raises Unavailable while the database is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def mark(self, pod: str) -> str:
+        """Something that changes whenever ``of_pod`` does, and costs little."""
+        return str(await self._database.value(_WATCH_MARK, pod))
+
+    async def of_pod(self, pod: str) -> tuple[list[Watched], list[Corrupt]]:
+        """Those in shadow and armed of the hoppers that ``pod`` holds, and what cannot be read of them."""
+        found, broken = [], []
+        for row in await self._database.fetch(_WATCHED, pod):
+            try:
+                found.append(Watched(rule_set_of(row), row["zone"], row["fence"]))
+            except Corrupt as error:
+                broken.append(Corrupt(f"rule set {row['rule_set_id']}: {error}"))
+        return found, broken
+
+    async def audit_changes(self, pod: str, most: int) -> int:
+        """Take what people did to rule sets of the pod's hoppers into the audit, once; how much it was."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_UNAUDITED, pod, most)
+            await audit.append(connection, [_entry(row) for row in rows])
+            await connection.execute(_AUDITED, [row["change_id"] for row in rows])
+        return len(rows)
+
+    async def note(self, one: RuleSet, kind: str, by: str, text: str = "") -> None:
+        """Write down what a person asked the controller for: resumed, retried, abandoned, replayed."""
+        async with self._database.transaction() as connection:
+            await _note(connection, one, kind, text[:500], by)
+
+    async def replayed(self, one: RuleSet, at: datetime, by: str) -> None:
+        """This version was replayed over the hopper's own history (R22)."""
+        async with self._database.transaction() as connection:
+            if await connection.execute(_REPLAYED, one.id, one.version, at) == "UPDATE 1":
+                await _note(connection, one, "replayed", "", by)
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    is_user = row["by"] == "user"
+    body = {"by": row["by"], "kind": row["kind"], "mode": row["mode"], "mode_number": row["mode_number"]}
+    return Entry(
+        HopperId(row["hopper_id"]),
+        row["at"],
+        "changed",
+        body | ({"note": row["note"]} if row["note"] else {}),
+        RuleSetId(row["rule_set_id"]),
+        row["version"],
+        None,
+        UserId(row["user_id"]) if is_user else None,
+    )
 
 
 async def _others(connection: Connection, user: UserId, hopper: HopperId) -> list[RuleSet]:
