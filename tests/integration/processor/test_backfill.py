@@ -32,7 +32,7 @@ from tests.integration.imports.conftest import REDIRECT, running_gateway, simula
 
 REACH = timedelta(days=30)
 HOPPERS = 4
-KILLS = 25 if config.environment().get("CRYPTWIRE_FULL") else 3
+KILLS = 50 if config.environment().get("CRYPTWIRE_FULL") else 3
 WHOLE = HOPPERS * (REACH // timedelta(minutes=15))
 Rows = dict[tuple[str, datetime], tuple[Any, ...]]
 
@@ -178,7 +178,7 @@ async def test_killed_again_and_again_the_rows_are_those_of_an_undisturbed_run(s
         killed.popen.kill()
         killed.popen.wait()
         reached.append(await scene.stored())
-    assert min(reached) < WHOLE
+    assert sum(each < WHOLE for each in reached) >= KILLS * 4 // 5, "most of them in the middle of it"
     scene.start("processor")
     await scene.until(is_done, "every hopper is filled after all")
     found = await scene.rows()
