@@ -125,6 +125,7 @@ def portfolio_from_wire(payload: bytes) -> Portfolio:
         ),
         tuple(map(position_from_message, message.positions)),
         flow_from_message(message.flow) if message.HasField("flow") else None,
+        _moment(message.newest_price_at_us),
     )
 
 

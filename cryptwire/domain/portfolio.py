@@ -37,7 +37,11 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """One hopper, live: the candle so far, whose close is the value now, and what it consists of, with both ages."""
+    """One hopper, live: the candle so far, whose close is the value now, and what it consists of, with both ages.
+
+    ``prices_at``: when its exchange was last heard; ``newest_price_at``: the newest receipt among the prices of what it
+    holds, None when none is known.
+    """
 
     hopper: HopperId
     at: datetime
@@ -50,3 +54,4 @@ class Portfolio:
     holdings: tuple[Holding, ...]
     positions: tuple[Position, ...]
     flow: FlowCandidate | None
+    newest_price_at: datetime | None = None

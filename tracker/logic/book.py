@@ -77,6 +77,7 @@ class Book:
         self._column_of: dict[tuple[Exchange, Asset, Asset], int] = {}
         self._pairs: dict[Pair, int] = {}
         self._last: list[float] = []
+        self._received: list[int] = []  # when each pair's price was received last, microseconds; 0: never
         self._columns_of: list[tuple[_Column, ...]] = []
         self._has_new_pairs = False
 
@@ -175,6 +176,7 @@ class Book:
             if pair not in self._pairs:
                 self._pairs[pair] = len(self._last)
                 self._last.append(math.nan)
+                self._received.append(0)
                 self._columns_of.append(())
                 self._has_new_pairs = True
 
@@ -183,19 +185,34 @@ class Book:
         index = self._pairs.get(pair)
         return None if index is None or math.isnan(self._last[index]) else self._last[index]
 
-    def used_prices(self) -> list[tuple[Pair, float]]:
-        """The priced pairs that some route uses."""
+    def newest(self) -> npt.NDArray[np.int64]:
+        """(rows,): when the newest was received among the prices of what each row holds, microseconds; 0: none was."""
+        received = self._received
+        stamped = [
+            (max(received[index] for index, _ in column.legs), column.holders)
+            for column in self._columns
+            if column.legs and column.price == column.price
+        ]
+        stamped.sort(key=lambda one: one[0])
+        newest = np.zeros(len(self.values), np.int64)
+        for at, holders in stamped:
+            newest[holders] = at  # oldest first, so the newest stays
+        return newest
+
+    def used_prices(self) -> list[tuple[Pair, float, int]]:
+        """The priced pairs that some route uses, each with when its price was received."""
         return [
-            (pair, self._last[i])
+            (pair, self._last[i], self._received[i])
             for pair, i in self._pairs.items()
             if self._columns_of[i] and self._last[i] == self._last[i]
         ]
 
-    def on_price(self, pair: Pair, price: float) -> None:
+    def on_price(self, pair: Pair, price: float, received: int = 0) -> None:
         """Move every holder's value by the change of one pair's price, and stretch highs or lows.
 
-        A rise can make no low and a fall no high (quantities are not negative). Raises Invalid, changing nothing,
-        unless ``price`` is finite and above 0: one NaN would poison a row.
+        A rise can make no low and a fall no high (quantities are not negative). ``received`` at, microseconds: a price
+        that comes again unchanged is a newer one. Raises Invalid, changing nothing, unless ``price`` is finite and
+        above 0: one NaN would poison a row.
         """
         positive(price)
         index = self._pairs.get(pair)
@@ -203,17 +220,19 @@ class Book:
             self.know((pair,))
             index = self._pairs[pair]
         columns = self._columns_of[index]
-        if not columns:
-            self._last[index] = price
-            return
         before = self._last[index]
-        if price == before:
+        if not columns or price == before:
+            self._last[index] = price
+            if received > self._received[index]:
+                self._received[index] = received
             return
         self._last[index] = price
         prices = [self._price_of(column) for column in columns]
         if math.inf in prices or 0.0 in prices:
             self._last[index] = before
             raise Invalid(f"{pair}: {price!r} makes a price that cannot be")
+        if received > self._received[index]:
+            self._received[index] = received
         if len(columns) == 1:
             self._move(columns[0], prices[0])
         else:

@@ -129,14 +129,14 @@ class Shard:
         """The same for a pair's price that was received at ``at`` microseconds."""
         closed = self.advance(at)
         self._pulse(pair.exchange, at).heard(at)
-        self.book.on_price(pair, price)
+        self.book.on_price(pair, price, at)
         if at > self.seen_to:
             self.seen_to = at
         return closed
 
     def on_last_price(self, ticker: Ticker) -> None:
         """A price that was kept for us: it counts to the candle in progress whenever it was received."""
-        self.book.on_price(ticker.pair, ticker.last)
+        self.book.on_price(ticker.pair, ticker.last, to_us(ticker.received_at))
 
     def on_feed(self, feed: Feed, now: datetime) -> None:
         """The exchange was heard, or was not."""
@@ -210,8 +210,8 @@ class Shard:
         ages = {name: (pulse.count(upto), pulse.is_fresh(at), pulse.last_heard) for name, pulse in self._pulses.items()}
         book, opened_at = self.book, self.opened_at
         not_negative = np.maximum(book.lows, 0.0), np.maximum(book.values, 0.0)  # see Book.close
-        columns = (book.opens, book.highs, *not_negative, book.phases)
-        opens, highs, lows, values, phases = (array.tolist() for array in columns)
+        columns = (book.opens, book.highs, *not_negative, book.phases, book.newest())
+        opens, highs, lows, values, phases, newest = (array.tolist() for array in columns)
         for name, row in list(book.rows.items()):
             if phases[row] < Phase.OPENING or name not in self._hoppers:
                 continue
@@ -234,6 +234,7 @@ class Shard:
                 volume=self._volumes.get(name, 0.0),
                 is_fresh=is_fresh,
                 prices_at_us=heard_at,
+                newest_price_at_us=newest[row],
                 prices=book.prices_of(row),
             )
             yield name, message.SerializeToString() + self._settled[name]
@@ -264,8 +265,10 @@ class Shard:
             volumes=[self._volumes.get(name, 0.0) for name in names],
             phases=book.phases[rows].tolist(),
             prices=[
-                portfolio_pb2.PairPrice(exchange=pair.exchange, base=pair.base, quote=pair.quote, last=last)
-                for pair, last in book.used_prices()
+                portfolio_pb2.PairPrice(
+                    exchange=pair.exchange, base=pair.base, quote=pair.quote, last=last, received_at_us=received
+                )
+                for pair, last, received in book.used_prices()
             ],
             counted_trades=sorted(self._counted),
         ).SerializeToString()
@@ -282,7 +285,8 @@ class Shard:
         kept = _read(state, self.span)
         self.opened_at, self.seen_to = kept.opened_at_us, kept.seen_to_us
         for price in kept.prices:
-            self.book.on_price(Pair(Exchange(price.exchange), Asset(price.base), Asset(price.quote)), price.last)
+            pair = Pair(Exchange(price.exchange), Asset(price.base), Asset(price.quote))
+            self.book.on_price(pair, price.last, price.received_at_us)
         index = {name: number for number, name in enumerate(kept.hopper_ids)}
         restored = []
         for hopper, fence in hoppers:
@@ -326,6 +330,8 @@ def _read(state: bytes, span: int) -> portfolio_pb2.ShardState:
         raise Invalid("the shard's state contradicts itself")
     for price in kept.prices:
         positive(price.last)
+        if not 0 <= price.received_at_us <= _LAST_US:
+            raise Invalid("the shard's state contradicts itself")
     return kept
 
 

@@ -101,6 +101,7 @@ class Portfolio(_message.Message):
     PRICES_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
     FLOW_FIELD_NUMBER: _builtins.int
+    NEWEST_PRICE_AT_US_FIELD_NUMBER: _builtins.int
     hopper_id: _builtins.str
     at_us: _builtins.int
     base_currency: _builtins.str
@@ -112,6 +113,8 @@ class Portfolio(_message.Message):
     """when the exchange was last heard; 0 = never"""
     assets_at_us: _builtins.int
     """when balances and positions were read"""
+    newest_price_at_us: _builtins.int
+    """the newest receipt among the prices of what it holds; 0 = none"""
     @_builtins.property
     def candle(self) -> _candle_pb2.Candle:
         """so far; its close is the value now"""
@@ -150,10 +153,11 @@ class Portfolio(_message.Message):
         prices: _abc.Iterable[_builtins.float] | None = ...,
         positions: _abc.Iterable[Global___OpenPosition] | None = ...,
         flow: Global___FlowCandidate | None = ...,
+        newest_price_at_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candle", b"candle", "flow", b"flow"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assets", b"assets", "assets_at_us", b"assets_at_us", "at_us", b"at_us", "base_currency", b"base_currency", "candle", b"candle", "flow", b"flow", "hopper_id", b"hopper_id", "is_fresh", b"is_fresh", "positions", b"positions", "prices", b"prices", "prices_at_us", b"prices_at_us", "quantities", b"quantities", "volume", b"volume"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assets", b"assets", "assets_at_us", b"assets_at_us", "at_us", b"at_us", "base_currency", b"base_currency", "candle", b"candle", "flow", b"flow", "hopper_id", b"hopper_id", "is_fresh", b"is_fresh", "newest_price_at_us", b"newest_price_at_us", "positions", b"positions", "prices", b"prices", "prices_at_us", b"prices_at_us", "quantities", b"quantities", "volume", b"volume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,10 +316,13 @@ class PairPrice(_message.Message):
     BASE_FIELD_NUMBER: _builtins.int
     QUOTE_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_US_FIELD_NUMBER: _builtins.int
     exchange: _builtins.str
     base: _builtins.str
     quote: _builtins.str
     last: _builtins.float
+    received_at_us: _builtins.int
+    """0 = not known"""
     def __init__(
         self,
         *,
@@ -323,10 +330,11 @@ class PairPrice(_message.Message):
         base: _builtins.str = ...,
         quote: _builtins.str = ...,
         last: _builtins.float = ...,
+        received_at_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "exchange", b"exchange", "last", b"last", "quote", b"quote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "exchange", b"exchange", "last", b"last", "quote", b"quote", "received_at_us", b"received_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

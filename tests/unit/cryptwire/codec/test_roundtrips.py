@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cryptwire.clock import to_us
 from cryptwire.codec.candle import candle_from_wire, candle_to_wire
 from cryptwire.codec.ohlcv import (
     CandlesRequest,
@@ -176,6 +177,9 @@ def test_two_parts_of_a_live_portfolio_are_one() -> None:
     assert (live.hopper, live.base, live.assets_at, live.candle) == ("1", "USDT", T, CANDLE)
     assert [(h.asset, str(h.quantity), h.price) for h in live.holdings] == [("BTC", "1.50", None)]
     assert (live.positions, live.flow) == ((POSITION,), FLOW)
+    assert live.newest_price_at is None
+    told = LIVE + portfolio_pb2.Portfolio(newest_price_at_us=to_us(T)).SerializeToString()
+    assert portfolio_from_wire(told).newest_price_at == T
 
 
 # -- hostile -----------------------------------------------------------------------------------------------------------

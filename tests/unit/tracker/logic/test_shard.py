@@ -341,6 +341,34 @@ def test_the_live_message_agrees_with_the_book_and_the_account() -> None:
     assert not told(shard, T + 73 * S)[ONE].is_fresh
 
 
+def test_the_newest_price_is_of_what_is_held_and_one_received_again_unchanged_is_newer() -> None:
+    shard = shard_with(10.0, BTC=1, USDT=5)
+    assert told(shard, T)[ONE].newest_price_at == T - 5 * S
+    shard.on_ticker(tick(10.0, T + S))
+    assert told(shard, T + 2 * S)[ONE].newest_price_at == T + S
+    shard.on_ticker(tick(3.0, T + 2 * S, pair("ETH")))
+    assert told(shard, T + 2 * S)[ONE].newest_price_at == T + S, "of what it does not hold"
+    shard.on_last_price(tick(11.0, T - S))
+    assert told(shard, T + 2 * S)[ONE].newest_price_at == T + S, "a kept price is older"
+    with pytest.raises(Invalid):
+        shard.book.on_price(pair("BTC"), math.nan, to_us(T + 3 * S))
+    assert told(shard, T + 3 * S)[ONE].newest_price_at == T + S, "refused"
+    shard.renew(account(at=T + 4 * S, ETH=1), T + 4 * S)
+    assert told(shard, T + 4 * S)[ONE].newest_price_at == T + 2 * S
+    shard.renew(account(at=T + 5 * S, USDT=1), T + 5 * S)
+    assert told(shard, T + 5 * S)[ONE].newest_price_at is None, "what needs no price has none"
+
+
+def test_each_leg_of_a_route_brings_a_newer_price() -> None:
+    shard = Shard()
+    shard.on_ticker(tick(2.0, T, pair("XRP", "BTC")))
+    shard.on_ticker(tick(10.0, T + S))
+    shard.take_in(hopper(), 1, account(XRP=1), T + S)
+    assert told(shard, T + S)[ONE].newest_price_at == T + S
+    shard.on_ticker(tick(2.0, T + 2 * S, pair("XRP", "BTC")))
+    assert told(shard, T + 2 * S)[ONE].newest_price_at == T + 2 * S
+
+
 def test_new_quantities_are_told_with_their_own_prices() -> None:
     shard = shard_with(10.0)
     shard.on_ticker(tick(3.0, T + S, pair("ETH")))
@@ -443,6 +471,7 @@ def test_it_goes_on_with_what_was_seen() -> None:
     live = told(shard, at)[ONE]
     assert prices(live.candle) == (10.0, 15.0, 6.0, 12.0)
     assert (live.candle.gap, live.volume) == (NOTHING, 10.0)
+    assert live.newest_price_at == T + 299 * S, "no price is newer for having been restored"
     shard.on_trade(trade(1, T + 60 * S))
     shard.on_trade(trade(2, T + 61 * S))
     assert volume(shard, at) == 20.0
@@ -548,6 +577,8 @@ def a_state() -> ShardState:
         lambda s: setattr(s, "seen_to_us", 2**63 - 1),
         lambda s: setattr(s, "seen_to_us", s.opened_at_us - 1),
         lambda s: s.prices.append(PairPrice(exchange="binance", base="X", quote="Y", last=math.nan)),
+        lambda s: setattr(s.prices[0], "received_at_us", 2**63 - 1),
+        lambda s: setattr(s.prices[0], "received_at_us", -1),
     ],
 )
 def test_a_damaged_state_is_invalid_and_changes_nothing(change: Change) -> None:
