@@ -254,7 +254,7 @@ def _entry(row: asyncpg.Record) -> Entry:
         HopperId(row["hopper_id"]),
         row["at"],
         "changed",
-        body | ({"note": row["note"]} if row["note"] else {}),
+        body | {"is_explained": bool(row["note"])},  # in words of his own: they stay in the row, and go with him
         RuleSetId(row["rule_set_id"]),
         row["version"],
         None,

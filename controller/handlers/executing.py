@@ -1,0 +1,388 @@
+"""Intents worked off: what the machine of steps says is written down, and then done."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+
+from controller.logic.execution import advance
+from controller.logic.moves import (
+    Abandon,
+    Answered,
+    Begin,
+    Declined,
+    DoEnd,
+    DoRead,
+    DoRecall,
+    DoSend,
+    DoSleep,
+    Event,
+    Instruction,
+    Limits,
+    Lost,
+    Move,
+    NotSent,
+    Read,
+    Recalled,
+    Retry,
+    Standing,
+    Unknown,
+    Unread,
+    Whereabouts,
+    Woken,
+)
+from controller.logic.progress import Progress, from_json, to_json
+from controller.logic.requests import Look, Request
+from controller.logic.standing import Facts, Quotas, judge
+from controller.ports import Intents, Outcomes, Points, Upstream
+from cryptwire.clock import Clock
+from cryptwire.codec.control import ActionTold, action_to_wire
+from cryptwire.domain.action import Act, Fence, IntentId, RuleSetId
+from cryptwire.domain.audit import Entry, Sealed
+from cryptwire.domain.hopper import Assignment, HopperId, UserId
+from cryptwire.domain.intent import Intent, IntentState
+from cryptwire.domain.notice import Notice, NoticeClass
+from cryptwire.domain.rule_set import PanicSell
+from cryptwire.errors import (
+    Corrupt,
+    CryptwireError,
+    Exhausted,
+    Fenced,
+    Forbidden,
+    LinkAgain,
+    NotFound,
+    Refused,
+    SwitchedOff,
+    Unavailable,
+    Unconfirmed,
+)
+from cryptwire.log import Log
+from cryptwire.messaging import subjects
+from cryptwire.messaging.bus import Bus
+from cryptwire.messaging.subjects import World
+from cryptwire.metrics import Meters
+from cryptwire.tasks import end
+
+_log = Log(__name__)
+_READ_WITHIN = timedelta(seconds=10)
+_SEND_WITHIN = timedelta(seconds=20)
+_PAUSE = timedelta(seconds=0.5)
+
+
+class Executor:
+    """Works off the intents of the hoppers that this pod holds, each in a task of its own.
+
+    ``names``: a rule set's name for notices. ``on_over`` is told of each intent that came to an end.
+    """
+
+    def __init__(
+        self,
+        intents: Intents,
+        outcomes: Outcomes,
+        upstream: Upstream,
+        bus: Bus,
+        world: World,
+        clock: Clock,
+        meters: Meters,
+        points: Points,
+        *,
+        plans: Collection[str],
+        limits: Limits,
+        quotas: Quotas,
+        names: Callable[[RuleSetId], str],
+        on_over: Callable[[Intent], None] = lambda _: None,
+    ) -> None:
+        self._intents = intents
+        self._outcomes = outcomes
+        self._upstream = upstream
+        self._bus = bus
+        self._world = world
+        self._clock = clock
+        self._meters = meters
+        self._points = points
+        self._plans = plans
+        self._limits = limits
+        self._quotas = quotas
+        self._names = names
+        self._on_over = on_over
+        self._held: Mapping[HopperId, Assignment] = {}
+        self._working: dict[IntentId, tuple[HopperId, asyncio.Task[None]]] = {}
+        self.may_act: Callable[[], bool] = lambda: True
+
+    # ---- life ----
+
+    async def hold(self, held: Mapping[HopperId, Assignment]) -> None:
+        """From now on these hoppers: what is worked off for others, or under another fence, is let go at once."""
+        gone = {
+            hopper
+            for hopper, assignment in self._held.items()
+            if hopper not in held or held[hopper].fence != assignment.fence
+        }
+        self._held = held
+        await end([task for hopper, task in list(self._working.values()) if hopper in gone])
+
+    async def resume(self) -> int:
+        """Take up what is open of the hoppers held and is not worked off yet; how many."""
+        found = [one for one in await self._intents.open_of(list(self._held)) if one.id not in self._working]
+        for intent in found:
+            self.take(intent)
+        return len(found)
+
+    def take(self, intent: Intent, event: Event | None = None) -> None:
+        """Work ``intent`` off, from where it stands."""
+        hopper = intent.wish.hopper
+        if hopper not in self._held or intent.id in self._working:
+            return
+        task = asyncio.create_task(self._work(intent, self._held[hopper], event or Begin()))
+        self._working[intent.id] = (hopper, task)
+        task.add_done_callback(lambda done: self._over(intent.id, done))
+        self._meters.set("controller_intents", "Intents that are worked off.", len(self._working))
+
+    async def choose(self, intent: IntentId, choice: Retry | Abandon) -> None:
+        """What a person chose. Raises NotFound, Refused when it is not there to be chosen, Unavailable."""
+        known = await self._intents.one(intent)
+        if isinstance(choice, Retry) and known.state not in (IntentState.PARTIAL, IntentState.FAILED):
+            raise Refused(f"it is {known.state.value}: only what failed is tried again")
+        if known.state in (IntentState.DONE, IntentState.ABANDONED):
+            raise Refused(f"it is {known.state.value} already")
+        if known.wish.is_shadow and isinstance(choice, Retry):
+            raise Refused("what was in shadow is not done")
+        working = self._working.get(intent)
+        if working is not None:
+            await end([working[1]])
+            known = await self._intents.one(intent)
+        if known.wish.hopper not in self._held:
+            raise Unavailable("another pod holds the hopper now")
+        self.take(known, choice)
+
+    async def stop(self) -> None:
+        """Let everything go; it is taken up by whoever comes next."""
+        await end([task for _, task in list(self._working.values())])
+
+    def _over(self, intent: IntentId, task: "asyncio.Task[None]") -> None:
+        if self._working.get(intent, (None, None))[1] is task:
+            del self._working[intent]
+        self._meters.set("controller_intents", "Intents that are worked off.", len(self._working))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._meters.count("controller_execution_faults", "Intents whose execution broke.")
+            _log.error("an intent could not be worked off", intent=intent, exception=error)
+
+    # ---- work ----
+
+    async def _work(self, intent: Intent, assignment: Assignment, event: Event) -> None:
+        progress = self._progress(intent)
+        while True:
+            now = self._clock.now()
+            move = advance(
+                intent.wish.actions,
+                progress,
+                intent.state,
+                event,
+                now,
+                self._limits,
+                is_shadow=intent.wish.is_shadow,
+            )
+            if (move.progress, move.state) != (progress, intent.state) or move.records or move.alarms:
+                moved = await self._written(intent, move, assignment)
+                if moved is None:
+                    return
+                intent, is_ours = moved
+                progress = self._progress(intent)
+                if not is_ours:  # somebody else wrote, or we did and did not hear of it
+                    if intent.state.is_over:
+                        self._on_over(intent)
+                        return
+                    event = Begin()
+                    continue
+            if isinstance(move.then, DoEnd):
+                if intent.state.is_over:
+                    self._on_over(intent)
+                return
+            event = await self._done(move.then, intent, progress, assignment)
+
+    def _progress(self, intent: Intent) -> Progress:
+        return from_json(intent.progress)
+
+    async def _written(self, intent: Intent, move: Move, assignment: Assignment) -> tuple[Intent, bool] | None:
+        """The intent as it stands now, and whether that is what was to be written; None: it is not ours any more."""
+        entries = self._entries(intent, move)
+        notices = self._notices(intent, move)
+        progress = to_json(move.progress)
+        right = Fence(assignment.fence)
+        while True:
+            try:
+                self._points.passed("move")
+                sealed = await self._intents.move(intent, progress, move.state, right, entries, notices)
+                self._points.passed("moved")
+                if sealed is None:
+                    return await self._intents.one(intent.id), False
+            except Fenced as reason:
+                _log.warning("an intent is another pod's now", intent=intent.id, reason=reason)
+                return None
+            except NotFound:
+                return None
+            except Unavailable as reason:
+                _log.warning("cannot be written down yet", intent=intent.id, reason=reason)
+                self._meters.count("controller_unavailable", "Times something was away.", what="intents")
+                await self._clock.sleep(_PAUSE)
+                continue
+            await self._publish(intent, entries, sealed)
+            if notices:
+                await self._ring(intent)
+            return Intent(intent.id, intent.wish, move.state, progress, intent.turn + 1), True
+
+    def _entries(self, intent: Intent, move: Move) -> list[Entry]:
+        wish, now = intent.wish, self._clock.now()
+        return [
+            Entry(wish.hopper, now, record.kind, record.body, wish.rule_set, wish.version, intent.id)
+            for record in move.records
+        ]
+
+    def _notices(self, intent: Intent, move: Move) -> list[Notice]:
+        wish, now, name = intent.wish, self._clock.now(), self._names(intent.wish.rule_set)
+        return [
+            Notice(
+                wish.user,
+                NoticeClass.FAILURE if alarm.is_failure else NoticeClass.ACTION,
+                alarm.kind,
+                f"{alarm.kind}/{intent.id}/{intent.turn}/{number}",
+                now,
+                {"rule": name, **alarm.facts},
+                wish.hopper,
+            )
+            for number, alarm in enumerate(move.alarms)
+        ]
+
+    async def _publish(self, intent: Intent, entries: list[Entry], sealed: list[Sealed]) -> None:
+        for entry, seal in zip(entries, sealed, strict=True):
+            told = told_of(entry, seal, intent.wish.user, intent.wish.epoch)
+            try:
+                await self._bus.publish(self._world.action(intent.wish.hopper), action_to_wire(told))
+            except Unavailable:
+                return  # it is in the audit
+
+    async def _ring(self, intent: Intent) -> None:
+        with contextlib.suppress(Unavailable):  # notices are read again each half minute
+            await self._bus.publish(subjects.notice(intent.wish.user), b"")
+
+    # ---- what the machine says ----
+
+    async def _done(self, do: Instruction, intent: Intent, progress: Progress, assignment: Assignment) -> Event:
+        match do:
+            case DoRead(looks):
+                return await self._read(intent, progress, assignment, looks)
+            case DoSend(number, request):
+                if not self.may_act():
+                    return Lost()
+                act = Act(intent.id, number, Fence(assignment.fence), intent.wish.rule_set)
+                self._points.passed("send")
+                event = await self._sent(assignment, act, request)
+                self._points.passed("sent")
+                return event
+            case DoRecall(number):
+                return await self._recalled(intent, number)
+            case DoSleep(until):
+                await self._clock.sleep(until - self._clock.now())
+                return Woken()
+            case _:
+                raise AssertionError("an end is no event")
+
+    async def _read(self, intent: Intent, progress: Progress, assignment: Assignment, looks: frozenset[Look]) -> Event:
+        """Everything at once: what upstream shows, what the database says, and whether the account is linked."""
+        user = intent.wish.user
+        try:
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(self._upstream.read(assignment.hopper, looks, _READ_WITHIN))
+                standing = group.create_task(self._intents.standing(intent.id))
+                link = group.create_task(self._upstream.link_problem(user))
+        except BaseExceptionGroup as errors:
+            return _unread(errors)
+        seen, known = reading.result(), standing.result()
+        facts = Facts(
+            known.fence,
+            known.is_confirmed,
+            known.version,
+            known.mode_number,
+            known.plan,
+            known.is_leaving,
+            known.is_gone,
+            known.is_paper,
+            seen.hopper.hopper.is_paper,
+            known.of_hour,
+            known.of_day,
+            known.panics_of_day,
+            known.switched_off,
+            link.result(),
+        )
+        judged = judge(
+            intent.wish,
+            assignment.fence,
+            facts,
+            self._plans,
+            self._quotas,
+            is_panic=any(isinstance(action.deed, PanicSell) for action in intent.wish.actions),
+            is_first=progress.number == 0,
+        )
+        return Read(seen, judged if self.may_act() else Standing(is_lost=True))
+
+    async def _sent(self, assignment: Assignment, act: Act, request: Request) -> Event:
+        self._meters.count("controller_requests", "Requests that acted.", call=request.call.value)
+        try:
+            acted = await self._upstream.send(assignment.hopper, act, request, _SEND_WITHIN)
+        except Fenced:
+            return Lost()
+        except SwitchedOff as error:
+            return Declined(str(error), ends_all=True)
+        except (LinkAgain, Forbidden) as error:
+            return Declined(str(error), is_final=True)
+        except Refused as error:
+            return Declined(str(error))
+        except Exhausted as error:
+            return Declined(str(error), retry_after=error.retry_after)
+        except Unavailable as error:
+            return NotSent(str(error))
+        except (Unconfirmed, Corrupt) as error:
+            return Unknown(str(error))
+        return Answered(acted.said, acted.sent_at, acted.answered_at, acted.is_repeated)
+
+    async def _recalled(self, intent: Intent, number: int) -> Event:
+        while True:
+            try:
+                is_there, outcome = await self._outcomes.outcome(intent.id, number, self._limits.under_way)
+            except Unavailable as reason:
+                _log.warning("what became of a request cannot be told yet", intent=intent.id, reason=reason)
+                await self._clock.sleep(_PAUSE)
+                continue
+            if not is_there:
+                return Recalled(Whereabouts.ABSENT)
+            return Recalled(Whereabouts.UNDER_WAY if outcome is None else outcome)
+
+
+def _unread(errors: BaseExceptionGroup[BaseException]) -> Event:
+    """The worst of what kept something from being read; what is no error of ours is raised."""
+    ours: list[CryptwireError] = []
+    for error in errors.exceptions:
+        if not isinstance(error, CryptwireError):
+            raise error
+        ours.append(error)
+    for error in ours:
+        if isinstance(error, Refused):
+            return Unread(str(error), is_final=True)
+    waits = [error.retry_after for error in ours if isinstance(error, Exhausted)]
+    return Unread(str(ours[0]), retry_after=max(waits, default=0.0))
+
+
+def told_of(entry: Entry, seal: Sealed, user: UserId, epoch: int) -> ActionTold:
+    """An entry of the audit as it is told on NATS."""
+    return ActionTold(
+        entry.hopper,
+        user,
+        entry.rule_set or RuleSetId(""),
+        entry.version or 0,
+        epoch,
+        entry.intent or IntentId(""),
+        seal.number,
+        entry.kind,
+        entry.at,
+        entry.body,
+    )
