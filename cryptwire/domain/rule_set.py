@@ -435,21 +435,36 @@ def rules_of(node: Node) -> Iterator[Rule]:
 
 
 def figures_of(node: Node) -> Iterator[FigureOf]:
-    """Every figure that is read, beside what each snapshot holds anyway; some may come twice."""
+    """Every figure that is read, beside what each snapshot holds anyway; some may come twice.
+
+    Of each pair its price, too: a wick is told by it (R6).
+    """
     for rule in rules_of(node):
-        match rule.condition:
-            case DrawdownGuard(_, minutes):
-                yield FigureOf(FigureKey.of("drawdown", minutes=minutes))
-            case Compare(left, _, right):
-                yield left
-                if isinstance(right, FigureOf):
-                    yield right
-            case PairChange(pair, _, minutes):
-                yield FigureOf(FigureKey.of("change", minutes=minutes), pair)
-            case FundsUsage():
-                yield FigureOf(FigureKey.of("funds.usage"))
-            case _:
-                pass
+        for figure in _figures(rule.condition):
+            yield figure
+            if figure.pair is not None:
+                yield FigureOf(FigureKey.of("price"), figure.pair)
+
+
+def _figures(condition: Condition) -> Iterator[FigureOf]:
+    match condition:
+        case DrawdownGuard(_, minutes):
+            yield FigureOf(FigureKey.of("drawdown", minutes=minutes))
+        case Compare(left, _, right):
+            yield left
+            if isinstance(right, FigureOf):
+                yield right
+        case PairChange(pair, _, minutes):
+            yield FigureOf(FigureKey.of("change", minutes=minutes), pair)
+        case FundsUsage():
+            yield FigureOf(FigureKey.of("funds.usage"))
+        case _:
+            pass
+
+
+def pairs_of(node: Node) -> frozenset[Pair]:
+    """Every pair of which a figure is read."""
+    return frozenset(figure.pair for figure in figures_of(node) if figure.pair is not None)
 
 
 class Mode(Enum):

@@ -1,0 +1,37 @@
+"""A figure against a number or another figure; and whether it has crossed it."""
+
+from dataclasses import replace
+
+from controller.logic.state import RuleState
+from controller.logic.view import Reading, View, unknown
+from controller.logic.words import figure_value
+from cryptwire.domain.rule_set import Compare, FigureOf, Relation
+
+_ABOVE = (Relation.ABOVE, Relation.CROSSES_ABOVE)
+
+
+def step(rule: Compare, state: RuleState, view: View) -> tuple[RuleState, Reading]:
+    """Next state and reading.
+
+    A crossing is true while the figure stays across, once it was seen on the other side, or on it, in this epoch.
+    """
+    left = view.value(rule.left)
+    right = view.value(rule.right) if isinstance(rule.right, FigureOf) else rule.right
+    if isinstance(left, str):
+        return state, unknown(left)
+    if isinstance(right, str):
+        return state, unknown(right)
+    is_across = left > right if rule.relation in _ABOVE else left < right
+    distance = 0.0 if is_across else abs(right / left - 1) if left else None
+    key, base = rule.left.key, view.snapshot.base
+    name = f"{rule.right} at " if isinstance(rule.right, FigureOf) else ""
+    side = "above" if rule.relation in _ABOVE else "below"
+    text = f"{rule.left} is {figure_value(key, left, base)}, wanted {side} {name}{figure_value(key, right, base)}"
+    numbers = {"left": left, "right": right}
+    if not rule.relation.is_crossing:
+        return state, Reading(is_across, text, numbers, distance)
+    if not is_across:
+        return replace(state, was_across=True), Reading(False, text, numbers, distance)
+    if not state.was_across:
+        return state, Reading(False, f"{text}; it must be on the other side first", numbers)
+    return state, Reading(True, text, numbers, distance)

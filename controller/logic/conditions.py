@@ -1,0 +1,107 @@
+"""Every condition by its kind, and those that remember nothing."""
+
+from controller.logic import compare, time_window, trailing_stop
+from controller.logic.state import RuleState
+from controller.logic.view import Reading, View, unknown
+from controller.logic.words import counted, duration, money, percent
+from cryptwire.domain.figure import FigureKey
+from cryptwire.domain.rule_set import (
+    Compare,
+    Condition,
+    DrawdownGuard,
+    FigureOf,
+    FundsUsage,
+    PairChange,
+    PositionCount,
+    Relation,
+    StopLoss,
+    TakeProfit,
+    TimeWindow,
+    TrailingStop,
+)
+
+
+def step(condition: Condition, state: RuleState, view: View) -> tuple[RuleState, Reading]:
+    """The rule's next state, and whether the condition holds at this message; confirmation is not its business."""
+    match condition:
+        case TrailingStop():
+            return trailing_stop.step(condition, state, view)
+        case Compare():
+            return compare.step(condition, state, view)
+        case StopLoss():
+            return state, stop_loss(condition, view)
+        case TakeProfit():
+            return state, take_profit(condition, view)
+        case DrawdownGuard():
+            return state, drawdown(condition, view)
+        case PairChange():
+            return state, pair_change(condition, view)
+        case PositionCount():
+            return state, positions(condition, view)
+        case FundsUsage():
+            return state, funds_usage(condition, view)
+        case TimeWindow():
+            return state, time_window.read(condition, view)
+
+
+def stop_loss(rule: StopLoss, view: View) -> Reading:
+    """Down by ``loss`` or more from where the epoch began."""
+    if view.start is None:
+        return unknown("the epoch has not begun yet")
+    stop = view.start * (1 - rule.loss)
+    at, start = view.money(stop), view.money(view.start)
+    text = f"stop at {money(at, view.snapshot.base)}, {percent(rule.loss)} below the start"
+    numbers = {"value": view.snapshot.balance, "start": start, "stop": at}
+    return Reading(view.index <= stop, text, numbers, max(0.0, 1 - stop / view.index))
+
+
+def take_profit(rule: TakeProfit, view: View) -> Reading:
+    """Up by ``profit`` or more from where the epoch began."""
+    if view.start is None:
+        return unknown("the epoch has not begun yet")
+    goal = view.start * (1 + rule.profit)
+    at, start = view.money(goal), view.money(view.start)
+    text = f"goal at {money(at, view.snapshot.base)}, {percent(rule.profit)} above the start"
+    numbers = {"value": view.snapshot.balance, "start": start, "goal": at}
+    return Reading(view.index >= goal, text, numbers, max(0.0, goal / view.index - 1))
+
+
+def drawdown(rule: DrawdownGuard, view: View) -> Reading:
+    """Down by ``fall`` or more from the peak of the window."""
+    fall = view.value(FigureOf(FigureKey.of("drawdown", minutes=rule.minutes)))
+    if isinstance(fall, str):
+        return unknown(fall)
+    window = duration(rule.minutes * 60)
+    text = f"{percent(fall)} below the peak of the past {window}, wanted {percent(rule.fall)}"
+    distance = max(0.0, 1 - (1 - rule.fall) / (1 - fall)) if fall < 1 else 0.0
+    return Reading(fall >= rule.fall, text, {"fall": fall, "wanted": rule.fall}, distance)
+
+
+def pair_change(rule: PairChange, view: View) -> Reading:
+    """A pair's price, changed by so much in the rule's direction."""
+    change = view.value(FigureOf(FigureKey.of("change", minutes=rule.minutes), rule.pair))
+    if isinstance(change, str):
+        return unknown(change)
+    is_true = change <= rule.change if rule.change < 0 else change >= rule.change
+    window = duration(rule.minutes * 60)
+    text = f"{rule.pair} changed by {percent(change)} within {window}, wanted {percent(rule.change)}"
+    distance = 0.0 if is_true else abs((1 + rule.change) / (1 + change) - 1) if change > -1 else None
+    return Reading(is_true, text, {"change": change, "wanted": rule.change}, distance)
+
+
+def positions(rule: PositionCount, view: View) -> Reading:
+    """More or fewer open positions than a count."""
+    count = view.snapshot.positions
+    is_true = count > rule.count if rule.relation is Relation.ABOVE else count < rule.count
+    text = f"{counted(count, 'position')} open, wanted {rule.relation.value} {rule.count}"
+    return Reading(is_true, text, {"count": float(count), "wanted": float(rule.count)})
+
+
+def funds_usage(rule: FundsUsage, view: View) -> Reading:
+    """More or less of the balance invested than a share."""
+    share = view.value(FigureOf(FigureKey.of("funds.usage")))
+    if isinstance(share, str):
+        return unknown(share)
+    is_true = share > rule.share if rule.relation is Relation.ABOVE else share < rule.share
+    text = f"{percent(share)} of the balance invested, wanted {rule.relation.value} {percent(rule.share)}"
+    return Reading(is_true, text, {"share": share, "wanted": rule.share})

@@ -1,0 +1,27 @@
+"""A rule counts once it was true for some ticks and some seconds (R8)."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from controller.logic.state import RuleState
+from controller.logic.verdict import Stage
+from cryptwire.domain.rule_set import Confirmation
+
+
+def confirm(
+    confirmation: Confirmation, state: RuleState, is_true: bool, is_tick: bool, at: datetime, pause: timedelta
+) -> tuple[RuleState, Stage]:
+    """The counters after a message of ``at`` for which the rule is (or is not) true, and how far it is.
+
+    Ticks are messages with a newer price; the seconds run from the first message that found it true and are looked at
+    with every message. A message that finds it false sets both back, and so does a look that was missed for longer than
+    ``pause``.
+    """
+    if not is_true:
+        return replace(state, ticks=0, since=None, true_at=None), Stage.WAITS
+    if state.since is None or state.true_at is None or at - state.true_at > pause:
+        state = replace(state, ticks=0, since=at)
+    since = state.since or at
+    ticks = min(state.ticks + is_tick, confirmation.ticks)
+    is_confirmed = ticks >= confirmation.ticks and at - since >= timedelta(seconds=confirmation.seconds)
+    return replace(state, ticks=ticks, true_at=at), Stage.TRUE if is_confirmed else Stage.CONFIRMING

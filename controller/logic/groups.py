@@ -1,0 +1,110 @@
+"""The tree of rules: groups of confirmed rules, and what cannot be told (R4, R8)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controller.logic import conditions
+from controller.logic.confirmation import confirm
+from controller.logic.state import RuleState
+from controller.logic.verdict import Stage, Verdict
+from controller.logic.view import View
+from cryptwire.domain.rule_set import (
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    FigureOf,
+    Node,
+    Not,
+    PairChange,
+    Rule,
+    rules_of,
+)
+from cryptwire.domain.ticker import Pair
+
+_ORDER = (Stage.NO_DATA, Stage.WAITS, Stage.CONFIRMING, Stage.TRUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The rules' next states, in the order of ``rules_of``, and the verdict of all."""
+
+    rules: tuple[RuleState, ...]
+    verdict: Verdict
+
+
+def walk(root: Node, states: tuple[RuleState, ...], view: View, pause: timedelta) -> Walked:
+    """Every rule is looked at, also where the group is decided without it.
+
+    NOT stands before conditions: a rule beneath it is confirmed in being false, so that no wick makes a NOT true; and
+    NOT of a group is the other group of NOTs. A group with a member that cannot be told cannot be told.
+    """
+    before, after = iter(states), list[RuleState]()
+
+    def visit(node: Node, is_negated: bool) -> Verdict:
+        match node:
+            case Rule():
+                state, verdict = _rule(node, is_negated, next(before), view, pause)
+                after.append(state)
+                return verdict
+            case Not(inner):
+                part = visit(inner, not is_negated)
+                return Verdict(part.stage, "not", distance=part.distance, parts=(part,))
+            case _:
+                parts = tuple(visit(each, is_negated) for each in node.rules)
+                return _group(isinstance(node, AnyOf) is not is_negated, node, parts)
+
+    verdict = visit(root, False)
+    return Walked(tuple(after), verdict)
+
+
+def untold(root: Node, why: str) -> Verdict:
+    """The same tree when nothing can be told."""
+    match root:
+        case Rule():
+            return Verdict(Stage.NO_DATA, why)
+        case Not(inner):
+            return Verdict(Stage.NO_DATA, why, parts=(untold(inner, why),))
+        case _:
+            return Verdict(Stage.NO_DATA, why, parts=tuple(untold(each, why) for each in root.rules))
+
+
+def _rule(rule: Rule, is_negated: bool, state: RuleState, view: View, pause: timedelta) -> tuple[RuleState, Verdict]:
+    state, reading = conditions.step(rule.condition, state, view)
+    if reading.is_true is None:
+        return state, Verdict(Stage.NO_DATA, reading.text)
+    is_tick = any(pair in view.newer if pair else view.is_tick for pair in _sources(rule.condition))
+    is_wanted = reading.is_true is not is_negated
+    at, distance = view.snapshot.at, None if is_negated else reading.distance
+    state, stage = confirm(rule.confirmation, state, is_wanted, is_tick, at, pause)
+    return state, Verdict(stage, reading.text, reading.numbers, distance, state.ticks, state.since)
+
+
+def _sources(condition: Condition) -> Iterator[Pair | None]:
+    """Whose prices are ticks of a rule: a pair's, or (None) the hopper's."""
+    match condition:
+        case Compare(left, _, right):
+            yield left.pair
+            if isinstance(right, FigureOf):
+                yield right.pair
+        case PairChange(pair):
+            yield pair
+        case _:
+            yield None
+
+
+def _group(is_any: bool, node: AllOf | AnyOf, parts: tuple[Verdict, ...]) -> Verdict:
+    stages = [part.stage for part in parts]
+    if Stage.NO_DATA in stages:
+        why = next(part.text for part in parts if part.stage is Stage.NO_DATA)
+        return Verdict(Stage.NO_DATA, why, parts=parts)
+    stage = (max if is_any else min)(stages, key=_ORDER.index)
+    far = [part.distance for part in parts if part.distance is not None and part.stage is not Stage.TRUE]
+    distance = 0.0 if stage is Stage.TRUE else (min if is_any else max)(far) if far else None
+    return Verdict(stage, "any of" if isinstance(node, AnyOf) else "all of", distance=distance, parts=parts)
+
+
+def count(root: Node) -> int:
+    """How many rules there are."""
+    return sum(1 for _ in rules_of(root))

@@ -1,0 +1,27 @@
+"""The portfolio's trailing stop: armed by a rise since the epoch began, true on a fall from its peak."""
+
+from dataclasses import replace
+
+from controller.logic.state import RuleState
+from controller.logic.view import Reading, View, unknown
+from controller.logic.words import money, percent
+from cryptwire.domain.rule_set import TrailingStop
+
+
+def step(rule: TrailingStop, state: RuleState, view: View) -> tuple[RuleState, Reading]:
+    """Next state and reading. Once armed it stays so while the epoch lasts; start and peak are the epoch's."""
+    if view.start is None or view.peak is None:
+        return state, unknown("the epoch has not begun yet")
+    base, arms_at = view.snapshot.base, view.start * (1 + rule.arm_at)
+    numbers = {"value": view.snapshot.balance, "start": view.money(view.start), "peak": view.money(view.peak)}
+    if not state.is_armed and view.peak < arms_at:
+        away = arms_at / view.index - 1
+        text = f"arms at {money(view.money(arms_at), base)}, {percent(away)} above now"
+        return state, Reading(False, text, {**numbers, "arms_at": view.money(arms_at)})
+    stop = view.peak * (1 - rule.trail)
+    at, peak = money(view.money(stop), base), money(numbers["peak"], base)
+    text = f"stop at {at}, {percent(rule.trail)} below the peak of {peak}"
+    is_true = view.index <= stop
+    distance = max(0.0, 1 - stop / view.index)
+    reading = Reading(is_true, text, {**numbers, "stop": view.money(stop)}, distance)
+    return replace(state, is_armed=True), reading
