@@ -10,7 +10,7 @@ from cryptwire.codec.rule_answers import Replay
 from cryptwire.domain.action import Act, Acted, Fence, IntentId, Outcome, RuleSetId
 from cryptwire.domain.audit import Entry, Sealed
 from cryptwire.domain.hopper import Assignment, Hopper, HopperId, UserId
-from cryptwire.domain.intent import Intent, IntentState
+from cryptwire.domain.intent import Intent, IntentState, Wish
 from cryptwire.domain.notice import Notice
 from cryptwire.domain.rule_set import RuleSet, RuleSetBody
 from cryptwire.errors import Corrupt
@@ -74,6 +74,8 @@ class Intents(Protocol):
     ) -> list[Sealed] | None: ...
 
     async def standing(self, intent: IntentId) -> Standing: ...
+
+    async def before(self, intent: Intent) -> list[Wish]: ...
 
 
 class Outcomes(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from controller.logic.execution import advance
+from controller.logic.limits import Limits, Recent, held_back
 from controller.logic.moves import (
     Abandon,
     Answered,
@@ -18,10 +19,10 @@ from controller.logic.moves import (
     DoSleep,
     Event,
     Instruction,
-    Limits,
     Lost,
     Move,
     NotSent,
+    Patience,
     Read,
     Recalled,
     Retry,
@@ -33,16 +34,15 @@ from controller.logic.moves import (
 )
 from controller.logic.progress import Progress, from_json, to_json
 from controller.logic.requests import Look, Request
-from controller.logic.standing import Facts, Quotas, judge
+from controller.logic.standing import Facts, judge
 from controller.ports import Intents, Outcomes, Points, Upstream
 from cryptwire.clock import Clock
 from cryptwire.codec.control import ActionTold, action_to_wire
 from cryptwire.domain.action import Act, Fence, IntentId, RuleSetId
 from cryptwire.domain.audit import Entry, Sealed
 from cryptwire.domain.hopper import Assignment, HopperId, UserId
-from cryptwire.domain.intent import Intent, IntentState
+from cryptwire.domain.intent import Intent, IntentState, Wish
 from cryptwire.domain.notice import Notice, NoticeClass
-from cryptwire.domain.rule_set import PanicSell
 from cryptwire.errors import (
     Corrupt,
     CryptwireError,
@@ -87,8 +87,8 @@ class Executor:
         points: Points,
         *,
         plans: Collection[str],
+        patience: Patience,
         limits: Limits,
-        quotas: Quotas,
         names: Callable[[RuleSetId], str],
         on_over: Callable[[Intent], None] = lambda _: None,
     ) -> None:
@@ -101,8 +101,8 @@ class Executor:
         self._meters = meters
         self._points = points
         self._plans = plans
+        self._patience = patience
         self._limits = limits
-        self._quotas = quotas
         self._names = names
         self._on_over = on_over
         self._held: Mapping[HopperId, Assignment] = {}
@@ -179,7 +179,7 @@ class Executor:
                 intent.state,
                 event,
                 now,
-                self._limits,
+                self._patience,
                 is_shadow=intent.wish.is_shadow,
             )
             if (move.progress, move.state) != (progress, intent.state) or move.records or move.alarms:
@@ -295,6 +295,7 @@ class Executor:
                 reading = group.create_task(self._upstream.read(assignment.hopper, looks, _READ_WITHIN))
                 standing = group.create_task(self._intents.standing(intent.id))
                 link = group.create_task(self._upstream.link_problem(user))
+                held = group.create_task(self._held_back(intent, progress))
         except BaseExceptionGroup as errors:
             return _unread(errors)
         seen, known = reading.result(), standing.result()
@@ -308,22 +309,19 @@ class Executor:
             known.is_gone,
             known.is_paper,
             seen.hopper.hopper.is_paper,
-            known.of_hour,
-            known.of_day,
-            known.panics_of_day,
             known.switched_off,
             link.result(),
+            held.result(),
         )
-        judged = judge(
-            intent.wish,
-            assignment.fence,
-            facts,
-            self._plans,
-            self._quotas,
-            is_panic=any(isinstance(action.deed, PanicSell) for action in intent.wish.actions),
-            is_first=progress.number == 0,
-        )
+        judged = judge(intent.wish, assignment.fence, facts, self._plans)
         return Read(seen, judged if self.may_act() else Standing(is_lost=True))
+
+    async def _held_back(self, intent: Intent, progress: Progress) -> str:
+        """Why rules have acted often enough (R19); what was begun is finished."""
+        if progress.number:
+            return ""
+        recent = [_recent(wish) for wish in await self._intents.before(intent)]
+        return held_back(_recent(intent.wish), recent, self._limits) or ""
 
     async def _sent(self, assignment: Assignment, act: Act, request: Request) -> Event:
         self._meters.count("controller_requests", "Requests that acted.", call=request.call.value)
@@ -348,7 +346,7 @@ class Executor:
     async def _recalled(self, intent: Intent, number: int) -> Event:
         while True:
             try:
-                is_there, outcome = await self._outcomes.outcome(intent.id, number, self._limits.under_way)
+                is_there, outcome = await self._outcomes.outcome(intent.id, number, self._patience.under_way)
             except Unavailable as reason:
                 _log.warning("what became of a request cannot be told yet", intent=intent.id, reason=reason)
                 await self._clock.sleep(_PAUSE)
@@ -370,6 +368,10 @@ def _unread(errors: BaseExceptionGroup[BaseException]) -> Event:
             return Unread(str(error), is_final=True)
     waits = [error.retry_after for error in ours if isinstance(error, Exhausted)]
     return Unread(str(ours[0]), retry_after=max(waits, default=0.0))
+
+
+def _recent(wish: Wish) -> Recent:
+    return Recent(wish.hopper, wish.user, wish.decided_at, wish.actions, wish.is_shadow)
 
 
 def told_of(entry: Entry, seal: Sealed, user: UserId, epoch: int) -> ActionTold:

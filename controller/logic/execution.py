@@ -24,10 +24,10 @@ from controller.logic.moves import (
     DoSleep,
     Event,
     Instruction,
-    Limits,
     Lost,
     Move,
     NotSent,
+    Patience,
     Read,
     Recalled,
     Record,
@@ -69,7 +69,7 @@ def advance(
     state: IntentState,
     event: Event,
     now: datetime,
-    limits: Limits,
+    spans: Patience,
     *,
     is_shadow: bool = False,
 ) -> Move:
@@ -77,7 +77,7 @@ def advance(
 
     ``is_shadow``: everything is read, planned and recorded, nothing is sent, waited for or told.
     """
-    turn = _Turn(tuple(actions), progress, state, now, limits, is_shadow=is_shadow)
+    turn = _Turn(tuple(actions), progress, state, now, spans, is_shadow=is_shadow)
     turn.on(event)
     assert turn.then is not None
     return Move(turn.progress, turn.state, tuple(turn.records), tuple(turn.alarms), turn.then)
@@ -89,7 +89,7 @@ class _Turn:
     progress: Progress
     state: IntentState
     now: datetime
-    limits: Limits
+    spans: Patience
     is_shadow: bool
     records: list[Record] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
@@ -195,7 +195,7 @@ class _Turn:
             self.progress = replace(progress, noted=noted, has_effect=True)
             self._part_ended("")
             return
-        patience = self.limits.guard if part.is_guard else deadline(seen, self.limits.settle)
+        patience = self.spans.guard if part.is_guard else deadline(seen, self.spans.settle)
         self.progress = replace(
             progress,
             phase=Phase.ASKING,
@@ -315,7 +315,7 @@ class _Turn:
             if self._part.is_guard:
                 self._given_up(f"it could not be read back: {event.reason}")
                 return
-            if event.is_final or self.now >= progress.deadline + self.limits.stall:
+            if event.is_final or self.now >= progress.deadline + self.spans.stall:
                 self._deed_failed(f"whether it was done could not be read back: {event.reason}")
                 return
         self._stall(event.reason, event.retry_after)
@@ -332,7 +332,7 @@ class _Turn:
         progress = self.progress
         since = progress.stalled_since or self.now
         is_verifying = progress.phase is Phase.VERIFY
-        if not is_verifying and self.now - since >= self.limits.stall:
+        if not is_verifying and self.now - since >= self.spans.stall:
             self._deed_failed(reason)
             return
         pause = max(timedelta(seconds=min(2**progress.stalls, 64)), timedelta(seconds=retry_after))
@@ -340,7 +340,7 @@ class _Turn:
         if is_verifying and progress.deadline is not None and self.now < progress.deadline:
             until = min(until, progress.deadline)
         self.progress = replace(progress, stalled_since=since, stalls=progress.stalls + 1)
-        if self.now - since >= self.limits.delay:
+        if self.now - since >= self.spans.delay:
             self._alarm_once("rule-delayed", {"reason": reason[:200], "action": self._words})
         if progress.phase is Phase.PREPARE:
             self.progress = replace(self.progress, pause_until=until)
@@ -350,7 +350,7 @@ class _Turn:
         """Another attempt, by fresh reads, if there is one left; of a guard within its seconds."""
         progress = self.progress
         is_late = self._part.is_guard and progress.deadline is not None and self.now + pause >= progress.deadline
-        if progress.attempts >= self.limits.attempts or is_late:
+        if progress.attempts >= self.spans.attempts or is_late:
             self._given_up(reason)
             return
         self.progress = progress.prepared(pause_until=self.now + pause if pause else None)
@@ -480,14 +480,14 @@ class _Turn:
     @property
     def _is_over_at(self) -> datetime:
         assert self.progress.asked_at is not None
-        return self.progress.asked_at + self.limits.under_way
+        return self.progress.asked_at + self.spans.under_way
 
     @property
     def _next_look(self) -> datetime:
         """Looks grow rarer: each costs the user's budget."""
         assert self.progress.asked_at is not None
         assert self.progress.deadline is not None
-        pause = min(max(self.limits.look_first, (self.now - self.progress.asked_at) / 2), _SLOWEST_LOOK)
+        pause = min(max(self.spans.look_first, (self.now - self.progress.asked_at) / 2), _SLOWEST_LOOK)
         until = min(self.now + pause, self.progress.deadline)
         if self.progress.is_unknown and self.now < self._is_over_at:
             until = min(until, self._is_over_at)

@@ -13,7 +13,7 @@ from cryptwire.domain.intent import IntentState
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Patience:
     """``attempts`` of each part (R15); an effect is seen within two refreshes and ``settle`` (R13), buying is off in
     ``guard`` (R14). A request is over ``under_way`` after it was written down, whatever became of it.
     Nothing can be read or sent for ``stall``: given up; for ``delay``: the user is told.

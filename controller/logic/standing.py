@@ -8,19 +8,10 @@ from cryptwire.domain.intent import Wish
 
 
 @dataclass(frozen=True, slots=True)
-class Quotas:
-    """So many intents of a hopper act within an hour and a day, and so many panics of a user within a day (R19)."""
-
-    of_hour: int = 6
-    of_day: int = 20
-    panics_of_day: int = 3
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """As the database and the gateway tell them. ``is_paper`` and ``is_paper_upstream``: the same is expected.
 
-    ``of_hour``, ``of_day``, ``panics_of_day``: intents before this one. ``link_problem``: empty for none.
+    ``switched_off``, ``link_problem``, ``held_back`` (by R19): why, empty for none.
     """
 
     fence: int | None
@@ -32,20 +23,13 @@ class Facts:
     is_gone: bool
     is_paper: bool | None
     is_paper_upstream: bool
-    of_hour: int
-    of_day: int
-    panics_of_day: int
     switched_off: str
     link_problem: str
+    held_back: str
 
 
-def judge(
-    wish: Wish, fence: int, facts: Facts, plans: Collection[str], quotas: Quotas, *, is_panic: bool, is_first: bool
-) -> Standing:
-    """What keeps ``wish`` from being done under ``fence``, the first that there is.
-
-    Quotas are looked at before the first request of an intent alone: what was begun is finished.
-    """
+def judge(wish: Wish, fence: int, facts: Facts, plans: Collection[str]) -> Standing:
+    """What keeps ``wish`` from being done under ``fence``, the first that there is."""
     if facts.fence != fence or not facts.is_confirmed:
         return Standing(is_lost=True)
     if facts.switched_off:
@@ -63,16 +47,4 @@ def judge(
     if facts.is_paper != facts.is_paper_upstream:
         now = "paper" if facts.is_paper_upstream else "live"
         return Standing(obstacle=f"the hopper is {now} trading now, which is not what was known of it")
-    if is_first and not wish.is_shadow:
-        return _quota(facts, quotas, is_panic=is_panic)
-    return Standing()
-
-
-def _quota(facts: Facts, quotas: Quotas, *, is_panic: bool) -> Standing:
-    if facts.of_hour >= quotas.of_hour:
-        return Standing(obstacle=f"rules acted {facts.of_hour} times within an hour, which is the most")
-    if facts.of_day >= quotas.of_day:
-        return Standing(obstacle=f"rules acted {facts.of_day} times within a day, which is the most")
-    if is_panic and facts.panics_of_day >= quotas.panics_of_day:
-        return Standing(obstacle=f"rules of this account panicked {facts.panics_of_day} times within a day, the most")
-    return Standing()
+    return Standing(obstacle=facts.held_back)

@@ -48,13 +48,6 @@ _STANDING = """
     SELECT a.fence, p.confirmed_at > now() - interval '20 seconds' AS is_confirmed, s.version, s.mode_number, s.mode,
            plan_now(u.plan, u.plan_until) AS plan, u.deletion_asked_at IS NOT NULL AS is_leaving, h.is_paper,
            h.deleted_at IS NOT NULL OR h.unlinked_at IS NOT NULL AS is_gone,
-           (SELECT count(*) FROM intents o WHERE o.hopper_id = i.hopper_id AND NOT o.is_shadow AND o.intent_id <> i.intent_id
-               AND o.decided_at BETWEEN i.decided_at - interval '1 hour' AND i.decided_at) AS of_hour,
-           (SELECT count(*) FROM intents o WHERE o.hopper_id = i.hopper_id AND NOT o.is_shadow AND o.intent_id <> i.intent_id
-               AND o.decided_at BETWEEN i.decided_at - interval '1 day' AND i.decided_at) AS of_day,
-           (SELECT count(*) FROM intents o WHERE o.user_id = i.user_id AND NOT o.is_shadow AND o.intent_id <> i.intent_id
-               AND o.decided_at BETWEEN i.decided_at - interval '1 day' AND i.decided_at
-               AND jsonb_path_exists(o.actions, '$[*] ? (@.action == "panic-sell")')) AS panics_of_day,
            (SELECT k.level || ': ' || coalesce(nullif(k.reason, ''), 'no reason was given') FROM kill_switches k
              WHERE k.is_on AND (k.level = 'platform' OR (k.level, k.id) IN
                    (('user', i.user_id::text), ('hopper', i.hopper_id), ('rule', i.rule_set_id::text)))
@@ -66,15 +59,20 @@ _STANDING = """
       LEFT JOIN users u ON u.user_id = i.user_id
       LEFT JOIN hoppers h ON h.hopper_id = i.hopper_id AND h.user_id = i.user_id
      WHERE i.intent_id = $1::text::uuid
-"""  # noqa: E501
+"""
+_BEFORE = f"""
+    SELECT {_COLUMNS} FROM intents
+     WHERE user_id = $1::text::uuid AND intent_id <> $2::text::uuid AND decided_at <= $3
+       AND decided_at > $3 - interval '1 day'
+     ORDER BY decided_at DESC LIMIT 500
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the database says of an intent's right to act now. None: there is no such thing any more.
 
-    ``of_hour``, ``of_day``: the hopper's other intents of the hour and day before it; ``panics_of_day``: its user's
-    that were to panic. ``switched_off``: which kill switch is on, and why; empty for none.
+    ``switched_off``: which kill switch is on, and why; empty for none.
     """
 
     fence: int | None
@@ -86,9 +84,6 @@ class Standing:
     is_leaving: bool
     is_paper: bool | None
     is_gone: bool
-    of_hour: int
-    of_day: int
-    panics_of_day: int
     switched_off: str
 
 
@@ -150,6 +145,11 @@ class Intents:
                 await notices.add_within(connection, notice)
             return await audit.append(connection, entries)
 
+    async def before(self, intent: Intent) -> list[Wish]:
+        """The other wishes of its user within the day before it, the newest first, 500 at most."""
+        rows = await self._database.fetch(_BEFORE, intent.wish.user, intent.id, intent.wish.decided_at)
+        return [_intent(row).wish for row in rows]
+
     async def standing(self, intent: IntentId) -> Standing:
         """Everything beside upstream that says whether it may act now (R9). Raises NotFound."""
         row = await self._database.row(_STANDING, intent)
@@ -165,9 +165,6 @@ class Intents:
             bool(row["is_leaving"]),
             row["is_paper"],
             row["is_gone"] is not False,
-            row["of_hour"],
-            row["of_day"],
-            row["panics_of_day"],
             row["switched_off"] or "",
         )
 

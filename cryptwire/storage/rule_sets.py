@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from cryptwire.codec.rule_set import body_from_json, body_to_json
+from cryptwire.codec.rule_set import body_from_json, body_from_stored, body_to_json
 from cryptwire.domain.action import RuleSetId
 from cryptwire.domain.audit import Entry
 from cryptwire.domain.hopper import HopperId, UserId
@@ -23,6 +23,7 @@ from cryptwire.storage import audit
 from cryptwire.storage.database import Connection, Database
 
 MOST_OF_A_HOPPER = 50
+_BODIES_AT_ONCE = 200
 
 _SELECT = """
     SELECT s.rule_set_id::text, s.user_id::text, s.hopper_id, s.version, s.mode, s.mode_number, s.changed_at,
@@ -70,12 +71,15 @@ _CHANGED = """
 # what a pod's hoppers want; a mark that changes with it is asked for every few seconds, the whole only then
 _WATCHED = """
     SELECT s.rule_set_id::text, s.user_id::text, s.hopper_id, s.version, s.mode, s.mode_number, s.changed_at,
-           s.shadow_since, s.replayed_at, v.body, u.zone, a.fence
+           s.shadow_since, s.replayed_at, u.zone, a.fence
       FROM assignments a JOIN rule_sets s USING (hopper_id)
-      JOIN rule_set_versions v ON v.rule_set_id = s.rule_set_id AND v.version = s.version
       JOIN hoppers h USING (hopper_id) JOIN users u ON u.user_id = s.user_id
      WHERE a.pod = $1 AND s.mode <> 'off' AND h.user_id = s.user_id AND u.deletion_asked_at IS NULL
 """
+_BODIES = """
+    SELECT v.rule_set_id::text, v.version, v.body
+      FROM unnest($1::text[]::uuid[], $2::int[]) AS w (rule_set_id, version) JOIN rule_set_versions v USING (rule_set_id, version)
+"""  # noqa: E501
 _WATCH_MARK = """
     SELECT row(count(*), sum(s.mode_number), sum(hashtext(s.rule_set_id::text)::bigint * s.mode_number), sum(a.fence),
                sum(hashtext(u.zone)::bigint))::text
@@ -208,10 +212,14 @@ class RuleSets:
 
 
 class WatchedRuleSets:
-    """What a pod's controller reads of them. Raises Unavailable while the database is away."""
+    """What a pod's controller reads of them. Raises Unavailable while the database is away.
+
+    A version never changes, so each body is read once and kept while it is watched.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._bodies: dict[tuple[str, int], RuleSetBody | Corrupt] = {}
 
     async def mark(self, pod: str) -> str:
         """Something that changes whenever ``of_pod`` does, and costs little."""
@@ -219,12 +227,22 @@ class WatchedRuleSets:
 
     async def of_pod(self, pod: str) -> tuple[list[Watched], list[Corrupt]]:
         """Those in shadow and armed of the hoppers that ``pod`` holds, and what cannot be read of them."""
+        rows = await self._database.fetch(_WATCHED, pod)
+        wanted = {(row["rule_set_id"], row["version"]) for row in rows}
+        known = {key: body for key, body in self._bodies.items() if key in wanted}
+        missing = sorted(wanted - known.keys())
+        for begin in range(0, len(missing), _BODIES_AT_ONCE):
+            ids, versions = zip(*missing[begin : begin + _BODIES_AT_ONCE], strict=True)
+            for row in await self._database.fetch(_BODIES, list(ids), list(versions)):
+                known[row["rule_set_id"], row["version"]] = _stored(row)
+        self._bodies = known
         found, broken = [], []
-        for row in await self._database.fetch(_WATCHED, pod):
-            try:
-                found.append(Watched(rule_set_of(row), row["zone"], row["fence"]))
-            except Corrupt as error:
-                broken.append(Corrupt(f"rule set {row['rule_set_id']}: {error}"))
+        for row in rows:
+            body = known.get((row["rule_set_id"], row["version"]))
+            if isinstance(body, RuleSetBody):
+                found.append(Watched(_rule_set(row, body), row["zone"], row["fence"]))
+            elif body is not None:
+                broken.append(body)
         return found, broken
 
     async def audit_changes(self, pod: str, most: int) -> int:
@@ -289,14 +307,25 @@ async def _note(connection: Connection, one: RuleSet, kind: str, note: str, by: 
     await connection.execute(_CHANGED, *row)
 
 
+def _stored(row: asyncpg.Record) -> RuleSetBody | Corrupt:
+    try:
+        return body_from_stored(json.loads(row["body"]))
+    except Invalid as error:
+        return Corrupt(f"version {row['version']} of rule set {row['rule_set_id']} cannot be read: {error}")
+
+
 def rule_set_of(row: asyncpg.Record) -> RuleSet:
     """A row with the columns of ``rule_sets`` and the body of its newest version."""
+    return _rule_set(row, body_of(row))
+
+
+def _rule_set(row: asyncpg.Record, body: RuleSetBody) -> RuleSet:
     return RuleSet(
         RuleSetId(row["rule_set_id"]),
         UserId(row["user_id"]),
         HopperId(row["hopper_id"]),
         row["version"],
-        body_of(row),
+        body,
         Mode(row["mode"]),
         row["mode_number"],
         row["changed_at"],
