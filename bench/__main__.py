@@ -24,6 +24,7 @@ NAMES = (
     "gateway",
     "permissions",
     "midnight",
+    "indicators",
 )
 _LONGEST = 180.0  # seconds for one bench
 OUT = Path(__file__).parent / "out" / "latest.md"

@@ -6,7 +6,6 @@ gives counts the number it was given; whether it remembers that number too is fo
 progress is a step that is not kept. NaN stands for what cannot be told yet.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -75,11 +74,6 @@ def _widened(numbers: Floats, start: Floats, capacity: int) -> Floats:
     return wide
 
 
-def _folded(x: Floats, step: Callable[[float], float]) -> Floats:
-    """``step`` of each number in turn."""
-    return np.array([step(number) for number in x.tolist()], np.float64)
-
-
 class Exponential(Block):
     """y' = y + (x - y) · 2 / (length + 1), from the first number on; NaN before the ``length``-th. NaN is skipped.
 
@@ -106,18 +100,17 @@ class Exponential(Block):
 
     def _along(self, row: int, x: Floats) -> Floats:
         last, seen = self.now[:, row].tolist()
-
-        def step(number: float) -> float:
-            nonlocal last, seen
-            if number != number:
-                return NAN
-            last = last + (number - last) * self._weight if last == last else number
-            seen += 1
-            return last if seen >= self._length else NAN
-
-        y = _folded(x, step)
+        length, weight = self._length, self._weight
+        y = []
+        for number in x.tolist():
+            if number == number:
+                last = last + (number - last) * weight if seen else number
+                seen += 1
+                y.append(last if seen >= length else NAN)
+            else:
+                y.append(NAN)
         self.now[:, row] = last, seen
-        return y
+        return np.array(y, np.float64)
 
 
 class Wilder(Block):
@@ -147,27 +140,25 @@ class Wilder(Block):
         return average
 
     def _along(self, row: int, x: Floats) -> Floats:
-        last: float
         last, seen = self.now[:, row].tolist()
         length = self._length
-
-        def step(number: float) -> float:
-            nonlocal last, seen
+        y = []
+        for number in x.tolist():
             if number != number:
-                return NAN
+                y.append(NAN)
+                continue
             seen += 1
             if seen > length:
                 last += (number - last) / length
-                return last
-            last += number
-            if seen < length:
-                return NAN
-            last /= length
-            return last
-
-        y = _folded(x, step)
+            else:
+                last += number
+                if seen < length:
+                    y.append(NAN)
+                    continue
+                last /= length
+            y.append(last)
         self.now[:, row] = last, seen
-        return y
+        return np.array(y, np.float64)
 
 
 class Running(Block):

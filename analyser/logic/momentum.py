@@ -25,7 +25,7 @@ class Rsi(Family):
         return (np.where(loss == 0, 100.0, 100 - 100 / (1 + gain / loss)),)
 
     def needs(self) -> float:
-        return 1 + wilder(self._length)
+        return 1 + wilder(self._length, REST / 1e3)  # a ratio of two, times a hundred
 
 
 class StochRsi(Family):
@@ -38,7 +38,7 @@ class StochRsi(Family):
         self._highest, self._lowest = Highest(int(length)), Lowest(int(length))
         self._k, self._d = Mean(int(smooth_k)), Mean(int(smooth_d))
         # a small range of the RSI makes a small rest of it large
-        self._needs = 1 + wilder(length, REST / 1000) + length + smooth_k + smooth_d
+        self._needs = 1 + wilder(length, REST / 1e5) + length + smooth_k + smooth_d
         super().__init__(*self._rsi.blocks, self._highest, self._lowest, self._k, self._d)
 
     def values(self, at: At, bar: Bars) -> tuple[Floats, ...]:
