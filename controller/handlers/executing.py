@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from controller.logic.execution import advance
-from controller.logic.limits import Limits, Recent, held_back
+from controller.logic.limits import Limits, held_back
 from controller.logic.moves import (
     Abandon,
     Answered,
@@ -41,7 +41,7 @@ from cryptwire.codec.control import ActionTold, action_to_wire
 from cryptwire.domain.action import Act, Fence, IntentId, RuleSetId
 from cryptwire.domain.audit import Entry, Sealed
 from cryptwire.domain.hopper import Assignment, HopperId, UserId
-from cryptwire.domain.intent import Intent, IntentState, Wish
+from cryptwire.domain.intent import Intent, IntentState
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.errors import (
     Corrupt,
@@ -320,8 +320,7 @@ class Executor:
         """Why rules have acted often enough (R19); what was begun is finished."""
         if progress.number:
             return ""
-        recent = [_recent(wish) for wish in await self._intents.before(intent)]
-        return held_back(_recent(intent.wish), recent, self._limits) or ""
+        return held_back(intent.wish, await self._intents.before(intent), self._limits)
 
     async def _sent(self, assignment: Assignment, act: Act, request: Request) -> Event:
         self._meters.count("controller_requests", "Requests that acted.", call=request.call.value)
@@ -368,10 +367,6 @@ def _unread(errors: BaseExceptionGroup[BaseException]) -> Event:
             return Unread(str(error), is_final=True)
     waits = [error.retry_after for error in ours if isinstance(error, Exhausted)]
     return Unread(str(ours[0]), retry_after=max(waits, default=0.0))
-
-
-def _recent(wish: Wish) -> Recent:
-    return Recent(wish.hopper, wish.user, wish.decided_at, wish.actions, wish.is_shadow)
 
 
 def told_of(entry: Entry, seal: Sealed, user: UserId, epoch: int) -> ActionTold:
