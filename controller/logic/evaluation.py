@@ -67,11 +67,11 @@ def evaluate(rule_set: RuleSet, state: State, inputs: Inputs) -> Evaluation:
     if waits_for is not None:
         state = replace(_looked(state, snapshot, care), told_at=inputs.now)
         return Evaluation(state, untold(when, waits_for), events)
-    is_tick = _is_later(snapshot.newest_price_at, state.ticked_at)
+    is_tick = snapshot.newest_price_at is None or _is_later(snapshot.newest_price_at, state.ticked_at)
     previous, was_doubted = state.readings.counted[-1:], state.readings.doubted
     assert snapshot.index is not None  # it is complete
     readings, index = outliers.accept(state.readings, snapshot.index, is_tick, care.outlier)
-    state = replace(state, readings=readings, ticked_at=snapshot.newest_price_at if is_tick else state.ticked_at)
+    state = replace(state, readings=readings, ticked_at=_latest(snapshot.newest_price_at, state.ticked_at))
     if index is None:
         why = "the first reading must be seen again"
         if previous:
@@ -156,6 +156,10 @@ def _is_later(at: datetime | None, before: datetime | None) -> bool:
     return at is not None and (before is None or at > before)
 
 
+def _latest(at: datetime | None, before: datetime | None) -> datetime | None:
+    return at if _is_later(at, before) else before
+
+
 def _emptied(state: State, snapshot: Snapshot) -> State:
     """Without an index, what was measured in it is of no use any more."""
     is_empty = snapshot.index is None and snapshot.is_fresh and not snapshot.is_settling
@@ -179,14 +183,14 @@ def _looked(state: State, snapshot: Snapshot, care: Care) -> State:
 
 
 def _measured(state: State, index: float, snapshot: Snapshot) -> epochs.Changed:
-    """Start and peak of the epoch."""
+    """Start and peak of the epoch. A peak was seen by two ticks in a row: a wick is none, however small (R6)."""
     if state.phase is not Phase.WATCHING:
         return state, ()
     if state.start is None or state.peak is None:
         text = f"epoch {state.epoch} starts at {money(snapshot.balance, snapshot.base)}"
         numbers = {"index": index, "balance": snapshot.balance}
         return replace(state, start=index, peak=index), (Event(EventKind.STARTED, text, numbers),)
-    return (replace(state, peak=index) if index > state.peak else state), ()
+    return replace(state, peak=max(state.peak, min(state.readings.counted))), ()
 
 
 def _view(state: State, when: Node, index: float, is_tick: bool, inputs: Inputs) -> tuple[State, View]:

@@ -82,7 +82,10 @@ def _rule(rule: Rule, is_negated: bool, state: RuleState, view: View, pause: tim
 
 
 def _sources(condition: Condition) -> Iterator[Pair | None]:
-    """Whose prices are ticks of a rule: a pair's, or (None) the hopper's."""
+    """Whose prices are ticks of a rule: a pair's, or (None) the hopper's.
+
+    A hopper that holds nothing with a price has a tick with each message: no price can be wrong.
+    """
     match condition:
         case Compare(left, _, right):
             yield left.pair

@@ -15,10 +15,9 @@ class Care:
 
     ``oldest``: a message older than that (or so much of the future) tells nothing; live ones come every 2 s.
     ``unpriced``: more of the value than this without a price is no value (R3). ``outlier``: a move by more in one tick
-    must be seen again (R6); a replay over candles, where a tick stands for minutes, takes 1. ``pause``: after so long
-    without a look a confirmation begins anew. ``polls``: so many polls a flow may stay undecided (R7). ``longest_gap``:
-    after so long without a look a ``jump`` of the index needs a person (R17). ``alert_after``: when it is told that
-    nothing can be told (R4).
+    must be seen again (R6). ``pause``: after so long without a look a confirmation begins anew. ``polls``: so many
+    polls a flow may stay undecided (R7). ``longest_gap``: after so long without a look a ``jump`` of the index needs a
+    person (R17). ``alert_after``: when it is told that nothing can be told (R4).
     """
 
     oldest: timedelta = timedelta(seconds=10)
@@ -29,6 +28,10 @@ class Care:
     longest_gap: timedelta = timedelta(minutes=15)
     jump: float = 0.05
     alert_after: timedelta = timedelta(minutes=5)
+
+
+OF_CANDLES = Care(outlier=1.0, pause=timedelta(hours=1), longest_gap=timedelta(days=1))
+"""For a replay over candles, where a tick stands for minutes: an approximation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class RuleState:
 @dataclass(frozen=True, slots=True)
 class State:
     """``start``, ``peak``: of the index since the epoch began, None before its first reading; ``base``: its currency.
+    A peak was seen by two ticks in a row.
 
     ``rules``: in the order of ``rules_of``. ``until``: when cooling ends. ``fired_index``: where it fired.
     ``must_look``: a whole evaluation comes before the first action (R17). ``ticked_at``: the newest price that counted.
