@@ -50,7 +50,12 @@ def walk(root: Node, states: tuple[RuleState, ...], view: View, pause: timedelta
                 return verdict
             case Not(inner):
                 part = visit(inner, not is_negated)
-                return Verdict(part.stage, "not", distance=part.distance, parts=(part,))
+                return Verdict(
+                    part.stage,
+                    part.text if part.stage is Stage.NO_DATA else "not",
+                    distance=part.distance,
+                    parts=(part,),
+                )
             case _:
                 parts = tuple(visit(each, is_negated) for each in node.rules)
                 return _group(isinstance(node, AnyOf) is not is_negated, node, parts)

@@ -71,7 +71,7 @@ class Preview:
 
 
 def preview(body: RuleSetBody, state: State | None, inputs: Inputs | None) -> Preview:
-    """What ``body`` will do. Without a state it is told for an epoch that begins now; without inputs, in shares alone."""
+    """What ``body`` will do; without a state, in an epoch that begins now; without inputs, in shares alone."""
     view = _view(state, inputs) if inputs is not None else None
     armed = iter([each.is_armed for each in state.rules] if state is not None else [])
     when = tuple(_node(each, view, armed) for each in body.when.rules)

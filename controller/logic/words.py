@@ -16,7 +16,7 @@ def number(value: float) -> str:
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
-    return f"{value:,.2f}" if size >= 1 or size == 0 else f"{value:.4g}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if size >= 1 else f"{value:.4g}"
 
 
 def percent(share: float) -> str:
