@@ -346,7 +346,7 @@ def _part(
 
 
 def _rounds(numbers: Rows) -> list[Rows]:
-    """Positions, so that within each list no number comes twice, and those of one number are in order."""
+    """Positions: within a round no number comes twice; those of one number are in their order, round by round."""
     rounds = []
     left = np.arange(len(numbers))
     while len(left):
@@ -354,6 +354,6 @@ def _rounds(numbers: Rows) -> list[Rows]:
         if len(first) == len(left):
             rounds.append(left)
             break
-        rounds.append(left[np.sort(first)])
+        rounds.append(left[first])
         left = np.delete(left, first)
     return rounds

@@ -95,6 +95,8 @@ def test_vwap_of_the_session_begins_anew_at_midnight_of_utc() -> None:
     bars = of_bars((10, 10, 10), (20, 20, 20), (30, 30, 30), (60, 60, 60), volumes=(1, 1, 1, 2))
     before_midnight = Columns(bars.at + 86_400 - 2 * QUARTER, *columns(bars))
     assert values("vwap.session", before_midnight) == about(NONE, NONE, 30, 150 / 3)
+    after_midnight = Columns(bars.at + 86_400 + QUARTER, *columns(bars))
+    assert values("vwap.session", after_midnight) == about(NONE, NONE, NONE, NONE)
     at_midnight = Columns(bars.at + 86_400, *columns(bars))
     assert values("vwap.session", at_midnight) == about(10, 15, 20, 180 / 5)
 
