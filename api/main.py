@@ -19,6 +19,7 @@ from api.handlers.accounts import Accounts
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
 from api.handlers.changes import Changes
+from api.handlers.controls import Acts, Controls
 from api.handlers.entrance import Entrance, rules
 from api.handlers.errors import MOST_BODY
 from api.handlers.export import Export
@@ -27,6 +28,8 @@ from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
+from api.handlers.rule_history import RuleHistory
+from api.handlers.rule_sets import RuleSets
 from api.handlers.subscriptions import Sockets
 from api.handlers.told import Told
 from api.handlers.web import AppFiles, Guard, config_json
@@ -47,15 +50,17 @@ from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Needs, Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
-from cryptwire.storage import database, redis
+from cryptwire.storage import database, redis, rule_history, rule_sets
 from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.attempts import Attempts
 from cryptwire.storage.daily_statistics import DailyStatistics
 from cryptwire.storage.flows import Flows
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.import_queue import ImportQueue
 from cryptwire.storage.imports import Imports
+from cryptwire.storage.kill_switches import KillSwitches
 from cryptwire.storage.link_states import LinkStates
 from cryptwire.storage.mails import Mails
 from cryptwire.storage.notices import Notices
@@ -107,6 +112,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         beating_at(runtime, settings.redis_url, "api") as heartbeat,
     ):
         portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
+        acts, controls = Acts(runtime.meters), Controls(Assignments(db))
         limits = _limits(settings)
         known = None if settings.known_operations is None else read_manifest(settings.known_operations)
         persisted = Persisted(QueryTexts(store, runtime.clock), limits, known)
@@ -134,13 +140,16 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             arrivals,
             History(DailyStatistics(db), Flows(db), Hoppers(db), changes, runtime.clock),
             _told(settings, runtime, db),
+            _rule_sets(runtime, db, controls, linking, changes),
+            RuleHistory(rule_history.RuleHistory(db), Hoppers(db)),
+            acts,
         )
         billing = None
         if settings.billing_secret is not None:
             told = (settings.billing_secret, settings.billing_provider)
             billing = Billing(plans, changes, *told, runtime.clock, runtime.meters)
         listening, looking = (
-            _listen(settings, runtime, portfolios, changes, arrivals),
+            _listen(settings, runtime, portfolios, changes, arrivals, acts, controls),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
         )
         sockets = Sockets(
@@ -200,6 +209,13 @@ def _told(settings: Settings, runtime: Runtime, db: database.Database) -> Told:
     seal = None if settings.webhook_key is None else Seal.read_from(settings.webhook_key, SEALED)
     development = settings.is_development
     return Told(Notices(db), OutgoingWebhooks(db), Texts(), seal, runtime.clock, is_development=development)
+
+
+def _rule_sets(
+    runtime: Runtime, db: database.Database, controls: Controls, linking: Linking, changes: Changes
+) -> RuleSets:
+    rows, intents, switches = rule_sets.RuleSets(db), rule_history.RuleHistory(db), KillSwitches(db)
+    return RuleSets(rows, intents, switches, Hoppers(db), controls, linking, changes, runtime.clock)
 
 
 async def _accounts(
@@ -287,11 +303,19 @@ def _app(
 
 
 async def _listen(
-    settings: Settings, runtime: Runtime, portfolios: Portfolios, changes: Changes, arrivals: Arrivals
+    settings: Settings,
+    runtime: Runtime,
+    portfolios: Portfolios,
+    changes: Changes,
+    arrivals: Arrivals,
+    acts: Acts,
+    controls: Controls,
 ) -> None:
     runtime.health.mark("nats", is_met=False, word="not connected yet")
     async with messaging.connect(settings.nats_url, "api") as bus:
         await bus.subscribe(LIVE.all_live, portfolios.on_live)
+        await bus.subscribe(LIVE.all_actions, acts.on_action)
         await changes.listen(bus)
         arrivals.speak(bus)
+        controls.speak(bus)
         await keep_told(runtime, "nats", bus.look)

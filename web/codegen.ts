@@ -11,7 +11,7 @@ const config: CodegenConfig = {
       config: {
         documentMode: 'string',
         strictScalars: true,
-        scalars: { Date: 'string', DateTime: 'string', Decimal: 'string' },
+        scalars: { Date: 'string', DateTime: 'string', Decimal: 'string', JSON: 'unknown' },
         enumsAsTypes: true,
         useTypeImports: true,
       },

@@ -8,13 +8,17 @@ from strawberry.types import ExecutionContext
 from api.schema.accounts import AccountMutation
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
+from api.schema.figures import FigureQuery
 from api.schema.flows import FlowMutation, FlowQuery
 from api.schema.hoppers import HopperQuery, HopperSubscription
+from api.schema.kill_switches import KillSwitchMutation, KillSwitchQuery
 from api.schema.links import LinkMutation, LinkQuery, LinkSubscription
 from api.schema.notices import NoticeMutation, NoticeQuery, NoticeSubscription
 from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
 from api.schema.plans import PlanMutation, PlanQuery
+from api.schema.rule_history import RuleHistoryMutation, RuleHistoryQuery, RuleHistorySubscription
+from api.schema.rule_sets import RuleSetMutation, RuleSetQuery
 from api.schema.scalars import SCALARS
 from api.schema.security import SecurityMutation, SecurityQuery
 from api.schema.sessions import SessionMutation, SessionQuery
@@ -23,7 +27,19 @@ from api.schema.statistics import StatisticsQuery
 
 @strawberry.type(description="What can be read.")
 class Query(
-    PeopleQuery, SessionQuery, SecurityQuery, LinkQuery, HopperQuery, PlanQuery, NoticeQuery, StatisticsQuery, FlowQuery
+    PeopleQuery,
+    SessionQuery,
+    SecurityQuery,
+    LinkQuery,
+    HopperQuery,
+    PlanQuery,
+    NoticeQuery,
+    StatisticsQuery,
+    FlowQuery,
+    FigureQuery,
+    RuleSetQuery,
+    RuleHistoryQuery,
+    KillSwitchQuery,
 ):
     pass
 
@@ -38,12 +54,17 @@ class Mutation(
     PlanMutation,
     NoticeMutation,
     FlowMutation,
+    RuleSetMutation,
+    RuleHistoryMutation,
+    KillSwitchMutation,
 ):
     pass
 
 
 @strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
-class Subscription(ChangeSubscription, LinkSubscription, HopperSubscription, NoticeSubscription):
+class Subscription(
+    ChangeSubscription, LinkSubscription, HopperSubscription, NoticeSubscription, RuleHistorySubscription
+):
     pass
 
 

@@ -12,9 +12,12 @@ from starlette.responses import Response
 from api.handlers.accounts import Accounts
 from api.handlers.arrivals import Arrivals
 from api.handlers.changes import Changes
+from api.handlers.controls import Acts
 from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
+from api.handlers.rule_history import RuleHistory
+from api.handlers.rule_sets import RuleSets
 from api.handlers.told import Told
 from api.logic import accounts as logic
 from api.ports import Caller, Checkout, Hoppers, Plans, Sessions, Spending
@@ -50,6 +53,9 @@ class Services:
     arrivals: Arrivals
     history: History
     told: Told
+    rule_sets: RuleSets
+    rule_history: RuleHistory
+    acts: Acts
 
 
 @dataclass(slots=True)

@@ -51,6 +51,10 @@ BOUNDS: Mapping[str, int] = {
     "ApiToken.scopes": 2,
     "NewApiToken.scopes": 2,
     "Query.plans": 4,
+    "Query.ruleSets": 50,
+    "FigureCatalogue.figures": 60,
+    "FigureDefinition.parameters": 4,
+    "Intent.steps": 12,
 }
 """How many a list holds at most, where that is known."""
 

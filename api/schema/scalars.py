@@ -2,11 +2,14 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
+
+Json = NewType("Json", object)
+"""A JSON value as it is."""
 
 
 def _decimal_text(number: Decimal) -> str:
@@ -56,6 +59,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="Moment in UTC, ISO 8601.",
         serialize=_moment_text,
         parse_value=_moment_from,
+    ),
+    Json: strawberry.scalar(
+        name="JSON",
+        description="A JSON value; within the text of an operation its objects are written as GraphQL's.",
+        serialize=lambda value: value,
+        parse_value=lambda value: value,
     ),
     date: strawberry.scalar(
         name="Date",

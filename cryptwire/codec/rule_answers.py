@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from cryptwire.errors import Invalid
 
 Json = Mapping[str, Any]
+VERDICTS = ("true", "false", "no-data")
 T = TypeVar("T")
 
 
@@ -109,7 +110,7 @@ def preview_to_json(one: Preview) -> dict[str, Any]:
 
 def preview_from_json(value: Json) -> Preview:
     """Raises Invalid."""
-    return Preview(_texts(value, "words"), _of(value, "verdict", str), _of(value, "fires_now", bool), _text(value))
+    return Preview(_texts(value, "words"), _verdict(value), _of(value, "fires_now", bool), _text(value))
 
 
 def standing_to_json(one: Standing) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def standing_from_json(value: Json) -> Standing:
         _of(rules, "mode_number", int),
         _of(rules, "epoch", int),
         _of(rules, "phase", str),
-        _of(rules, "verdict", str),
+        _verdict(rules),
         _text(rules),
         _number(rules, "start"),
         _number(rules, "peak"),
@@ -215,6 +216,13 @@ def _of(value: Json, name: str, kind: Any) -> Any:
 
 def _text(value: Json) -> str:
     found: str = _of(value, "reason", str)
+    return found
+
+
+def _verdict(value: Json) -> str:
+    found: str = _of(value, "verdict", str)
+    if found not in VERDICTS:
+        raise Invalid(f"{found[:40]!r} is no verdict")
     return found
 
 

@@ -86,6 +86,11 @@ class Assignments:
             for row in await self._database.fetch(_EVERYWHERE)
         ]
 
+    async def is_held(self, hopper: HopperId) -> bool:
+        """Whether a pod holds it that was confirmed within 20 s."""
+        row = await self._database.row(_STANDING, hopper)
+        return row is not None and bool(row["is_confirmed"])
+
     async def confirm(self, pod: str) -> None:
         """``pod`` lives; written by whoever manages pods, each 3 s."""
         await self._database.execute(_CONFIRM, pod)

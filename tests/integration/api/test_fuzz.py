@@ -64,6 +64,9 @@ _SCALARS: dict[str, st.SearchStrategy[graphql.ValueNode]] = {
     "DateTime": _texts(_MOMENTS),
     "Date": _texts(_DAYS),
     "Decimal": _texts(_DECIMALS),
+    "JSON": st.sampled_from(["{}", "[]", "null", "1e400", '{ name: "x", when: [{ rule: "stop-loss" }] }']).map(
+        graphql.parse_value
+    ),
 }
 
 
