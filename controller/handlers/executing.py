@@ -49,6 +49,7 @@ from cryptwire.errors import (
     Exhausted,
     Fenced,
     Forbidden,
+    Invalid,
     LinkAgain,
     NotFound,
     Refused,
@@ -72,7 +73,8 @@ _PAUSE = timedelta(seconds=0.5)
 class Executor:
     """Works off the intents of the hoppers that this pod holds, each in a task of its own.
 
-    ``names``: a rule set's name for notices. ``on_over`` is told of each intent that came to an end.
+    ``names``: a rule set's name for notices. ``may_act``: whether this pod may, now. ``on_over`` is told of each intent
+    that came to an end.
     """
 
     def __init__(
@@ -90,7 +92,8 @@ class Executor:
         patience: Patience,
         limits: Limits,
         names: Callable[[RuleSetId], str],
-        on_over: Callable[[Intent], None] = lambda _: None,
+        may_act: Callable[[], bool],
+        on_over: Callable[[Intent], None],
     ) -> None:
         self._intents = intents
         self._outcomes = outcomes
@@ -107,7 +110,7 @@ class Executor:
         self._on_over = on_over
         self._held: Mapping[HopperId, Assignment] = {}
         self._working: dict[IntentId, tuple[HopperId, asyncio.Task[None]]] = {}
-        self.may_act: Callable[[], bool] = lambda: True
+        self._may_act = may_act
 
     # ---- life ----
 
@@ -138,15 +141,20 @@ class Executor:
         task.add_done_callback(lambda done: self._over(intent.id, done))
         self._meters.set("controller_intents", "Intents that are worked off.", len(self._working))
 
-    async def choose(self, intent: IntentId, choice: Retry | Abandon) -> None:
-        """What a person chose. Raises NotFound, Refused when it is not there to be chosen, Unavailable."""
+    async def choose(self, intent: IntentId, hopper: HopperId, rule_set: RuleSetId, choice: Retry | Abandon) -> None:
+        """What a person chose of an intent of this hopper and rule set.
+
+        Raises NotFound, Invalid when it is not there to be chosen, Unavailable.
+        """
         known = await self._intents.one(intent)
+        if (known.wish.hopper, known.wish.rule_set) != (hopper, rule_set):
+            raise NotFound(f"there is no intent {intent}")
         if isinstance(choice, Retry) and known.state not in (IntentState.PARTIAL, IntentState.FAILED):
-            raise Refused(f"it is {known.state.value}: only what failed is tried again")
+            raise Invalid(f"it is {known.state.value}: only what failed is tried again")
         if known.state in (IntentState.DONE, IntentState.ABANDONED):
-            raise Refused(f"it is {known.state.value} already")
+            raise Invalid(f"it is {known.state.value} already")
         if known.wish.is_shadow and isinstance(choice, Retry):
-            raise Refused("what was in shadow is not done")
+            raise Invalid("what was in shadow is not done")
         working = self._working.get(intent)
         if working is not None:
             await end([working[1]])
@@ -272,7 +280,7 @@ class Executor:
             case DoRead(looks):
                 return await self._read(intent, progress, assignment, looks)
             case DoSend(number, request):
-                if not self.may_act():
+                if not self._may_act():
                     return Lost()
                 act = Act(intent.id, number, Fence(assignment.fence), intent.wish.rule_set)
                 self._points.passed("send")
@@ -314,7 +322,7 @@ class Executor:
             held.result(),
         )
         judged = judge(intent.wish, assignment.fence, facts, self._plans)
-        return Read(seen, judged if self.may_act() else Standing(is_lost=True))
+        return Read(seen, judged if self._may_act() else Standing(is_lost=True))
 
     async def _held_back(self, intent: Intent, progress: Progress) -> str:
         """Why rules have acted often enough (R19); what was begun is finished."""

@@ -1,0 +1,27 @@
+"""What the controller is told."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """From ``CRYPTWIRE_CONTROLLER_<FIELD>``; spans in seconds.
+
+    ``pod`` names the shard. ``batch``: messages of so long go into one round, unless one of them fires. ``settle``: how
+    long after an action its effect may be unseen, beside two refreshes of upstream (R13). Limits are of R19.
+    """
+
+    pod: str
+    database_url: str
+    redis_url: str
+    nats_url: str
+    gateway_address: str
+    certificates: Path
+    health_port: int = 0
+    batch: timedelta = timedelta(milliseconds=100)
+    settle: timedelta = timedelta(seconds=60)
+    actions_an_hour: int = 12
+    actions_a_day: int = 48
+    panics_a_day: int = 3
