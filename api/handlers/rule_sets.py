@@ -226,8 +226,16 @@ class RuleSets:
         await self._rows.delete(await self._rows.of(caller.user, rule_set_id(id)))
         await self._changes.tell("account", caller.user)
 
+    async def resume(self, caller: Caller, id: str, said: Said) -> Shown:
+        """Let one watch anew that was stopped for a person to look (R17)."""
+        shown = await self.of(caller.user, id)
+        self._must_be_a_person(caller, said)
+        await self._controls.ask("resume", shown.hopper.id, caller.user, shown.rule_set.id, None)
+        await self._changes.tell("account", caller.user)
+        return await self.of(caller.user, id)
+
     async def decide(self, caller: Caller, verb: Verb, intent: str, said: Said) -> KeptIntent:
-        """A person's choice about what was begun (R13): ``resume`` and ``retry`` act, ``abandon`` ends it."""
+        """A person's choice about what was begun (R13): ``retry`` acts, ``abandon`` ends it."""
         found = await self._intents.intent(caller.user, intent_id(intent))
         if verb != "abandon":
             self._must_be_a_person(caller, said)
@@ -338,12 +346,8 @@ def _read(read: Callable[[Mapping[str, Any]], Answer], answer: Mapping[str, Any]
 
 def _fits(body: RuleSetBody) -> Fits:
     def fits(others: Sequence[RuleSet]) -> None:
-        for other in others:
-            if against := opposing(body, other.body):
-                raise Invalid(
-                    f'this leaves {against}: it and "{other.body.name}" would undo what the other does; leave it to one'
-                    " of them"
-                )
+        if against := opposing(body, [other.body for other in others]):
+            raise Invalid(against)
 
     return fits
 

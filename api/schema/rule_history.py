@@ -201,15 +201,6 @@ class RuleHistoryMutation:
     @mutation(
         "arm",
         "rules",
-        "Go on with an intent that stopped, where it stopped. For a signed-in person whose password was given within"
-        " ten minutes; asked of whoever watches the hopper.",
-    )
-    async def resume_intent(self, info: Info, id: strawberry.ID) -> Intent:
-        return await _decided(info, "resume", id)
-
-    @mutation(
-        "arm",
-        "rules",
         "Try again what an intent could not do. For a signed-in person whose password was given within ten minutes;"
         " asked of whoever watches the hopper, who does it only when what was tried before shows no effect.",
     )

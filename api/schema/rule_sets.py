@@ -245,3 +245,16 @@ class RuleSetMutation:
         info.context.must_be_ours()
         caller, services = await info.context.caller(), info.context.services
         return RuleSetReplay.of(await services.rule_sets.replay(caller.user, id, since, until))
+
+    @mutation(
+        "arm",
+        "rules",
+        "Let a rule set watch anew that waits for a person to look, as ruleSetState says: much had changed while nobody"
+        " watched. For a signed-in person whose password was given within ten minutes; asked of whoever watches the"
+        " hopper.",
+    )
+    async def resume_rule_set(self, info: Info, id: strawberry.ID) -> RuleSet:
+        info.context.must_be_ours()
+        caller, services = await info.context.caller(), info.context.services
+        said = Said(await info.context.can("arm", "rules"))
+        return RuleSet.of(await services.rule_sets.resume(caller, id, said), services.clock.now())

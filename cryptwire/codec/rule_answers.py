@@ -5,7 +5,8 @@ By verb of ``control.<hopper_id>.controller.<verb>``; the rule set, where there 
 - ``preview``: ``{"body": a rule set as JSON}`` → ``Preview``. Of a rule set that is named, it goes on from its state.
 - ``state``: nothing → ``Standing``.
 - ``replay``: ``{"since": moment, "until": moment}`` → ``Replay``; the controller notes that the version was replayed.
-- ``resume``, ``retry``, ``abandon``: ``{"intent": id}`` → ``{}``. ``asked_by`` decided it (R13).
+- ``resume``: nothing → ``{}``: it watches anew, after it was stopped for a person to look (R17).
+- ``retry``, ``abandon``: ``{"intent": id}`` → ``{}``: what a person chose (R13).
 
 Moments are ISO 8601 with an offset.
 """

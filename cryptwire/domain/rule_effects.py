@@ -1,17 +1,8 @@
-"""What a rule set leaves behind when it has acted, and which of two would undo what the other did (R19, R21)."""
+"""What a rule set does to a hopper: whether a person must confirm it in words (R21), and what undoes what (R19)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from cryptwire.domain.rule_set import (
-    SELLS,
-    ChangeConfig,
-    PanicSell,
-    RuleSetBody,
-    SellPositions,
-    Switch,
-    Turn,
-    Which,
-)
+from cryptwire.domain.rule_set import SELLS, ChangeConfig, RuleSetBody, SellPositions, Switch, Turn, Which
 
 
 def is_destructive(body: RuleSetBody) -> bool:
@@ -19,31 +10,49 @@ def is_destructive(body: RuleSetBody) -> bool:
     return any(isinstance(action.deed, SELLS) or action.deed == Turn(Switch.HOPPER, False) for action in body.then)
 
 
-def opposing(one: RuleSetBody, other: RuleSetBody) -> str | None:
-    """What ``one`` sets and ``other`` sets to something else, in words; None when there is no such thing.
+def opposing(body: RuleSetBody, others: Iterable[RuleSetBody]) -> str | None:
+    """Why ``body`` cannot stand beside ``others`` of its hopper, None when it can.
 
-    Selling all counts as turning buying off, which is done first (R14). Of what a rule set does twice the last counts.
-    When they would fire is not looked at: two triggers that exclude each other now meet in another market, and then
-    each undoes what the other did, for ever.
+    Two oppose when one turns on what the other turns off, sets a field to another value, or turns buying on while the
+    other sells everything: conditions that look apart today meet tomorrow, and then they take turns. What one rule set
+    does and undoes within itself is a sequence, and Restore brings back its own changes only.
     """
-    first, second = _left_by(one), _left_by(other)
-    for what in sorted(first.keys() & second.keys()):
-        if first[what] != second[what]:
-            return f"{what} {first[what]}, where the other sets it {second[what]}"
+    for other in others:
+        why = _between(body, other)
+        if why:
+            return f"{body.name!r} and {other.name!r} would undo each other: {why}; change or delete one of them"
     return None
 
 
-def _left_by(body: RuleSetBody) -> Mapping[str, str]:
-    """Switches (on, off) and fields of the configuration (their values), by name."""
-    left: dict[str, str] = {}
+def _between(one: RuleSetBody, two: RuleSetBody) -> str | None:
+    switches, others = _switches(one), _switches(two)
+    for switch in Switch:
+        if any((switch, not is_on) in others for each, is_on in switches if each is switch):
+            return f"one turns {switch.value} on, the other off"
+    buying = (Switch.BUYING, True)
+    if (buying in switches and _sells_all(two)) or (buying in others and _sells_all(one)):
+        return "one sells everything, the other turns buying on"
+    fields, values = _fields(one), _fields(two)
+    both = sorted(name for name in fields.keys() & values.keys() if fields[name] != values[name])
+    return f"they set {', '.join(both[:5])} to different values" if both else None
+
+
+def _switches(body: RuleSetBody) -> set[tuple[Switch, bool]]:
+    return {(action.deed.switch, action.deed.is_on) for action in body.then if isinstance(action.deed, Turn)}
+
+
+def _sells_all(body: RuleSetBody) -> bool:
+    return any(
+        isinstance(action.deed, SELLS)
+        and not (isinstance(action.deed, SellPositions) and action.deed.which is not Which.ALL)
+        for action in body.then
+    )
+
+
+def _fields(body: RuleSetBody) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
     for action in body.then:
-        match action.deed:
-            case PanicSell() | SellPositions(which=Which.ALL):
-                left[Switch.BUYING.value] = "off"
-            case Turn(switch, is_on):
-                left[switch.value] = "on" if is_on else "off"
-            case ChangeConfig(changes):
-                left |= {f"field {name[:60]}": f"to {value[:40]!r}" for name, value in changes.items()}
-            case _:
-                pass
-    return left
+        if isinstance(action.deed, ChangeConfig):
+            for name, value in action.deed.changes.items():
+                found[name] = found.get(name, frozenset()) | {value}
+    return found

@@ -63,12 +63,13 @@ SOMEBODY_ELSES = {
             "Mutation.setRuleSetMode.id",
             "Mutation.deleteRuleSet.id",
             "Mutation.replayRuleSet.id",
+            "Mutation.resumeRuleSet.id",
             "Mutation.setRuleKillSwitch.id",
         ),
         '{ intents(hopperId: "2") { nodes { id: ruleSetId } } }',
     ),
     **dict.fromkeys(
-        ("Mutation.resumeIntent.id", "Mutation.retryIntent.id", "Mutation.abandonIntent.id"),
+        ("Mutation.retryIntent.id", "Mutation.abandonIntent.id"),
         '{ intents(hopperId: "2") { nodes { id } } }',
     ),
 }

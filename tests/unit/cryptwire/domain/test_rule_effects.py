@@ -23,7 +23,8 @@ def body(*then: dict[str, object]) -> RuleSetBody:
         ([SELL_ALL], [ON], True),
         ([{"action": "panic-sell"}], [ON], True),
         ([SELL_LOSING], [ON], False),
-        ([OFF, {"action": "wait", "seconds": 5}, ON], [ON], False),
+        ([OFF, {"action": "wait", "seconds": 5}, ON], [{"action": "cancel-orders"}], False),
+        ([OFF, {"action": "wait", "seconds": 5}, ON], [ON], True),
         ([OFF, {"action": "wait", "seconds": 5}, ON], [OFF], True),
         ([{"action": "turn", "what": "hopper", "on": False}], [ON], False),
         ([{"action": "config", "fields": {"a": "1"}}], [{"action": "config", "fields": {"a": "2"}}], True),
@@ -32,8 +33,10 @@ def body(*then: dict[str, object]) -> RuleSetBody:
     ],
 )
 def test_what_opposes_what(one: list[dict[str, object]], other: list[dict[str, object]], is_opposing: bool) -> None:
-    assert (opposing(body(*one), body(*other)) is not None) is is_opposing
-    assert (opposing(body(*other), body(*one)) is not None) is is_opposing
+    harmless = body({"action": "notify", "text": "x"})
+    assert (opposing(body(*one), [harmless, body(*other)]) is not None) is is_opposing
+    assert (opposing(body(*other), [body(*one)]) is not None) is is_opposing
+    assert opposing(body(*one), []) is None
 
 
 @pytest.mark.parametrize(
