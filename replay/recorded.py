@@ -1,7 +1,6 @@
-"""Recorded candles as ticks.
+"""Recorded candles as ticks, four of each bar (cryptwire/domain/points.py).
 
-A bar that opens at T and spans S gives four ticks at T, T+S/4, T+S/2 and T+S−1 ms: open, low, high, close if it closed
-at or above its open, else open, high, low, close. At the same instant pairs go in alphabetical order.
+At the same instant pairs go in alphabetical order.
 """
 
 import csv
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from cryptwire.clock import to_us
 from cryptwire.domain.hopper import Asset, Exchange
+from cryptwire.domain.points import four_ticks
 from cryptwire.domain.ticker import Pair, positive
 from cryptwire.errors import Invalid
 
@@ -81,20 +81,6 @@ def read_folder(folder: Path) -> Recording:
     at, number_of, price = (np.concatenate(column) for column in zip(*columns, strict=True))
     order = np.lexsort((number_of, at))
     return Recording(tuple(pairs), max(spans), at[order], number_of[order], price[order])
-
-
-def four_ticks(
-    opened_at: npt.NDArray[np.int64], span_us: int, bars: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The ticks of bars: ``opened_at`` (bars,) microseconds, ``bars`` (bars, 4) open, high, low, close.
-
-    Gives moments and prices, (4 × bars,) each.
-    """
-    opens, highs, lows, closes = bars.T
-    rises = closes >= opens
-    prices = np.column_stack([opens, np.where(rises, lows, highs), np.where(rises, highs, lows), closes])
-    offsets = np.array([0, span_us // 4, span_us // 2, span_us - 1_000])
-    return (opened_at[:, None] + offsets).ravel(), prices.ravel()
 
 
 def _ticks_of(path: Path, span: timedelta) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:

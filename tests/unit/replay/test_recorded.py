@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cryptwire.domain.points import four_ticks
 from cryptwire.errors import Invalid
-from replay.recorded import four_ticks, read_folder, read_portfolio
+from replay.recorded import read_folder, read_portfolio
 
 HEADER = "opened_at,open,high,low,close,volume\n"
 GOOD = "2018-01-10T05:00:00Z,1,3,0.5,2,9\n"
