@@ -176,7 +176,7 @@ class _Turn:
         planned = plan(deed, part, seen, was_disabled_by_us=was_disabled_by_us)
         if isinstance(planned, Nothing):
             self._record("nothing-to-do", {"reason": planned.reason, "attempts": progress.attempts})
-            if progress.attempts:
+            if progress.attempts and not part.is_guard:
                 self.progress = replace(progress, has_effect=True)  # what was asked for before has come
             if planned.is_whole:
                 self._deed_ended(self._ending(planned.reason))
@@ -192,7 +192,7 @@ class _Turn:
         noted = progress.noted if part.left is not None else _with(progress.noted, ask.notes)
         if self.is_shadow:
             self._record("would-ask", request_to_json(ask.request))
-            self.progress = replace(progress, noted=noted, has_effect=True)
+            self.progress = replace(progress, noted=noted, has_effect=progress.has_effect or not part.is_guard)
             self._part_ended("")
             return
         patience = self.spans.guard if part.is_guard else deadline(seen, self.spans.settle)
@@ -283,7 +283,7 @@ class _Turn:
         progress, request = self.progress, self.progress.request
         assert request is not None
         self._record("verified", {"number": progress.number})
-        self.progress = replace(progress, has_effect=True)
+        self.progress = replace(progress, has_effect=progress.has_effect or not self._part.is_guard)
         if request.call in (Call.SELL, Call.CANCEL) and len(request.ids) >= MOST_IDS:
             self.progress = self.progress.at(progress.deed, progress.part)  # there may be more than one request names
             self.then = self._reading()
