@@ -121,5 +121,6 @@ GRANT SELECT ON candles, flows, hopper_histories TO cryptwire_controller;
 -- what no reference ties to the user is erased beside him
 GRANT SELECT (hopper_id), DELETE ON intents, audit_chains TO cryptwire_processor;
 
-GRANT SELECT ON hoppers, assignments, pods, candles, trades, flows, hopper_histories TO cryptwire_analyser;
+GRANT SELECT ON hoppers, assignments, pods, candles, trades, flows, flow_candidates, hopper_histories, hopper_events
+    TO cryptwire_analyser;
 GRANT SELECT (user_id, zone, plan, plan_until) ON users TO cryptwire_analyser;

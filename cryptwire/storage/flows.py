@@ -52,6 +52,13 @@ _NEW = """
        AND NOT EXISTS (SELECT FROM flows f WHERE f.hopper_id = c.hopper_id AND f.at = c.at AND f.asset = c.asset)
      ORDER BY c.hopper_id, c.at, c.asset LIMIT $2
 """
+_UNDECIDED = """
+    SELECT c.hopper_id, c.at, c.asset, c.quantity, c.price, c.value_before, c.fence FROM flow_candidates c
+     WHERE c.hopper_id = $1
+       AND NOT EXISTS (SELECT FROM flows f WHERE f.hopper_id = c.hopper_id AND f.at = c.at AND f.asset = c.asset)
+     ORDER BY c.at, c.asset
+"""
+_MARKS = "SELECT hopper_id, count(*) AS mark FROM flows WHERE hopper_id = ANY($1::text[]) GROUP BY hopper_id"
 _HOPPERS_WITH_OPEN = """
     SELECT DISTINCT h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds
       FROM flows f JOIN hoppers h USING (hopper_id)
@@ -106,6 +113,15 @@ class Flows:
         for flow in sorted(map(_flow, await self._database.fetch(_NEWEST_OF_MANY, *columns)), key=_order):
             found.setdefault(flow.hopper, []).append(flow)
         return found
+
+    async def candidates(self, hopper: HopperId) -> list[FlowCandidate]:
+        """The tracker's candidates that no flow has begun of yet, oldest first."""
+        return [_candidate(row) for row in await self._database.fetch(_UNDECIDED, hopper)]
+
+    async def marks(self, hoppers: Sequence[HopperId]) -> dict[HopperId, int]:
+        """How many versions of flows each of these has, those that have any: it grows with everything that changes."""
+        rows = await self._database.fetch(_MARKS, list(hoppers))
+        return {HopperId(row["hopper_id"]): row["mark"] for row in rows}
 
     async def page(
         self,

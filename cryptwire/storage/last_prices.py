@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptwire.codec.ticker import ticker_from_wire, ticker_to_wire
 from cryptwire.domain.hopper import Exchange
-from cryptwire.domain.ticker import Ticker
+from cryptwire.domain.ticker import Pair, Ticker
 from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
 
@@ -34,6 +34,13 @@ class LastPrices:
             for exchange, fields in hashes.items():
                 mapping: dict[Any, Any] = {**fields}
                 await self._redis.hset(self._key(exchange), mapping=mapping)
+
+    async def of(self, pair: Pair) -> Ticker | None:
+        """The last ticker of a pair, None when none was kept; raises Invalid for a value that is none."""
+        field: Any = f"{pair.quote}.{pair.base}"
+        with our_errors():
+            value: Any = await self._redis.hget(self._key(pair.exchange), field)
+        return None if value is None else ticker_from_wire(value)
 
     async def all_of(self, exchange: Exchange) -> list[Ticker]:
         """Every pair's last ticker, in no order; raises Invalid for a value that is none."""

@@ -1,0 +1,1 @@
+"""Messages in, figures out: of hoppers, of pairs, and who wants which."""
