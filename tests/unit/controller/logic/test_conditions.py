@@ -29,7 +29,7 @@ def last(condition: Condition, *indexes: float, **more: object) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    ("index", "stage", "distance"), [(57, Stage.WAITS, 1 - 56 / 57), (56, Stage.TRUE, 0), (55, Stage.TRUE, 0)]
+    ("index", "stage", "distance"), [(57, Stage.WAITS, 1 - 56 / 57), (56, Stage.TRUE, 0), (55.6, Stage.TRUE, 0)]
 )
 def test_a_stop_loss_is_below_where_the_epoch_began(index: float, stage: Stage, distance: float) -> None:
     verdict = last(StopLoss(0.125), 64, 61, 58.5, index)
