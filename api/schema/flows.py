@@ -53,7 +53,9 @@ class Flow:
     at: datetime = strawberry.field(description="When it took effect: when the balance that showed it was read.")
     asset: str = strawberry.field(description="Currency or coin, upper case.")
     quantity: Decimal = strawberry.field(description="Units; below 0 when they went.")
-    amount: Decimal = strawberry.field(description="What they were worth then, in the hopper's base currency.")
+    amount: Decimal = strawberry.field(
+        description="What they were worth then, in the base currency that the hopper had then."
+    )
     value_before: float = strawberry.field(description="The whole portfolio's value right before.")
     kind: FlowKind = strawberry.field(description="What it was.")
     state: FlowState = strawberry.field(description="How far it is decided.")

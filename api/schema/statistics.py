@@ -24,10 +24,10 @@ class Units:
 
 @covered("view", "statistics")
 @strawberry.type(
-    description="A hopper's days in columns of equal length, oldest first. Money is in currency; null: not known."
+    description="A hopper's days in columns of equal length, oldest first. Money is in that day's currency; null: not"
+    " known."
 )
 class DailyStatistics:
-    currency: str = strawberry.field(description="The hopper's base currency.")
     zone: str = strawberry.field(description="The user's zone, in which these days begin and end.")
     version: int = strawberry.field(description="The version of the hopper's history that these figures are of.")
     newest_version: int = strawberry.field(description="It grows when what counts as a flow changes.")
@@ -36,6 +36,9 @@ class DailyStatistics:
         name="date", description="The user's local dates; a date without figures is left out."
     )
     ends_at: list[datetime] = strawberry.field(description="The midnight at which each ended.")
+    currency: list[str] = strawberry.field(
+        description="The base currency that the hopper had when each ended; days of different ones do not add up."
+    )
     value: list[Decimal | None] = strawberry.field(description="Stored quantities times prices at midnight.")
     opening: list[float | None] = strawberry.field(description="Value at the first candle's beginning.")
     closing: list[float | None] = strawberry.field(description="Value at the last candle's end.")
@@ -48,7 +51,9 @@ class DailyStatistics:
     free: list[Decimal | None] = strawberry.field(description="What is neither invested nor reserved.")
     invested: list[Decimal | None] = strawberry.field(description="Worth of open positions.")
     reserved: list[Decimal | None] = strawberry.field(description="Worth of what the hopper may not sell.")
-    flows: list[Decimal] = strawberry.field(description="Money that came, less what went, without a trade.")
+    flows: list[Decimal] = strawberry.field(
+        description="Money that came, less what went, without a trade; converted when it moved."
+    )
     index: list[float | None] = strawberry.field(description="Value without flows; null when nothing was left.")
     index_began_at: list[datetime | None] = strawberry.field(
         description="When the index began anew after nothing was left; null: with the first candle. Compare only alike."
@@ -62,13 +67,13 @@ class DailyStatistics:
     def of(cls, read: ReadDays) -> Self:
         days = read.days
         return cls(
-            currency=read.hopper.base,
             zone=read.zone,
             version=read.version,
             newest_version=read.newest_version,
             computed_until=read.until,
             dates=[day.date for day in days],
             ends_at=[day.ends_at for day in days],
+            currency=[day.currency for day in days],
             value=[day.balance for day in days],
             opening=[day.opening for day in days],
             closing=[day.closing for day in days],

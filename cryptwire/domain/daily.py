@@ -1,12 +1,12 @@
 """What is kept of each day of a hopper: what it held at midnight, and the figures of the day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from cryptwire.domain.flow import Index
-from cryptwire.domain.hopper import Asset, Hopper, HopperId
+from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
 
 NOTHING = Decimal(0)
 
@@ -121,8 +121,7 @@ class Standing:
 
     def hopper_at(self, moment: datetime) -> Hopper:
         """The hopper with the base currency that it had at ``moment``, in which its candles and midnights are."""
-        base = next((was for until, was in self.bases if moment <= until), self.hopper.base)
-        return self.hopper if base == self.hopper.base else replace(self.hopper, base=base)
+        return with_base(self.hopper, self.bases, moment)
 
 
 @dataclass(frozen=True, slots=True)

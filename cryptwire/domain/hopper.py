@@ -1,6 +1,7 @@
 """A hopper, Cryptohopper's name for one of a user's trading bots."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NewType
@@ -26,6 +27,14 @@ class Hopper:
     base: Asset
     is_paper: bool
     refresh_every: timedelta
+
+
+def with_base(hopper: Hopper, bases: Sequence[tuple[datetime, Asset]], moment: datetime) -> Hopper:
+    """The hopper with the base currency that it had at ``moment``; ``bases``: until when it had another, and which,
+    oldest first.
+    """
+    base = next((was for until, was in bases if moment <= until), hopper.base)
+    return hopper if base == hopper.base else replace(hopper, base=base)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from cryptwire.domain.backfill import Filling, FillProgress, Grant
 from cryptwire.domain.hopper import Hopper, HopperId
 from cryptwire.storage.database import Database
+from cryptwire.storage.hopper_events import bases
 from cryptwire.storage.hoppers import hopper_of
 
 _HOPPER = "h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds"
@@ -103,7 +104,8 @@ class Backfills:
         if row is None:
             return None
         grant = None if row["fence"] is None else Grant(row["fence"], row["granted_at"])
-        return Filling(row["since"], row["whole_until"], row["is_first"], grant)
+        others = await bases(self._database, [hopper])
+        return Filling(row["since"], row["whole_until"], row["is_first"], grant, others.get(hopper, ()))
 
     async def alive(self, hopper: HopperId, worker: str, done: int, total: int) -> bool:
         """Say that ``worker`` goes on, and how far he is; False when it is not his any more."""

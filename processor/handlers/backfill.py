@@ -9,7 +9,7 @@ from cryptwire.clock import Clock
 from cryptwire.codec.candle import candle_to_wire
 from cryptwire.domain.backfill import Filling
 from cryptwire.domain.candle import SPAN, Candle, Quality, opening
-from cryptwire.domain.hopper import Hopper, HopperId
+from cryptwire.domain.hopper import Hopper, HopperId, with_base
 from cryptwire.errors import CryptwireError, Exhausted, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.subjects import LIVE
@@ -141,7 +141,8 @@ class Backfill:
         stored = await self._candles.within(hopper.id, first - SPAN, end + SPAN)
         known = {candle.opened_at: candle for candle in stored}
         qualities = {at: candle.quality for at, candle in known.items()}
-        runs = logic.missing_runs(qualities, first, end, minutes_from)
+        changes = [until for until, _ in filling.bases]
+        runs = logic.of_one_base(logic.missing_runs(qualities, first, end, minutes_from), changes)
         if not runs:
             await self._fillings.finish(hopper.id, worker, filling.since, end, "")
             return 0
@@ -151,9 +152,13 @@ class Backfill:
         live = await self._live.opening(hopper.id, end) if filling.grant and runs[-1].end == end else None
         pushed: list[datetime] = []
         closed: Candle | None = None
+        pasts = {hopper.base: past}
         for run in runs:
-            sides = logic.neighbours(run, known, closed, live if run.end == end else None)
-            async for begin, found in self._pasts.valued(past, run, sides.close_before):
+            sides = logic.neighbours(run, known, closed, live if run.end == end else None, changes)
+            then = with_base(hopper, filling.bases, run.end)
+            if then.base not in pasts:
+                pasts[then.base] = await self._pasts.priced_in(then, past)
+            async for begin, found in self._pasts.valued(pasts[then.base], run, sides.close_before):
                 made = self._made(hopper, begin, found, known, filling)
                 if made and made[-1].opened_at == run.end - SPAN:
                     made[-1] = logic.ending_at(made[-1], sides.open_after)

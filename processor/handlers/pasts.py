@@ -77,13 +77,18 @@ class Pasts:
             shown = list(rewinding.unexplained.items())[:_SHOWN]
             told = ", ".join(f"{quantity.normalize():f} {asset}" for asset, quantity in shown)
             troubles.append(f"money came or went that no trade explains: {told}")
-        steps = rewinding.steps()
+        return await self.priced_in(hopper, Past(rewinding.steps(), {}, troubles))
+
+    async def priced_in(self, hopper: Hopper, past: Past) -> Past:
+        """The same past, valued in the base currency of ``hopper``; what cannot be told is added to its troubles."""
         markets = await self._exchanges.markets(hopper.exchange)
-        found = {asset: route(hopper.exchange, asset, hopper.base, markets) for asset in steps}
+        found = {asset: route(hopper.exchange, asset, hopper.base, markets) for asset in past.steps}
         routes = {asset: legs for asset, legs in found.items() if legs is not None}
         if unpriced := sorted(found.keys() - routes.keys()):
-            troubles.append(f"no market prices {', '.join(unpriced[:_SHOWN])}")
-        return Past(steps, routes, troubles)
+            trouble = f"no market prices {', '.join(unpriced[:_SHOWN])} in {hopper.base}"
+            if trouble not in past.troubles:
+                past.troubles.append(trouble)
+        return replace(past, routes=routes)
 
     async def _settled(self, hopper: Hopper, since: datetime) -> tuple[Rewinding, datetime, list[str]]:
         """Balances that hold every trade of the list, and when they were read.

@@ -1,15 +1,17 @@
 """Daily statistics: what was held is taken at each midnight, and the days that ended are computed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from cryptwire.clock import Clock
 from cryptwire.domain.daily import Daily, Midnight, Progress, Standing
 from cryptwire.domain.day import Day, day_at, days_ended, last_midnight, zone_of
+from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
 from cryptwire.domain.result import Ledger, Prices, ledger_of
 from cryptwire.domain.trade import Trade
@@ -223,7 +225,7 @@ class Statistics:
         midnights = await self._known_midnights(group)
         now = self._clock.now()
         wanted = [(work.hopper, trades.get(work.hopper.id, [])) for work, days in group if days]
-        prices = await self._prices(wanted, group)
+        prices = await self._prices(wanted, group, flows)
         written: list[Daily] = []
         moved: list[tuple[Standing, Progress]] = []
         rest: list[Work] = []
@@ -234,6 +236,7 @@ class Statistics:
                 {at: midnight for (hopper, at), midnight in midnights.items() if hopper == work.hopper.id},
                 trades.get(work.hopper.id, []),
                 flows.get(work.hopper.id, []),
+                work.standing.bases,
             )
             place += len(days)
             standing = work.standing
@@ -262,9 +265,12 @@ class Statistics:
         return sum(day.hopper in kept for day in written), [work for work in rest if work.hopper.id in kept]
 
     async def _prices(
-        self, trades: Sequence[tuple[Hopper, Sequence[Trade]]], group: Sequence[tuple[Work, Sequence[Day]]] = ()
+        self,
+        trades: Sequence[tuple[Hopper, Sequence[Trade]]],
+        group: Sequence[tuple[Work, Sequence[Day]]] = (),
+        flows: Mapping[HopperId, Sequence[Flow]] = MappingProxyType({}),
     ) -> Prices:
-        """What results need to know of the past: third coins' fees, and quotes that are not the base currency."""
+        """What results need to know of the past: third coins' fees, quotes and flows not in the base currency."""
         wanted: set[Wanted] = set()
         for hopper, listed in trades:
             wanted |= logic.prices_needed(hopper, listed, (), ())
@@ -272,6 +278,9 @@ class Statistics:
             listed = next((each for hopper, each in trades if hopper.id == work.hopper.id), ())
             for hopper in {work.standing.hopper_at(day.ends_at) for day in days}:
                 wanted |= logic.prices_needed(hopper, listed, [*work.ledger.lots.values()], [d.ends_at for d in days])
+            bases, moved = work.standing.bases, flows.get(work.hopper.id, ())
+            for day in days if bases and moved else ():
+                wanted |= logic.prices_of_flows(work.standing.hopper_at(day.ends_at), day, moved, bases)
         found = await self._markets.then(wanted) if wanted else {}
         return lambda exchange, asset, into, at: found.get((exchange, asset, into, at))
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cryptwire.clock import to_us
 from cryptwire.domain.backfill import Grant
-from cryptwire.domain.candle import SPAN, Candle, Quality
+from cryptwire.domain.candle import SPAN, Candle, Quality, opening
 from cryptwire.domain.hopper import Asset
 from cryptwire.domain.trade import Trade
 
@@ -64,6 +64,20 @@ def missing_runs(
     return runs
 
 
+def of_one_base(runs: Iterable[Run], changes: Iterable[datetime]) -> list[Run]:
+    """``runs``, cut where the base currency became another at one of ``changes``.
+
+    A candle is in the currency of its end, as the day is that ends with it: the candle in which it changed is the first
+    in the new one.
+    """
+    edges = sorted({opening(change) for change in changes})
+    cut = []
+    for run in runs:
+        inside = [run.first, *(edge for edge in edges if run.first < edge < run.end), run.end]
+        cut += [replace(run, first=first, end=end) for first, end in itertools.pairwise(inside)]
+    return cut
+
+
 def fence_of(opened_at: datetime, replaced: Candle | None, grant: Grant | None) -> int:
     """Under which fence a candle is filled, so that the writer's rules (storage/candles.py) do what is meant.
 
@@ -93,16 +107,25 @@ class Neighbours:
     open_after: float | None
 
 
-def neighbours(run: Run, known: Mapping[datetime, Candle], closed: Candle | None, live: float | None) -> Neighbours:
+def neighbours(
+    run: Run,
+    known: Mapping[datetime, Candle],
+    closed: Candle | None,
+    live: float | None,
+    changes: Iterable[datetime] = (),
+) -> Neighbours:
     """Of ``run`` among the ``known`` candles: ``closed`` is the last one that was just filled, ``live`` the opening of
-    the live candle if that follows. A partial candle after it is to be filled as well, and tells nothing.
+    the live candle if that follows. A partial candle after it is to be filled as well, and tells nothing; nor does one
+    on the other side of one of ``changes`` of the base currency.
     """
     before, after = known.get(run.first - SPAN), known.get(run.end)
     if closed is not None and closed.opened_at == run.first - SPAN:
         before = closed
     if after is not None:
         live = after.open if after.quality is not Quality.PARTIAL else None
-    return Neighbours(None if before is None else before.close, live)
+    edges = {opening(change) for change in changes}
+    close_before = None if before is None or run.first in edges else before.close
+    return Neighbours(close_before, None if run.end in edges else live)
 
 
 def ending_at(last: Candle, open_after: float | None) -> Candle:

@@ -10,7 +10,7 @@ from cryptwire.domain.candle import SPAN
 from cryptwire.domain.daily import NOTHING, Daily, DayCandles, Midnight
 from cryptwire.domain.day import Day
 from cryptwire.domain.flow import Flow, FlowKind, Index
-from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, with_base
 from cryptwire.domain.portfolio import Portfolio
 from cryptwire.domain.result import Ledger, Lot, Prices
 from cryptwire.domain.trade import Trade
@@ -27,12 +27,16 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the days of one hopper: a row of ``candles`` a day, midnights by moment, the rest by time."""
+    """What is known of the days of one hopper: a row of ``candles`` a day, midnights by moment, the rest by time.
+
+    ``bases``: until when the hopper had another base currency, and which; the amount of a flow is in that of its time.
+    """
 
     candles: Sequence[DayCandles | None]
     midnights: Mapping[datetime, Midnight]
     trades: Sequence[Trade]
     flows: Sequence[Flow]
+    bases: Sequence[tuple[datetime, Asset]] = ()
 
 
 def days_of(
@@ -47,8 +51,9 @@ def days_of(
 ) -> list[Daily]:
     """The figures of ``days``, which follow each other; ``ledger`` then holds what is left after the last.
 
-    Money in another currency is converted when it moved; what nobody can convert is left out, fees are then told in
-    their own coin. The balance of a midnight of which no price is known is the close of the candle that ended there.
+    Money in another currency is converted when it moved, also that of flows before the base currency changed; what
+    nobody can convert is left out, fees are then told in their own coin. The balance of a midnight of which no price is
+    known is the close of the candle that ended there.
     When the day before was in another currency the index starts anew: between the two there is no return.
     """
     is_other = bool(days) and before.currency not in (None, hopper.base)
@@ -129,7 +134,7 @@ def _day(
         free,
         invested,
         reserved,
-        sum((flow.amount for flow in flows if flow.counts), NOTHING),
+        sum((_amount(hopper, flow, facts.bases, prices) for flow in flows if flow.counts), NOTHING),
         _differences(facts.midnights.get(day.begins_at), midnight, trades, flows),
         index,
         _gap(day, candles),
@@ -159,6 +164,15 @@ def _rate(hopper: Hopper, trade: Trade, prices: Prices) -> Decimal | None:
     if trade.pair.quote == hopper.base:
         return Decimal(1)
     return prices(trade.pair.exchange, trade.pair.quote, hopper.base, trade.at)
+
+
+def _amount(hopper: Hopper, flow: Flow, bases: Sequence[tuple[datetime, Asset]], prices: Prices) -> Decimal:
+    """What a flow was worth in the base currency of its day's end; nothing when nobody can tell."""
+    was = with_base(hopper, bases, flow.at).base
+    if was == hopper.base:
+        return flow.amount
+    rate = prices(hopper.exchange, was, hopper.base, flow.at)
+    return NOTHING if rate is None else flow.amount * rate
 
 
 def _positions(
@@ -200,6 +214,15 @@ def prices_needed(
         if trade.fee and trade.fee_currency not in (trade.pair.base, trade.pair.quote):
             wanted.add((trade.pair.exchange, trade.fee_currency, trade.pair.quote, trade.at))
     return wanted
+
+
+def prices_of_flows(
+    hopper: Hopper, day: Day, flows: Sequence[Flow], bases: Sequence[tuple[datetime, Asset]]
+) -> set[tuple[Exchange, Asset, Asset, datetime]]:
+    """Which prices of the past ``days_of`` asks for besides: of flows before the base currency changed on ``day``."""
+    inside = [flow for flow in flows if flow.counts and day.begins_at <= flow.at < day.ends_at]
+    before = {(with_base(hopper, bases, flow.at).base, flow.at) for flow in inside}
+    return {(hopper.exchange, was, hopper.base, at) for was, at in before if was != hopper.base}
 
 
 def _differences(

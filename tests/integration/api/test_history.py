@@ -1,6 +1,7 @@
 """Days and flows over HTTP: whose they are, what the user says of them, and what is refused."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -92,7 +93,7 @@ async def test_days_come_in_columns_in_the_users_zone(world: World) -> None:
     await world.sign_in()
     shown = (await days(world))["data"]["dailyStatistics"]
     assert shown == {
-        "currency": "USDT",
+        "currency": ["USDT", "USDT"],
         "zone": "Europe/Berlin",
         "version": 1,
         "newestVersion": 1,
@@ -111,6 +112,12 @@ async def test_days_come_in_columns_in_the_users_zone(world: World) -> None:
     }
     one = (await days(world, since="2026-03-03", until="2026-03-03"))["data"]["dailyStatistics"]
     assert one["date"] == ["2026-03-03"], "both dates are among them"
+
+
+async def test_each_day_is_in_the_currency_that_it_was_computed_in(world: World) -> None:
+    await put(world, [replace(day(0), currency=Asset("BTC")), day(1)])
+    await world.sign_in()
+    assert (await days(world))["data"]["dailyStatistics"]["currency"] == ["BTC", "USDT"]
 
 
 async def test_what_cannot_be_asked_of_days_is_refused_in_words(world: World) -> None:

@@ -320,6 +320,31 @@ async def test_another_base_currency_begins_the_index_anew_and_leaves_the_days_b
     await check()
 
 
+async def test_a_flow_before_the_base_currency_changed_counts_in_that_of_its_day(world: World) -> None:
+    user = await world.user("UTC")
+    await world.hopper("1", user)
+    await world.candles("1", at(2026, 3, 10), at(2026, 3, 12))
+    await world.owner.execute(
+        "INSERT INTO hopper_events (hopper_id, user_id, kind, was, became, at)"
+        " VALUES ('1', $1::text::uuid, 'base-changed', 'BTC', 'USDT', $2)",
+        user,
+        at(2026, 3, 10, 12),
+    )
+    moment = at(2026, 3, 10, 9)
+    await world.owner.execute(
+        "INSERT INTO flow_candidates VALUES ($1, $2, 'USDT', $3, $4, 0.1, 1)", ONE, moment, D(500), 0.00001
+    )
+    assert await world.flows.open_new(at(2026, 1, 1)) == 1
+    (found,) = await world.flows.within(ONE, at(2026, 1, 1), at(2027, 1, 1))
+    decided = replace(found, version=2, state=FlowState.CONFIRMED, decided_by=DecidedBy.USER, decided_at=moment)
+    assert await world.flows.decide([decided]) == [decided]
+    world.account.held[ONE] = {USDT: D(1000)}
+    await world.ring(at(2026, 3, 12, 0, 30))
+    days = await world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
+    flows = {day.date.day: (day.currency, day.flows) for day in days}
+    assert flows[10] == (USDT, D("0.005") * price_at(moment)), "what was told as bitcoin is worth that many dollars"
+
+
 async def test_two_at_once_write_each_day_once(world: World) -> None:
     user = await world.user("UTC")
     for number in range(1, 9):

@@ -44,6 +44,21 @@ async def ids(table: Backfills, *but: HopperId) -> list[HopperId]:
     return [hopper.id for hopper in await table.unfilled(but, 10)]
 
 
+async def test_who_fills_is_told_what_the_base_currency_was(
+    table: Backfills, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    for number, (was, became) in enumerate([("BTC", "ETH"), ("ETH", "USDT")]):
+        await owner.execute(
+            "INSERT INTO hopper_events (hopper_id, user_id, kind, was, became, at)"
+            " SELECT $1, user_id, 'base-changed', $2, $3, $4 FROM users",
+            ONE, was, became, END + number * SPAN,
+        )  # fmt: skip
+    one, two = await table.claim(ONE, "a", END, REACH), await table.claim(TWO, "a", END, REACH)
+    assert one is not None
+    assert two is not None
+    assert (list(one.bases), list(two.bases)) == ([(END, "BTC"), (END + SPAN, "ETH")], [])
+
+
 async def test_who_was_never_filled_is_new_unless_he_is_imported_gone_or_in_hand(
     table: Backfills, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

@@ -44,6 +44,7 @@ class TwinFillings:
         self.hoppers = {hopper.id: hopper for hopper in hoppers}
         self.rows: dict[HopperId, Row] = {}
         self.grants: dict[HopperId, Grant] = {}
+        self.bases: list[tuple[datetime, Asset]] = []
         self.patience = timedelta(seconds=60)
         self.is_away = False
 
@@ -87,7 +88,7 @@ class TwinFillings:
         if not self._is_free(row):
             return None
         row.worker, row.alive_at = worker, self._clock.now()
-        return Filling(row.since, row.whole_until, not row.filled, self.grants.get(hopper))
+        return Filling(row.since, row.whole_until, not row.filled, self.grants.get(hopper), self.bases)
 
     async def progress(self, hopper: HopperId) -> FillProgress | None:
         row = self.rows.get(hopper)

@@ -35,6 +35,7 @@ from simulator.worlds.demo import HOPPERS
 from simulator.worlds.trader import Trader
 from simulator.worlds.world import World
 from tests.unit.processor.backfill_twins import (
+    Row,
     TwinAccount,
     TwinBus,
     TwinExchanges,
@@ -46,6 +47,7 @@ from tests.unit.processor.backfill_twins import (
 )
 
 BEGAN = datetime(2025, 12, 1, tzinfo=UTC)
+BTC = Asset("BTC")
 NOW = BEGAN + timedelta(days=6, hours=3, minutes=7)
 REACH = timedelta(days=3)
 LAST_TICK = 14_000  # of a node's segment, with a tick a second
@@ -243,6 +245,28 @@ async def test_over_the_simulators_history_candles_agree_with_the_truth(number: 
         assert abs(candle.low - min(low, candle.open)) <= slack + gap, candle.opened_at
     assert stage.bus.told == [LIVE.rewritten(stage.hopper.id)]
     assert stage.fillings.rows[stage.hopper.id].said == ""
+
+
+async def test_what_was_before_the_base_currency_changed_is_valued_in_that_of_then() -> None:
+    stage, other = staged(), staged()
+    other.hopper = other.fillings.hoppers[other.hopper.id] = replace(other.hopper, base=BTC)
+    await stage.backfill.fill(stage.hopper)
+    await other.backfill.fill(other.hopper)
+    usual, in_btc = [{candle.opened_at: candle for candle in await each.candles()} for each in (stage, other)]
+    changed_at = END - 50 * SPAN + MINUTE
+    both = staged()
+    both.fillings.bases = [(changed_at, BTC)]
+    both.fillings.rows[both.hopper.id] = Row(END - REACH, END - REACH)
+    partial = replace(in_btc[END - 52 * SPAN], quality=Quality.PARTIAL, gap=SPAN)
+    await both.table.write([partial, replace(usual[END - 40 * SPAN], quality=Quality.PARTIAL, gap=SPAN)])
+    assert await both.backfill.fill(both.hopper) == REACH // SPAN
+    candles = await both.candles()
+    assert len(candles) == REACH // SPAN
+    for candle in candles:
+        expected = in_btc if candle.opened_at + SPAN <= changed_at else usual
+        assert candle.close == pytest.approx(expected[candle.opened_at].close, rel=1e-3), candle.opened_at
+        assert candle.high <= expected[candle.opened_at].high * 1.05, candle.opened_at
+        assert candle.low >= expected[candle.opened_at].low * 0.95, candle.opened_at
 
 
 async def test_a_second_filling_has_nothing_to_do_and_asks_nobody() -> None:

@@ -28,7 +28,7 @@ from generated.wire.v1 import portfolio_pb2 as pb
 from processor.handlers.candle_book import CandleBook
 from processor.handlers.statistics_live import LiveStates
 from processor.handlers.statistics_prices import PairPrices
-from processor.logic.statistics import Before, Facts, days_of, held, undone
+from processor.logic.statistics import Before, Facts, days_of, held, prices_of_flows, undone
 
 T = datetime(2026, 3, 10, tzinfo=UTC)
 DAY, QUARTER, SECOND = timedelta(days=1), timedelta(minutes=15), timedelta(seconds=1)
@@ -202,6 +202,27 @@ def test_a_day_opens_where_the_day_before_closed_when_its_first_candle_is_missin
     assert (first.opening, first.closing, first.gap) == (5.0, 7.0, 0.0)
     assert (second.opening, second.closing, second.closing_quality) == (7.0, 9.0, 1)
     assert second.gap == 930.0, "the missing quarter of an hour, too"
+
+
+def test_flows_before_the_base_currency_changed_are_converted_or_left_out() -> None:
+    days = [Day(date(2026, 3, 9), T - DAY, T)]
+    early = replace(flow(USDT, D(10), T - DAY + QUARTER), price=0.5, value_before=50.0)  # 5 BTC, of 50
+    flows = [early, flow(USDT, D(7), T - QUARTER)]
+    bases = [(T - 10 * DAY, ETH), (T - DAY / 2, BTC), (T + DAY, USDT)]
+    asked: list[object] = []
+
+    facts = Facts([None], {}, [], flows, bases)
+    for rate, expected in ((D(40), D(207)), (None, D(7))):
+        asked.clear()
+
+        def prices(*wanted: object, rate: Decimal | None = rate) -> Decimal | None:
+            asked.append(wanted)
+            return rate
+
+        (daily,) = days_of(HOPPER, "UTC", 1, days, facts, Ledger(), Before(), prices)
+        assert (daily.flows, asked) == (expected, [(BINANCE, BTC, USDT, early.at)])
+    assert prices_of_flows(HOPPER, days[0], flows, bases) == {(BINANCE, BTC, USDT, early.at)}
+    assert prices_of_flows(HOPPER, Day(date(2026, 3, 8), T - 2 * DAY, T - DAY), flows, bases) == set()
 
 
 @pytest.mark.parametrize("last", [T - 2 * QUARTER, T - 5 * QUARTER])
