@@ -234,6 +234,7 @@ class Controller:
         mark = await self._rule_sets.mark(self._pod)
         if mark == self._mark and not must:
             return
+        await self._audit_changes()  # what people did stands before what follows from it
         watched, broken = await self._rule_sets.of_pod(self._pod)
         for fault in broken:
             self._meters.count("controller_rule_sets_broken", "Rule sets that cannot be read.")

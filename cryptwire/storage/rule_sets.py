@@ -267,7 +267,7 @@ class WatchedRuleSets:
 
 def _entry(row: asyncpg.Record) -> Entry:
     is_user = row["by"] == "user"
-    body = {"by": row["by"], "kind": row["kind"], "mode": row["mode"], "mode_number": row["mode_number"]}
+    body = {"by": row["by"], "what": row["kind"], "mode": row["mode"], "mode_number": row["mode_number"]}
     return Entry(
         HopperId(row["hopper_id"]),
         row["at"],
