@@ -18,6 +18,8 @@ SERVICES = {
     "gateway": "gateway",
     "streamer": "streamer",
     "tracker": "tracker",
+    "analyser": "analyser",
+    "controller": "controller",
     "writer": "candles.writer",
     "datafeed": "candles.datafeed",
     "api": "api",
@@ -118,6 +120,7 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
         turn.add_argument("--reason", required=verb == "on", default="", help="told to whoever is kept from acting")
         turn.add_argument("--by", default="", help="who turns it (default: this login's name)")
 
+    _add_rules(subjects)
     plan = subjects.add_parser("plan", help="what a user's account opens")
     given = plan.add_subparsers(dest="verb", required=True).add_parser("set", help="give a user a plan")
     given.add_argument("email", help="the address he signs in with")
@@ -125,6 +128,37 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     given.add_argument(
         "--until", default="", metavar="MOMENT", help="such as 2026-12-31T00:00:00+01:00 (default: for good)"
     )
+
+
+def _add_rules(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verbs = subjects.add_parser("rules", help="rule sets of a hopper").add_subparsers(dest="verb", required=True)
+    for verb, what in (
+        ("list", "every rule set, and its mode"),
+        ("state", "how each stands by the controller and upstream, over the NATS at CRYPTWIRE_OPERATOR_NATS_URL"),
+        ("off", "turn all of them off, or one; a kill switch is quicker and holds until it is turned off"),
+    ):
+        each = verbs.add_parser(verb, help=what)
+        each.add_argument("--hopper", required=True, help="its id at Cryptohopper")
+        if verb != "list":
+            each.add_argument("--rule-set", default="", help="one alone, by its id")
+            each.add_argument("--by", default="", help="who asks (default: this login's name)")
+        if verb == "off":
+            each.add_argument("--reason", required=True, help="told to its user")
+
+
+def _rules(asked: argparse.Namespace, url: str) -> list[str]:
+    from cryptwire import admin_rules as rules
+    from devstack.place import running_address
+
+    if asked.verb == "list":
+        return asyncio.run(rules.list_rule_sets(url, asked.hopper))
+    by = asked.by or _login()
+    if asked.verb == "off":
+        return asyncio.run(rules.turn_off(url, asked.hopper, asked.rule_set, asked.reason, by))
+    nats_url = config.environment().get("CRYPTWIRE_OPERATOR_NATS_URL") or running_address("nats_operator")
+    if not nats_url:
+        raise Invalid("CRYPTWIRE_OPERATOR_NATS_URL is not set (NATS, as its user operator), and no stack runs here")
+    return asyncio.run(rules.tell_state(url, nats_url, asked.hopper, asked.rule_set, by))
 
 
 def _admin(asked: argparse.Namespace) -> int:
@@ -140,7 +174,9 @@ def _admin(asked: argparse.Namespace) -> int:
                 "CRYPTWIRE_DATABASE_URL is not set (the owner's address of the database), and no stack runs here"
             )
         url = running.database_url
-    if asked.subject == "plan":
+    if asked.subject == "rules":
+        lines = _rules(asked, url)
+    elif asked.subject == "plan":
         lines = asyncio.run(admin.set_plan(url, asked.email, asked.plan, _moment(asked.until)))
     elif asked.verb == "list":
         lines = asyncio.run(admin.list_kill_switches(url))

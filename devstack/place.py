@@ -65,6 +65,12 @@ def still_runs(running: Running, name: str) -> bool:
     return began is not None and started_at(running.processes[name]) == began
 
 
+def running_address(name: str) -> str | None:
+    """An address of what this checkout runs, such as ``nats_operator``; None when it does not run."""
+    running = read_running(data_folder())
+    return running.addresses.get(name) if running is not None and is_alive(running) else None
+
+
 def running_servers() -> Addresses | None:
     """The addresses of this checkout's running servers, if it runs."""
     running = read_running(data_folder())

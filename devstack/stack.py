@@ -210,6 +210,7 @@ class Stack:
             "redis": self.servers.redis.url,
             "nats_replay": self.servers.nats.url("replay"),
             "nats_admin": self.servers.nats.admin_url,
+            "nats_operator": self.servers.nats.url("operator"),
         }
         address, pid = f"http://127.0.0.1:{self.port}", os.getpid()
         began = {name: moment for name, number in processes.items() if (moment := started_at(number)) is not None}

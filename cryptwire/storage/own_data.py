@@ -14,21 +14,27 @@ from cryptwire.storage.database import Database
 
 _HIS = "$1::text::uuid"
 _BY_USER = f"user_id = {_HIS}"
+_HIS_CHAINS = f"JOIN audit_chains c USING (chain) JOIN hoppers h USING (hopper_id) WHERE h.user_id = {_HIS}"
 _BY_HOPPER = f"hopper_id IN (SELECT h.hopper_id FROM hoppers h WHERE h.user_id = {_HIS})"  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A table with rows of a user: by his id, or by those of his hoppers. ``columns``: without secrets and proofs."""
+    """A table with rows of a user: by his id, by those of his hoppers, or by the chains of their audits.
+
+    ``columns``: without secrets and proofs.
+    """
 
     table: str
-    by: Literal["user", "hopper"]
+    by: Literal["user", "hopper", "chain"]
     columns: str = "*"
     order: str = "1"
 
     @property
     def query(self) -> str:
         """The rows of user $1."""
+        if self.by == "chain":
+            return f"SELECT {self.columns} FROM {self.table} {_HIS_CHAINS} ORDER BY {self.order}"  # noqa: S608 - ours
         where = _BY_USER if self.by == "user" else _BY_HOPPER
         return f"SELECT {self.columns} FROM {self.table} WHERE {where} ORDER BY {self.order}"  # noqa: S608 - ours
 
@@ -81,6 +87,12 @@ EXPORTED: tuple[Held, ...] = (
         "intent_id, rule_set_id, version, epoch, hopper_id, is_shadow, decided_at, actions, progress, state",
         "decided_at",
     ),
+    Held(
+        "audit",
+        "chain",
+        "hopper_id, chain, number, at, kind, rule_set_id, version, intent_id, body, previous, hash",
+        "hopper_id, number",
+    ),
     Held("calls", "user", order="begun_at"),
     Held("notices", "user"),
     Held("mails", "user", "address, template, facts, added_at, sent_at, given_up", "added_at"),
@@ -95,7 +107,7 @@ NOT_EXPORTED: Mapping[str, str] = {
     "custody.link_requests": "a secret of a consent that is under way; the gateway's alone, gone in minutes",
     "link_states": "a hash of a secret of a consent that is under way, gone in minutes",
     "erasures": "holds only who is leaving, and goes itself",
-    "audit_chains": "numbers of chains; what stands in them is shown with the rule sets",
+    "audit_chains": "numbers of chains; they and what stands in them are in `audit`",
     "audit_people": "who did what stands in `rule_set_changes`",
 }
 """Tables of which nothing is exported, and why."""

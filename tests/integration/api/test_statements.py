@@ -1,6 +1,7 @@
 """A list of fifty asks the database as often as a list of one, whatever is asked of what it holds."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,18 +16,26 @@ import pytest
 from api.schema import SCHEMA
 from api.schema.cost import BOUNDS
 from cryptwire.clock import EPOCH
+from cryptwire.codec.rule_set import body_from_json, body_to_json
+from cryptwire.domain.action import RuleSetId
+from cryptwire.domain.audit import Entry
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.domain.portfolio import FlowCandidate
+from cryptwire.storage import audit
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.flow_candidates import FlowCandidates
 from cryptwire.storage.flows import Flows
 from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.kill_switches import KillSwitches, Level
 from cryptwire.storage.notices import Notices
+from cryptwire.storage.rule_sets import RuleSets
 from cryptwire.storage.session_book import SessionBook
 from tests.integration.api.conftest import EMAIL, World, running
+from tests.integration.api.rule_sets import body
 
 MANY = 50
+_RULE_SET = RuleSetId("00000000-0000-4000-8000-00000000000a")
 Fill = Callable[[World, UserId, int], Awaitable[None]]
 
 
@@ -59,12 +68,61 @@ async def _flows(world: World, me: UserId, number: int) -> None:
     await Flows(world.owner).open_new(EPOCH)
 
 
+async def _rule_sets(world: World, me: UserId, number: int) -> None:
+    await RuleSets(world.owner).add(me, HopperId("1"), body_from_json(body(f"number {number}")), lambda _: None)
+
+
+async def _one_rule_set(world: World, me: UserId, number: int) -> None:
+    """The same one, in as many versions."""
+    rule_sets, first = RuleSets(world.owner), body_from_json(body())
+    if number == 0:
+        for statement in (
+            "INSERT INTO rule_sets (rule_set_id, user_id, hopper_id, version)"
+            " VALUES ($1::text::uuid, $2::text::uuid, '1', 1)",
+            "INSERT INTO rule_set_versions (rule_set_id, version, user_id, body)"
+            " VALUES ($1::text::uuid, 1, $2::text::uuid, $3::text::jsonb)",
+        ):
+            values = (_RULE_SET, me, json.dumps(body_to_json(first)))
+            await world.owner.execute(statement, *values[: statement.count("$")])
+    before = await rule_sets.of(me, _RULE_SET)
+    await rule_sets.edit(before, body_from_json(body(f"number {number}")), lambda _: None)
+
+
+async def _intents(world: World, me: UserId, number: int) -> None:
+    await world.owner.execute(
+        "INSERT INTO intents (rule_set_id, version, mode_number, epoch, hopper_id, user_id, is_shadow, snapshot_id,"
+        " snapshot, decided_at, actions, progress, state)"
+        " VALUES ($1::text::uuid, 1, 1, $2, '1', $3::text::uuid, true, 's/1', '', now(), $4::text::jsonb, '{}',"
+        " 'done')",
+        _RULE_SET,
+        number + 1,
+        me,
+        json.dumps([{"action": "notify", "text": "x"}] * 3),
+    )
+
+
+async def _audit(world: World, me: UserId, number: int) -> None:
+    async with world.owner.transaction() as connection:
+        await audit.append(connection, [Entry(HopperId("1"), EPOCH, "fired", {"number": number})])
+
+
+async def _kill_switches(world: World, me: UserId, number: int) -> None:
+    await _hoppers(world, me, number)
+    await KillSwitches(world.owner).turn(Level.HOPPER, f"h{number}", me, is_on=True)
+
+
 FILLED: dict[str, tuple[str, Fill]] = {
     "hoppers": ("", _hoppers),
     "sessions": ("", _sessions),
     "apiTokens": ("", _api_tokens),
     "notices": ("(first: 100)", _notices),
     "flows": ('(hopperId: "1", first: 100)', _flows),
+    "ruleSets": ('(hopperId: "1")', _rule_sets),
+    "ruleSetVersions": (f'(id: "{_RULE_SET}", first: 100)', _one_rule_set),
+    "ruleSetChanges": (f'(id: "{_RULE_SET}", first: 100)', _one_rule_set),
+    "intents": ('(hopperId: "1", first: 100)', _intents),
+    "auditLog": ('(hopperId: "1", first: 100)', _audit),
+    "killSwitches": ("", _kill_switches),
 }
 """The lists and pages that grow with what a user has: how they are asked for, and how one more is added."""
 
