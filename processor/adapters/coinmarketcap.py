@@ -8,7 +8,7 @@ import aiohttp
 
 from cryptwire.clock import Clock
 from cryptwire.domain.market import Coin, High
-from cryptwire.errors import Corrupt, Exhausted, Refused, Unavailable
+from cryptwire.errors import Corrupt, Exhausted, Forbidden, Refused, Unavailable
 from processor.adapters.answers import ask, moment, number, text, whole
 from processor.logic.market import until_next_day, until_next_month
 from processor.ports.market import Allowance
@@ -40,7 +40,7 @@ class CoinMarketCap:
         return coins
 
     async def highs(self, coins: Sequence[int]) -> Mapping[int, High]:
-        """See CapSource; raises Refused where the plan does not hold this call."""
+        """See CapSource; raises Forbidden where the plan does not hold this call."""
         if len(coins) > 100:
             raise ValueError("100 coins at most")
         data = await self._ask(
@@ -84,7 +84,7 @@ def _error(status: int, body: Any, now: datetime) -> Exception:
     if code in _KEY_ERRORS:
         return Refused(f"the key is not accepted (error {code})")
     if code == _NOT_IN_PLAN:
-        return Refused("the key's plan does not hold this call (error 1006)")
+        return Forbidden("the key's plan does not hold this call (error 1006)")
     match code:
         case 1008 | 1011:
             return Exhausted(f"too many requests this minute (error {code})", 60.0)

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from cryptwire.domain.market import Rates
-from cryptwire.errors import Corrupt, Exhausted, Refused, Unavailable
+from cryptwire.errors import Corrupt, Exhausted, Forbidden, Refused, Unavailable
 from processor.adapters.answers import ask, number, text, whole
 from processor.ports.market import Allowance, Published
 
@@ -71,7 +71,9 @@ def _error(status: int, body: Any) -> Exception:
     match said:
         case "missing_app_id" | "invalid_app_id":
             return Refused(f"the App ID is not accepted ({said})")
-        case "access_restricted" | "not_allowed":
+        case "not_allowed":
+            return Forbidden(f"this App ID's plan does not hold this call ({said})")
+        case "access_restricted":
             return Exhausted(f"this App ID may ask no more ({said})", _DAY)
     if status == 429:
         return Exhausted("too many requests", 3600.0)

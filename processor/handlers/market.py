@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from cryptwire.clock import Clock
 from cryptwire.domain.notice import Notice, NoticeClass
-from cryptwire.errors import Corrupt, Exhausted, Refused, Unavailable
+from cryptwire.errors import Corrupt, Exhausted, Forbidden, Refused, Unavailable
 from cryptwire.log import Log
 from cryptwire.metrics import Meters
+from cryptwire.storage.sources import Source
 from processor.logic.market import is_due, pause_after, rhythm
 from processor.ports.market import Caps, CapSource, RateSource, Rows, Sources, Tells
 
@@ -17,12 +18,17 @@ KEPT = timedelta(days=400)
 _A_CALL = 100  # coins whose highs one call tells
 _LISTING_COST = COINS // 200
 _REFUSED_PAUSE = timedelta(hours=1)
+_PLAN_PAUSE = timedelta(days=1)
+_LONG = timedelta(hours=1)
+"""What is over sooner is waited for without a word; what takes longer is no fault of the run."""
 
 
 class Asking:
     """Asks a source when it may be asked, and writes down how it went.
 
-    What cannot be mended by asking again soon (a wrong key, no allowance) is told to the operators, once a day.
+    What cannot be mended by asking again soon is told to the operators: a wrong key once a day; what the plan does not
+    hold, and an allowance that is used up, once until the source gives something again. Of a limit that is over within
+    the hour, as those of a minute are, nobody is told.
     """
 
     def __init__(self, name: str, sources: Sources, notices: Tells, clock: Clock, meters: Meters) -> None:
@@ -37,30 +43,49 @@ class Asking:
         now = self._clock.now()
         source = await self._sources.of(self.name)
         if source.not_before is not None and now < source.not_before:
-            raise Unavailable(f"{self.name} is left alone until {source.not_before:%H:%M:%S} ({source.said})")
+            said = f"{self.name} is left alone until {source.not_before:%Y-%m-%d %H:%M:%S} ({source.said})"
+            if source.asked_at is not None and source.not_before - source.asked_at > _LONG:
+                return said
+            raise Unavailable(said)
         try:
             said = await ask(now)
         except Exhausted as error:
-            await self._failed(now, str(error), max(timedelta(seconds=error.retry_after), timedelta(seconds=60)))
+            pause = max(timedelta(seconds=error.retry_after), timedelta(seconds=60))
+            if pause < _LONG:
+                self._count("limited")
+                await self._sources.failed(self.name, now, str(error), pause)
+                raise Unavailable(f"{self.name}: {error}") from error
+            await self._failed(now, str(error), pause, _since(source))
+            return f"left alone: {error}"
+        except Forbidden as error:
+            await self._failed(now, str(error), _PLAN_PAUSE, _since(source))
             return f"left alone: {error}"
         except (Refused, Corrupt) as error:
-            await self._failed(now, str(error), _REFUSED_PAUSE)
+            await self._failed(now, str(error), _REFUSED_PAUSE, f"{now:%Y-%m-%d}")
             return f"of no use: {error}"
         except Unavailable as error:
             pause = pause_after(source.failures)
-            self._meters.count("processor_source_reads", "Questions to sources", source=self.name, outcome="away")
+            self._count("away")
             await self._sources.failed(self.name, now, str(error), pause)
             raise Unavailable(f"{self.name}: {error}") from error
-        self._meters.count("processor_source_reads", "Questions to sources", source=self.name, outcome="ok")
+        self._count("ok")
         return said
 
-    async def _failed(self, now: datetime, said: str, pause: timedelta) -> None:
+    async def _failed(self, now: datetime, said: str, pause: timedelta, once_in: str) -> None:
         _log.error("a source is of no use now", source=self.name, reason=said)
-        self._meters.count("processor_source_reads", "Questions to sources", source=self.name, outcome="refused")
+        self._count("refused")
         await self._sources.failed(self.name, now, said, pause)
         facts = {"source": self.name, "reason": said}
-        key = f"source-{self.name}-{now:%Y-%m-%d}"
+        key = f"source-{self.name}-{once_in}"
         await self._notices.add(Notice(None, NoticeClass.DATA_PROBLEM, "source-refused", key, now, facts))
+
+    def _count(self, outcome: str) -> None:
+        self._meters.count("processor_source_reads", "Questions to sources", source=self.name, outcome=outcome)
+
+
+def _since(source: Source) -> str:
+    """Names the time since a source gave something: of that its operators are told once."""
+    return "never-read" if source.read_at is None else f"since-{source.read_at.isoformat()}"
 
 
 class RateReader:

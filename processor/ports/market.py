@@ -30,7 +30,8 @@ class Allowance:
 class RateSource(Protocol):
     """Who publishes exchange rates.
 
-    Raises Unavailable (away), Exhausted (the allowance is used up, or this plan may not), Refused (the key), Corrupt.
+    Raises Unavailable (away), Exhausted (the allowance is used up), Forbidden (the plan does not hold it), Refused (the
+    key), Corrupt.
     """
 
     async def latest(self, etag: str | None, modified: str | None) -> Published | None:

@@ -195,6 +195,23 @@ async def test_a_plan_without_highs_keeps_the_highest_price_seen_here(world: Wor
     assert row["price"] < highest
 
 
+async def test_what_the_plan_does_not_hold_is_told_once_and_asked_for_once_a_day(world: World) -> None:
+    await world.caps().read_list(NOW)
+    asked = set()
+    for _ in range(3 * 24):
+        said = await world.caps("sim-hobbyist").read_highs(NOW)
+        assert "1006" in said
+        asked.add((await Sources(world.rows).of("coinmarketcap-highs")).asked_at)
+        world.turn(HOUR)
+    assert asked == {NOW, NOW + 24 * HOUR, NOW + 48 * HOUR}
+    assert await world.told() == ["source-refused"]
+    await world.caps().read_list(NOW)
+    assert "1000 coins" in await world.caps().read_highs(NOW), "with another plan it goes on within the day"
+    world.turn(24 * HOUR)
+    assert "1006" in await world.caps("sim-hobbyist").read_highs(NOW)
+    assert await world.told() == ["source-refused"] * 2, "what had been there and is not any more is news"
+
+
 async def test_scarce_credits_go_to_the_list_and_are_spread(world: World) -> None:
     await world.tell("coinmarketcap", key="sim-startup", month=449_500)  # 500 credits for 26 days
     assert await world.caps().read_list(NOW) == "1000 coins"
@@ -217,6 +234,19 @@ async def test_a_limit_is_waited_for(world: World, error: str, pause: int) -> No
     source = await Sources(world.rows).of("coinmarketcap")
     assert source.not_before is not None
     assert pause <= (source.not_before - NOW).total_seconds() <= pause + 3600
+    assert await world.told() == (["source-refused"] if error == "1009" else [])
+
+
+async def test_the_limit_of_a_minute_is_over_after_a_minute_and_nobody_is_told(world: World) -> None:
+    await world.tell("coinmarketcap", error="1008", times=3)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="1008"):  # so that the run is begun again with the next ring
+            await world.caps().read_list(NOW)
+        with pytest.raises(Unavailable, match="left alone until"):
+            await world.caps().read_list(NOW)
+        world.turn(timedelta(seconds=61))
+    assert await world.caps().read_list(NOW) == "1000 coins"
+    assert await world.told() == []
 
 
 async def test_old_market_caps_are_forgotten(world: World) -> None:
