@@ -8,6 +8,7 @@ from analyser.adapters import StoredFlows, StreamedCandles
 from analyser.handlers.hoppers import Hoppers
 from analyser.handlers.pairs import Pairs
 from analyser.handlers.reading import Reader
+from analyser.handlers.replaying import Replaying
 from analyser.handlers.service import Analyser
 from analyser.settings import Settings
 from cryptwire.domain.ticker import Pair
@@ -59,6 +60,10 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             LIVE,
             clock,
             meters,
+            replaying=Replaying(
+                *(CandleSeries(rows), StoredFlows(rows), Zones(rows), StreamedCandles(bus, LIVE), bus, clock, meters),
+                settings.span,
+            ),
             readers=settings.connections,
             pairs_every=settings.pairs_every,
             on_round=on_round,

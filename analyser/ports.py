@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cryptwire.codec.ohlcv import Ohlcv
 from cryptwire.domain.bar import Columns, Volumes
+from cryptwire.domain.candle import Quality
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Assignment, HopperId, UserId
 from cryptwire.domain.portfolio import FlowCandidate
@@ -36,6 +37,20 @@ class Candles(Protocol):
     async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes: ...
 
     async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float: ...
+
+
+class Recorded(Protocol):
+    """The same, and what is known of a past that is told again; seconds."""
+
+    async def newest(self, hopper: HopperId, since: int, until: int, limit: int) -> Columns: ...
+
+    async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes: ...
+
+    async def earliest(self, hopper: HopperId) -> int | None: ...
+
+    async def imperfect(self, hopper: HopperId, since: int, until: int) -> dict[int, Quality]:
+        """Those that are not complete, by opening."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

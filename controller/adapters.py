@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from controller.logic.requests import Call, Look, Request, Seen
 from cryptwire.clock import Clock
+from cryptwire.codec.control import ControlRequest, control_reply_from_wire, control_request_to_wire
 from cryptwire.codec.figure import Lease, Wanted, lease_from_wire, wanted_to_wire
+from cryptwire.codec.recall import VERB, Page, PastWanted, page_from_json, wish_to_json
 from cryptwire.domain.account import Position
 from cryptwire.domain.action import Act, Acted
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, UserId
@@ -19,6 +21,7 @@ from cryptwire.storage.last_prices import LastPrices
 _FEED_LIVES = timedelta(seconds=30)
 """An exchange whose newest price is older has no fresh ones (polled exchanges: two intervals)."""
 _WANT_WITHIN = 5.0  # seconds
+_PAGE_WITHIN = 60.0  # seconds; candles of pairs are read from exchanges, within their limits
 _TRADE = "trade"
 
 
@@ -102,3 +105,18 @@ class AskedFigures:
 
     async def want(self, wanted: Wanted) -> Lease:
         return lease_from_wire(await self._bus.request(self._world.want, wanted_to_wire(wanted), _WANT_WITHIN))
+
+
+class AskedHistory:
+    """The analyser that holds the hopper, over NATS."""
+
+    def __init__(self, bus: Bus, world: World) -> None:
+        self._bus = bus
+        self._world = world
+
+    async def page(self, hopper: Hopper, wish: PastWanted) -> Page:
+        request = ControlRequest(hopper.id, hopper.user, "controller", body=wish_to_json(wish))
+        subject = self._world.control(hopper.id, "analyser", VERB)
+        answer = await self._bus.request(subject, control_request_to_wire(request), _PAGE_WITHIN)
+        # many numbers: beside what is live
+        return await asyncio.to_thread(lambda: page_from_json(control_reply_from_wire(answer)))

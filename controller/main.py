@@ -1,6 +1,7 @@
 """The controller's wiring."""
 
-from controller.adapters import AskedFigures, GatewayUpstream
+from controller.adapters import AskedFigures, AskedHistory, GatewayUpstream
+from controller.handlers.replaying import PastReplays
 from controller.handlers.service import Controller
 from controller.logic.inputs import Care
 from controller.logic.limits import Limits
@@ -44,7 +45,7 @@ async def main(settings: Settings, runtime: Runtime, points: Points | None = Non
             switches=KillSwitches(rows),
             upstream=GatewayUpstream(gateway, LastPrices(values), runtime.clock),
             figures=AskedFigures(bus, LIVE),
-            replays=None,
+            replays=PastReplays(AskedHistory(bus, LIVE)),
             bus=bus,
             world=LIVE,
             clock=runtime.clock,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from controller.logic.requests import Look, Request, Seen
 from cryptwire.codec.figure import Lease, Wanted
+from cryptwire.codec.recall import Page, PastWanted
 from cryptwire.codec.rule_answers import Replay
 from cryptwire.domain.action import Act, Acted, Fence, IntentId, Outcome, RuleSetId
 from cryptwire.domain.audit import Entry, Sealed
@@ -118,6 +119,12 @@ class Replays(Protocol):
     async def replay(
         self, hopper: Hopper, body: RuleSetBody, zone: str, since: datetime, until: datetime
     ) -> Replay: ...
+
+
+class History(Protocol):
+    """Figures of the past, by the analyser that holds the hopper."""
+
+    async def page(self, hopper: Hopper, wish: PastWanted) -> Page: ...
 
 
 class Points(Protocol):

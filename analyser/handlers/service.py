@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from analyser.handlers.hoppers import Hoppers
 from analyser.handlers.pairs import Pairs
 from analyser.handlers.reading import Reader
+from analyser.handlers.replaying import Replaying
 from analyser.handlers.wanting import Wanting
 from analyser.ports import Duties
 from cryptwire.clock import Clock
@@ -49,6 +51,7 @@ class Analyser:
         clock: Clock,
         meters: Meters,
         *,
+        replaying: Replaying | None = None,
         readers: int = 4,
         pairs_every: timedelta = _ROUND,
         on_round: Callable[[int], None] = lambda _: None,
@@ -71,6 +74,7 @@ class Analyser:
         self._confirmed_at: datetime | None = None
         self._waits_since: datetime | None = None
         self._wanting = Wanting(hoppers, pairs, self._held_here, bus, clock, meters)
+        self._replaying = replaying
 
     async def run(self, stop: asyncio.Event) -> None:
         """Analyse until ``stop`` is set; then the leases of pairs are let go, so that another goes on at once."""
@@ -86,6 +90,9 @@ class Analyser:
             await bus.subscribe(subjects.ALL_ACCOUNTS, hoppers.on_account),
             await bus.subscribe(world.want, self._wanting.on_want),
         ]
+        if self._replaying is not None:
+            answer = partial(self._replaying.on_request, held=self._held_here)
+            ends.append(await bus.subscribe(world.all_control("analyser"), answer))
         loops = [
             self._each(_DUTIES_EVERY, self._read_duties),
             self._each(_SECOND, self._look),
@@ -109,6 +116,8 @@ class Analyser:
                     await unsubscribe()
             await end([*tasks, stopping])
             await self.pairs.close()
+            if self._replaying is not None:
+                await self._replaying.close()
 
     async def _each(self, every: timedelta, act: Callable[[], Awaitable[None]]) -> None:
         """``act`` in a steady rhythm; what is away now is tried again at the next beat."""

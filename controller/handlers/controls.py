@@ -12,6 +12,7 @@ from controller.logic.evaluation import would_fire_now
 from controller.logic.inputs import Inputs
 from controller.logic.moves import Abandon, Retry
 from controller.logic.preview import preview
+from controller.logic.replay import is_enough
 from controller.logic.requests import Look, Seen
 from controller.logic.state import Phase
 from controller.logic.verdict import Stage
@@ -226,7 +227,7 @@ class Controls:
         if self._replays is None:
             raise Unavailable("rule sets are not replayed here")
         told = await self._replays.replay(assignment.hopper, body, zone, since, until)
-        if rule is not None and rule.rule_set.body == body:
+        if rule is not None and rule.rule_set.body == body and is_enough(told):
             await self._rule_sets.replayed(rule.rule_set, self._clock.now(), request.asked_by)
         return replay_to_json(told)
 

@@ -167,10 +167,11 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
             "trade.>",
             "account.*",
             "want.figure",
+            "control.*.analyser.*",
         ],
     ),
     "controller": (
-        ["action.*", "want.figure", "notice.*", "control.*.tracker.poll"],
+        ["action.*", "want.figure", "notice.*", "control.*.tracker.poll", "control.*.analyser.*"],
         ["figure.>", "account.*", "control.*.controller.*"],
     ),
     "operator": (["control.>", "cluster.pods.*"], []),

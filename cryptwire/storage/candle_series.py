@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryptwire.domain.bar import Columns, Volumes
+from cryptwire.domain.candle import Quality
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.storage.database import Database
 
@@ -31,6 +32,10 @@ _VOLUMES = """
 _VOLUME = """
     SELECT coalesce(sum(total), 0)::float8 FROM trades
      WHERE hopper_id = $1 AND at >= $2 AND at < $3 AND quote = $4
+"""
+_QUALITIES = """
+    SELECT opened_at, quality FROM candles
+     WHERE hopper_id = $1 AND opened_at >= $2 AND opened_at < $3 AND quality <> $4
 """
 _EARLIEST = "SELECT opened_at FROM candles WHERE hopper_id = $1 ORDER BY opened_at LIMIT 1"
 _LATEST = "SELECT opened_at FROM candles WHERE hopper_id = $1 AND opened_at < $2 ORDER BY opened_at DESC LIMIT 1"
@@ -71,6 +76,11 @@ class CandleSeries:
         if until <= since:
             return 0.0
         return float(await self._database.value(_VOLUME, hopper, _moment(since), _moment(until), base))
+
+    async def imperfect(self, hopper: HopperId, since: int, until: int) -> dict[int, Quality]:
+        """Those opened in ``[since, until)`` seconds that are not complete, by opening."""
+        rows = await self._database.fetch(_QUALITIES, hopper, _moment(since), _moment(until), Quality.COMPLETE)
+        return {int(row["opened_at"].timestamp()): Quality(row["quality"]) for row in rows}
 
     async def earliest(self, hopper: HopperId) -> int | None:
         """When the first candle of all opened, seconds."""
