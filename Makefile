@@ -43,6 +43,10 @@ soak: install-dev ## thirty minutes of the whole stack, its candles checked
 faults: install-dev ## 100,000 calls through the gateway while a fifth of upstream's answers is faulty
 	@$(PYTHON) -m bench.faults
 
+.PHONY: crashes
+crashes: install-dev ## a controller killed a thousand times: nothing done twice, nothing lost
+	@CRYPTWIRE_FULL=1 $(PYTHON) -m pytest --timeout 7200 -s tests/integration/controller/test_crashes.py
+
 .PHONY: polls
 polls: install-dev ## a thousand hoppers polled for ten minutes: not one request too many
 	@$(PYTHON) -m bench.polls

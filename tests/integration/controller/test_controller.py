@@ -2,7 +2,8 @@
 
 from cryptwire.domain.rule_set import Mode
 from cryptwire.storage.audit import Audit
-from tests.integration.controller.conftest import HOPPER, PANIC, Scene
+from tests.integration.controller.conftest import PANIC, Scene
+from tests.integration.gateway.conftest import HOPPER
 
 
 async def test_R10_R14_what_fires_sells_once_and_is_over(scene: Scene) -> None:
