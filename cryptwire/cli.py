@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptwire import config, log, runtime
 from cryptwire.clock import SystemClock
+from cryptwire.domain.hopper import Asset
 from cryptwire.domain.plan import PLANS
 from cryptwire.errors import CryptwireError, Invalid
 
@@ -49,7 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replay.add_argument("folder", type=Path, metavar="DIR", help="files named like BTC-USDT.5m.csv.gz")
     replay.add_argument("--portfolio", type=Path, required=True, metavar="FILE", help='{"hopper": "1", "assets": {…}}')
     replay.add_argument("--base", required=True, metavar="CUR", help="currency in which the portfolio is valued")
-    replay.add_argument("--csv", action="store_true", help="print the candles on standard output")
+    printed = replay.add_mutually_exclusive_group()
+    printed.add_argument("--csv", action="store_true", help="print the candles on standard output")
+    printed.add_argument(
+        "--rules",
+        type=Path,
+        metavar="FILE",
+        help="a rule set as JSON: print what it would have decided, a line of JSON each; nothing is stored",
+    )
 
     _add_admin(commands.add_parser("admin", help="what only an administrator may do"))
 
@@ -85,6 +93,11 @@ def _obey(asked: argparse.Namespace) -> int:
             print("nothing to apply" if not applied else f"{len(applied)} steps applied")
             return 0
         case "replay":
+            if asked.rules is not None:
+                from replay.rules import replay_rules
+
+                replay_rules(asked.folder, asked.portfolio, Asset(asked.base.upper()), asked.rules)
+                return 0
             from devstack.replaying import replay_here
 
             return asyncio.run(replay_here(asked.folder, asked.portfolio, asked.base.upper(), print_csv=asked.csv))
@@ -144,14 +157,25 @@ def _add_rules(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             each.add_argument("--by", default="", help="who asks (default: this login's name)")
         if verb == "off":
             each.add_argument("--reason", required=True, help="told to its user")
+    for verb, what in (
+        ("verify-audit", "whether what was decided and done for it is as it was written down"),
+        ("export-audit", "all of that as JSON lines"),
+    ):
+        verbs.add_parser(verb, help=what).add_argument("--hopper", required=True, help="its id at Cryptohopper")
 
 
 def _rules(asked: argparse.Namespace, url: str) -> list[str]:
+    from cryptwire import admin_audit
     from cryptwire import admin_rules as rules
     from devstack.place import running_address
 
     if asked.verb == "list":
         return asyncio.run(rules.list_rule_sets(url, asked.hopper))
+    if asked.verb == "verify-audit":
+        return asyncio.run(admin_audit.verify_audit(url, asked.hopper))
+    if asked.verb == "export-audit":
+        asyncio.run(_export_audit(url, asked.hopper))
+        return []
     by = asked.by or _login()
     if asked.verb == "off":
         return asyncio.run(rules.turn_off(url, asked.hopper, asked.rule_set, asked.reason, by))
@@ -159,6 +183,13 @@ def _rules(asked: argparse.Namespace, url: str) -> list[str]:
     if not nats_url:
         raise Invalid("CRYPTWIRE_OPERATOR_NATS_URL is not set (NATS, as its user operator), and no stack runs here")
     return asyncio.run(rules.tell_state(url, nats_url, asked.hopper, asked.rule_set, by))
+
+
+async def _export_audit(url: str, hopper: str) -> None:
+    from cryptwire.admin_audit import export_audit
+
+    async for line in export_audit(url, hopper):
+        print(line)
 
 
 def _admin(asked: argparse.Namespace) -> int:
@@ -184,7 +215,8 @@ def _admin(asked: argparse.Namespace) -> int:
         level, by = Level(asked.level), asked.by or _login()
         turned = admin.set_kill_switch(url, level, asked.id, is_on=asked.verb == "on", reason=asked.reason, by=by)
         lines = asyncio.run(turned)
-    print("\n".join(lines))
+    if lines:
+        print("\n".join(lines))
     return 0
 
 

@@ -28,6 +28,7 @@ from devstack.servers import Process, ServerFailed, Servers, free_port
 Say = Callable[[str], None]
 _CLIENT_ID = "cryptwire-dev"
 _READY_SECONDS = 60.0
+_POD = ("tracker", "analyser", "controller")
 _CERTIFIED = ("gateway", "tracker", "webhook", "api", "processor", "controller", "devstack")
 
 
@@ -81,7 +82,7 @@ class Stack:
         self.say(f"schema is up to date ({len(applied)} migrations applied)")
 
     async def start_chain(self) -> None:
-        """Simulator, gateway, streamer, writer and tracker, with the demo accounts linked and assigned."""
+        """Simulator, gateway, streamer, writer and the pod, with the demo accounts linked and assigned."""
         certificates.issue(self.folder / "certificates", _CERTIFIED, SystemClock().now())
         certificates.issue_session_key(self.folder)
         self.mail_port = free_port()
@@ -90,6 +91,8 @@ class Stack:
         self._add_streamer(simulated)
         self._add_writer()
         self._add_tracker()
+        self._add_analyser()
+        self._add_controller()
         for name in ("simulator", "gateway", "streamer", "writer"):
             self.services[name].start(self.root)
         self.write_down()
@@ -109,7 +112,8 @@ class Stack:
                 certificates.keep_issued(self.folder / "certificates", _CERTIFIED, SystemClock(), self.say)
             ),
         ]
-        self.services["tracker"].start(self.root)
+        for name in _POD:
+            self.services[name].start(self.root)
         self.write_down()
 
     async def start_processor(self) -> None:
@@ -231,7 +235,7 @@ class Stack:
         """Stop everything: first what feeds others, the servers last."""
         for chore in self._chores:
             chore.cancel()
-        order = (("edge", "streamer", "processor"), ("tracker",), ("writer",), ("gateway", "simulator"))
+        order = (("edge", "streamer", "processor"), _POD, ("writer",), ("gateway", "simulator"))
         for names in order:
             known = [self.services[name].process for name in names if name in self.services]
             await asyncio.gather(*(process.stop(15) for process in known))
@@ -354,6 +358,34 @@ class Stack:
                 "CRYPTWIRE_TRACKER_GATEWAY_ADDRESS": self.gateway_address,
                 "CRYPTWIRE_TRACKER_CERTIFICATES": str(self.folder / "certificates"),
                 **self._passed_on("CRYPTWIRE_TRACKER_"),
+            },
+        )
+
+    def _add_analyser(self) -> None:
+        span = self.settings.get("CRYPTWIRE_TRACKER_SPAN")  # both make the same candles
+        self._add(
+            "analyser",
+            {
+                "CRYPTWIRE_ANALYSER_POD": accounts.POD,
+                "CRYPTWIRE_ANALYSER_DATABASE_URL": url_of("analyser", self.servers.postgres.url),
+                "CRYPTWIRE_ANALYSER_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_ANALYSER_NATS_URL": self.servers.nats.url("analyser"),
+                **({"CRYPTWIRE_ANALYSER_SPAN": span} if span else {}),
+                **self._passed_on("CRYPTWIRE_ANALYSER_"),
+            },
+        )
+
+    def _add_controller(self) -> None:
+        self._add(
+            "controller",
+            {
+                "CRYPTWIRE_CONTROLLER_POD": accounts.POD,
+                "CRYPTWIRE_CONTROLLER_DATABASE_URL": url_of("controller", self.servers.postgres.url),
+                "CRYPTWIRE_CONTROLLER_REDIS_URL": self.servers.redis.url,
+                "CRYPTWIRE_CONTROLLER_NATS_URL": self.servers.nats.url("controller"),
+                "CRYPTWIRE_CONTROLLER_GATEWAY_ADDRESS": self.gateway_address,
+                "CRYPTWIRE_CONTROLLER_CERTIFICATES": str(self.folder / "certificates"),
+                **self._passed_on("CRYPTWIRE_CONTROLLER_"),
             },
         )
 

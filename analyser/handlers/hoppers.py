@@ -1,6 +1,7 @@
 """Live portfolios in, figures out: what arrives within a moment is computed together."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -79,12 +80,17 @@ class Hoppers:
         self.panel = Panel()
         self.by_id: dict[HopperId, Watch] = {}
         self._by_token: dict[str, Watch] = {}
+        self._last: dict[str, bytes] = {}  # of every hopper that is held, so that a wish finds something to begin with
         self._came = asyncio.Event()
         self._live: list[tuple[Watch, bytes]] = []
         self._closed: list[tuple[Watch, Candle]] = []
         self.may_tell = False
 
     # -- which are watched -----------------------------------------------------------------------------------------
+
+    def hold(self, hoppers: Iterable[HopperId]) -> None:
+        """These are the pod's; of others nothing is kept."""
+        self._last = {token: self._last.get(token, b"") for token in map(self._token_of, hoppers)}
 
     def watch(self, hopper: Hopper) -> Watch:
         """The watch of a hopper, a new one if there is none."""
@@ -93,8 +99,15 @@ class Hoppers:
             ledger = Ledger(hopper.refresh_every.total_seconds())
             known = Watch(hopper, self._world.figures(hopper.id), hopper.base, ledger)
             self.by_id[hopper.id] = known
-            self._by_token[_token(self._world.live(hopper.id))] = known
+            token = self._token_of(hopper.id)
+            self._by_token[token] = known
+            if payload := self._last.get(token):
+                with contextlib.suppress(Invalid):  # the next will be counted
+                    self._read(known, payload)
         return known
+
+    def _token_of(self, hopper: HopperId) -> str:
+        return _token(self._world.live(hopper))
 
     def planned(self, watch: Watch) -> None:
         """What is wanted of it has changed."""
@@ -109,7 +122,7 @@ class Hoppers:
         """Forget a hopper."""
         if self.by_id.pop(watch.hopper.id, None) is None:
             return
-        del self._by_token[_token(self._world.live(watch.hopper.id))]
+        del self._by_token[self._token_of(watch.hopper.id)]
         for one in watch.series.values():
             self.panel.drop(one.id)
 
@@ -124,7 +137,10 @@ class Hoppers:
 
     async def on_live(self, message: Message) -> None:
         """``portfolio.*.live``: of a hopper that is watched it is computed in a moment, with what else comes."""
-        watch = self._by_token.get(_token(message.subject))
+        token = _token(message.subject)
+        if token in self._last:
+            self._last[token] = message.payload
+        watch = self._by_token.get(token)
         if watch is not None:
             self._live.append((watch, message.payload))
             self._came.set()

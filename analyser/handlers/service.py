@@ -153,6 +153,7 @@ class Analyser:
             return
         self._learned = held
         self._held = {assignment.hopper.id: assignment.hopper for assignment in held}
+        self.hoppers.hold(self._held)
         for watch in list(self.hoppers.by_id.values()):
             hopper = self._held.get(watch.hopper.id)
             if hopper is None:
