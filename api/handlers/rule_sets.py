@@ -156,10 +156,13 @@ class RuleSets:
         """The newest first; of a deleted rule set, too."""
         return await self._rows.changes(user, rule_set_id(id), below(before), up_to(first))
 
-    async def preview(self, user: UserId, hopper: HopperId, body: object) -> Preview:
-        """What a rule set would do if it were armed now."""
+    async def preview(self, user: UserId, hopper: HopperId, body: object, id: str | None) -> Preview:
+        """What a rule set would do if it were armed now; ``id``: whose body it is, whose state counts."""
         one = await self._hoppers.of(user, hopper)
-        return await self._previewed(user, one.id, None, readable(body))
+        rule_set = None if id is None else await self._rows.of(user, rule_set_id(id))
+        if rule_set is not None and rule_set.hopper != one.id:
+            raise NotFound("there is no such rule set of this hopper")
+        return await self._previewed(user, one.id, None if rule_set is None else rule_set.id, readable(body))
 
     async def standing(self, user: UserId, id: str) -> Standing:
         """How it stands by the controller and upstream (R20)."""

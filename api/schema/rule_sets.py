@@ -145,12 +145,16 @@ class RuleSetQuery:
     @field(
         "view",
         "rules",
-        "A rule set in plain words and the numbers of this moment, and whether it would fire now. Asked of whoever"
-        " watches the hopper: UNAVAILABLE when nobody does.",
+        "A rule set in plain words and the numbers of this moment, and whether it would fire now. `id`: of"
+        " this rule set, so that peak and epoch are its own. Asked of whoever watches the hopper: UNAVAILABLE when"
+        " nobody does.",
     )
-    async def rule_set_preview(self, info: Info, hopper_id: strawberry.ID, body: Json) -> RuleSetPreview:
+    async def rule_set_preview(
+        self, info: Info, hopper_id: strawberry.ID, body: Json, id: strawberry.ID | None = None
+    ) -> RuleSetPreview:
         caller, services = await info.context.caller(), info.context.services
-        return RuleSetPreview.of(await services.rule_sets.preview(caller.user, logic.hopper_id(hopper_id), body))
+        found = await services.rule_sets.preview(caller.user, logic.hopper_id(hopper_id), body, id)
+        return RuleSetPreview.of(found)
 
     @field(
         "view",

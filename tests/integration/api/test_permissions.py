@@ -58,6 +58,7 @@ SOMEBODY_ELSES = {
             "Query.ruleSetVersions.id",
             "Query.ruleSetChanges.id",
             "Query.ruleSetState.id",
+            "Query.ruleSetPreview.id",
             "Query.intents.ruleSetId",
             "Mutation.editRuleSet.id",
             "Mutation.setRuleSetMode.id",

@@ -396,6 +396,13 @@ async def test_a_preview_is_the_controllers(scene: Scene) -> None:
     _, request = scene.controller.asked[-1]
     assert (request.hopper, request.user, request.rule_set) == ("1", scene.me, "")
     assert request.body == {"body": body_to_json(body_from_json(body()))}
+    one = await scene.made()
+    text = "query($h: ID!, $b: JSON!, $id: ID) { ruleSetPreview(hopperId: $h, body: $b, id: $id) { words } }"
+    assert "errors" not in await scene.ask(text, h="1", b=one["body"], id=one["id"])
+    assert scene.controller.asked[-1][1].rule_set == one["id"]
+    await scene.world.owner.execute("UPDATE rule_sets SET hopper_id = '2'")
+    for id in (one["id"], NOBODYS, "x"):
+        assert code_of(await scene.ask(text, h="1", b=one["body"], id=id)) == "NOT_FOUND"
 
 
 async def test_both_truths_stand_side_by_side_with_their_ages(scene: Scene) -> None:
