@@ -22,8 +22,9 @@ import pytest
 
 from cryptwire import config
 from cryptwire.config import environment
-from cryptwire.domain.rule_set import Mode, RuleSet
+from cryptwire.domain.rule_set import RuleSet
 from cryptwire.storage.audit import Audit
+from cryptwire.storage.rule_sets import RuleSets
 from tests.conftest import ROOT
 from tests.integration.controller.conftest import PANIC, Scene
 from tests.integration.gateway.conftest import HOPPER
@@ -137,7 +138,7 @@ async def through(scene: Scene, nursery: Nursery, which: int, kills: "itertools.
         watching.cancel()
         await nursery.kill()
     await _as_it_should(scene, one, which)
-    await scene.turn(one, Mode.OFF)
+    await RuleSets(scene.owner).delete(one)
     return count
 
 
