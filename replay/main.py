@@ -87,7 +87,7 @@ async def _through_the_chain(
     is_quiet: bool,
 ) -> None:
     clock, meters = SystemClock(), Meters()
-    shard = _shard(recording, hopper, quantities)
+    shard = shard_of(recording, hopper, quantities)
     pusher = Pusher(queue)
     intake = Intake(shard, pusher.add, meters, clock, is_replay=True)
 
@@ -117,7 +117,7 @@ async def _through_the_chain(
         await asyncio.gather(pushing, *writing, return_exceptions=True)
 
 
-def _shard(recording: Recording, hopper: Hopper, quantities: dict[Asset, Decimal]) -> Shard:
+def shard_of(recording: Recording, hopper: Hopper, quantities: dict[Asset, Decimal]) -> Shard:
     """A recorded feed is like one that is polled each span: its prices are fresh for two of them."""
     shard = Shard(SPAN, fresh=2 * recording.span)
     shard.book.know(recording.pairs)

@@ -81,8 +81,11 @@ def rule_set_of(hopper: Hopper, body: RuleSetBody, at: datetime) -> RuleSet:
     return RuleSet(RuleSetId("replay"), hopper.user, hopper.id, 1, body, Mode.SHADOW, 1, at)
 
 
-def must_be_told(body: RuleSetBody) -> None:
-    """Raises Invalid for a rule set that reads what candles do not tell: how many positions there were, and which."""
+def must_be_told(body: RuleSetBody, *, is_usage_told: bool = False) -> None:
+    """Raises Invalid for a rule set that reads what the past does not tell: how many positions there were, and which.
+
+    ``is_usage_told``: how much was invested is known (of recorded ticks, not of candles).
+    """
     for place, rule in enumerate(rules_of(body.when), 1):
         condition = rule.condition
         figures: tuple[object, ...] = ()
@@ -93,11 +96,14 @@ def must_be_told(body: RuleSetBody) -> None:
             for one in figures
             if isinstance(one, FigureOf) and one.key.name.startswith(("positions", "funds."))
         ]
-        if isinstance(condition, PositionCount | FundsUsage) or named:
-            what = named[0] if named else "positions" if isinstance(condition, PositionCount) else "funds.usage"
+        if isinstance(condition, PositionCount | FundsUsage):
+            named = ["positions" if isinstance(condition, PositionCount) else "funds.usage"]
+        for what in named:
+            if what == "funds.usage" and is_usage_told:
+                continue
             raise Invalid(
-                f"rule {place} reads {what}, which recorded candles do not tell: leave the rule set in shadow for a day"
-                " instead of a replay"
+                f"rule {place} reads {what}, which the recorded past does not tell: leave the rule set in shadow for a"
+                " day instead of a replay"
             )
 
 
@@ -178,9 +184,8 @@ class Replayer:
         words = [*self._in_all(base, saved), *self._made_of(recorded)]
         if of_candles:
             words.append(_APPROXIMATION)
-        return Replay(
-            since, until, self.told // POINTS if of_candles else self.told, of_candles, fires, saved, tuple(words)
-        )
+        candles = self.told // POINTS if of_candles else recorded.candles
+        return Replay(since, until, candles, of_candles, fires, saved, tuple(words))
 
     def _words(self, one: Firing, base: Asset) -> Iterator[str]:
         yield f"Fired at {one.at:%Y-%m-%d %H:%M:%S} UTC, at {money(one.value, base)} (index {number(one.index)})."
