@@ -25,6 +25,7 @@ from cryptwire.domain.action import RuleSetId
 from cryptwire.domain.figure import Snapshot
 from cryptwire.domain.hopper import Asset, UserId
 from cryptwire.domain.rule_set import Mode, RuleSet
+from cryptwire.errors import CryptwireError
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.bus import Message, NatsBus
 from cryptwire.messaging.subjects import LIVE
@@ -117,6 +118,7 @@ class Scene:
     user: UserId
     feed: Feed
     settings: Settings
+    pods: set[str] = field(default_factory=lambda: {POD})  # that live
 
     async def rule_set(
         self,
@@ -236,9 +238,10 @@ async def scene(
             panics_a_day=1_000_000,
         )
         end = await bus.subscribe(LIVE.want, feed.lease)
-        jobs = [asyncio.create_task(feed.run()), asyncio.create_task(_confirm(owner))]
+        made = Scene(roomy, upstream, owner, bus, user, feed, settings)
+        jobs = [asyncio.create_task(feed.run()), asyncio.create_task(_confirm(made))]
         try:
-            yield Scene(roomy, upstream, owner, bus, user, feed, settings)
+            yield made
         finally:
             for job in jobs:
                 job.cancel()
@@ -246,8 +249,9 @@ async def scene(
             await end()
 
 
-async def _confirm(owner: Database) -> None:
+async def _confirm(scene: Scene) -> None:
     while True:
-        with contextlib.suppress(Exception):
-            await Assignments(owner).confirm(POD)
-        await asyncio.sleep(2)
+        for pod in scene.pods:
+            with contextlib.suppress(CryptwireError):
+                await Assignments(scene.owner).confirm(pod)
+        await asyncio.sleep(1)
