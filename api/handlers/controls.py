@@ -67,8 +67,9 @@ class Controls:
                 LIVE.control(hopper, "controller", verb), control_request_to_wire(request), within
             )
         except Unavailable:
+            less = ", for fewer days" if verb == "replay" else ""
             raise Unavailable(
-                f"whoever watches this hopper's rules did not answer within {within:.0f} s; try again in a moment"
+                f"whoever watches this hopper's rules did not answer within {within:.0f} s; try again in a moment{less}"
             ) from None
         return control_reply_from_wire(answer)
 

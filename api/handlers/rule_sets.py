@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -34,7 +34,7 @@ from cryptwire.storage.sessions import FRESH
 
 MOST_AT_ONCE = 100
 _TRIES = 5
-_MOST_REPLAYED_DAYS = 400
+_REPLAYED = (timedelta(days=1), timedelta(days=31))  # at least a day, as in shadow; what is computed in seconds
 _TRADE = "trade"
 _UUID_LENGTH = 36
 Answer = TypeVar("Answer")
@@ -167,6 +167,7 @@ class RuleSets:
     async def standing(self, user: UserId, id: str) -> Standing:
         """How it stands by the controller and upstream (R20)."""
         one = await self._rows.of(user, rule_set_id(id))
+        _must_be_watched(one)
         return await self._asked("state", one, None, standing_from_json)
 
     async def replay(self, user: UserId, id: str, since: datetime, until: datetime) -> Replay:
@@ -174,8 +175,10 @@ class RuleSets:
         one = await self._rows.of(user, rule_set_id(id))
         if not since < until <= self._clock.now():
             raise Invalid("since is before until, and until is not in the future")
-        if (until - since).days >= _MOST_REPLAYED_DAYS:
-            raise Invalid(f"{_MOST_REPLAYED_DAYS} days are replayed at once at most")
+        least, most = _REPLAYED
+        if not least <= until - since <= most:
+            raise Invalid(f"{least.days} to {most.days} days are replayed at once")
+        _must_be_watched(one)
         body = {"since": since.isoformat(), "until": until.isoformat()}
         found = await self._asked("replay", one, body, replay_from_json)
         await self._changes.tell("account", user)
@@ -345,6 +348,12 @@ def _read(read: Callable[[Mapping[str, Any]], Answer], answer: Mapping[str, Any]
         return read(answer)
     except Invalid as error:
         raise Corrupt(f"a controller's answer cannot be read: {error}") from None
+
+
+def _must_be_watched(rule_set: RuleSet) -> None:
+    """Raises Invalid for what is off: no controller knows it."""
+    if rule_set.mode is Mode.OFF:
+        raise Invalid("it is off, and nobody watches it; set it to SHADOW first")
 
 
 def _fits(body: RuleSetBody) -> Fits:

@@ -159,8 +159,8 @@ class RuleSetQuery:
     @field(
         "view",
         "rules",
-        "What Cryptohopper says and what the rules go by, side by side. Asked of whoever watches the hopper:"
-        " UNAVAILABLE when nobody does.",
+        "What Cryptohopper says and what the rules go by, side by side; INVALID while it is off. Asked"
+        " of whoever watches the hopper: UNAVAILABLE when nobody does.",
     )
     async def rule_set_state(self, info: Info, id: strawberry.ID) -> RuleSetState:
         caller, services = await info.context.caller(), info.context.services
@@ -242,8 +242,9 @@ class RuleSetMutation:
     @mutation(
         "change",
         "rules",
-        "What the newest version would have done over the hopper's own candles from `since` to before `until`, 400 days"
-        " at most; it then counts as replayed. Asked of whoever watches the hopper: UNAVAILABLE when nobody does.",
+        "What the newest version would have done over the hopper's own candles from `since` to before `until`, 1 to 31"
+        " days; it then counts as replayed. It must be in SHADOW or ARMED. Asked of whoever watches"
+        " the hopper: UNAVAILABLE when nobody does.",
     )
     async def replay_rule_set(self, info: Info, id: strawberry.ID, since: datetime, until: datetime) -> RuleSetReplay:
         info.context.must_be_ours()

@@ -246,6 +246,7 @@ async def test_a_day_in_shadow_or_a_replay_of_this_version_needs_no_note(scene: 
         return {**(request.body or {}), **told}
 
     scene.controller.answers["replay"] = replayed
+    shadowed = (await scene.set_to(off, "SHADOW"))["data"]["setRuleSetMode"]
     at: dict[str, Any] = {"s": "2026-01-01T00:00:00Z", "u": "2026-01-03T01:00:00+01:00"}
     found = (await scene.ask(REPLAY, id=one["id"], **at))["data"]["replayRuleSet"]
     assert found == {
@@ -253,16 +254,20 @@ async def test_a_day_in_shadow_or_a_replay_of_this_version_needs_no_note(scene: 
         "saved": -1.5, "words": ["once"],
         "fires": [{"at": "2026-01-02T00:00:00Z", "value": 900.5, "words": ["sells"]}],
     }  # fmt: skip
-    assert (await scene.set_to(off, "ARMED"))["data"]["setRuleSetMode"]["mode"] == "ARMED"
+    assert (await scene.set_to(shadowed, "ARMED"))["data"]["setRuleSetMode"]["mode"] == "ARMED"
     edited = await scene.ask(EDIT, id=one["id"], b=body("again"), v=1, n="x")
     assert edited["data"]["editRuleSet"]["replayedAt"] is None, "another version was not replayed"
     impossible: list[dict[str, Any]] = [
         {"s": "2026-01-03T00:00:00Z", "u": "2026-01-01T00:00:00Z"},
         {"s": "2026-01-01T00:00:00Z", "u": "9999-01-01T00:00:00Z"},
         {"s": "0001-01-01T00:00:00Z", "u": "2026-01-01T00:00:00Z"},
+        {"s": "2026-01-01T00:00:00Z", "u": "2026-01-01T23:59:59Z"},
+        {"s": "2026-01-01T00:00:00Z", "u": "2026-02-01T00:00:01Z"},
     ]
     for wrong in impossible:
         assert code_of(await scene.ask(REPLAY, id=one["id"], **wrong)) == "INVALID"
+    await scene.ask(MODE, id=one["id"], m="OFF")
+    assert code_of(await scene.ask(REPLAY, id=one["id"], **at)) == "INVALID", "nobody watches what is off"
 
 
 async def test_an_edit_of_what_is_armed_takes_what_arming_takes(scene: Scene) -> None:
@@ -417,6 +422,8 @@ async def test_both_truths_stand_side_by_side_with_their_ages(scene: Scene) -> N
         "is_enabled": True, "is_buying": False, "is_selling": True, "positions": 3,
         "read_at": "2026-01-01T01:00:00+01:00",
     }  # fmt: skip
+    assert code_of(await scene.ask(STATE, id=one["id"])) == "INVALID", "nobody watches what is off"
+    await scene.set_to(one, "SHADOW")
     scene.controller.answers["state"] = {"rules": rules, "upstream": upstream, "mismatches": ["buying is off"]}
     assert (await scene.ask(STATE, id=one["id"]))["data"]["ruleSetState"] == {
         "isMismatch": True,
