@@ -17,7 +17,8 @@ class Settings:
     ``compare_users`` users at once. A run whose worker is silent for ``patience`` is taken up by another.
 
     ``import_users`` are imported at once; what cannot be read for ``import_gives_up`` is given up, and imports at which
-    nobody works are looked for every ``import_look_every``. Hoppers are compared every ``hoppers_every``.
+    nobody works are looked for every ``import_look_every``. An import or a filling whose worker is silent for
+    ``import_patience`` is taken up by another. Hoppers are compared every ``hoppers_every``.
 
     The ends of plans are written down and told every ``plans_every``.
 
@@ -53,6 +54,7 @@ class Settings:
     import_users: int = 16
     import_gives_up: timedelta = timedelta(hours=1)
     import_look_every: timedelta = timedelta(minutes=1)
+    import_patience: timedelta = timedelta(seconds=15)
     hoppers_every: timedelta = timedelta(hours=1)
     plans_every: timedelta = timedelta(minutes=1)
     smtp_url: str | None = field(default=None, repr=False)
@@ -99,6 +101,8 @@ class Settings:
             raise Invalid("CRYPTWIRE_PROCESSOR_BACKFILL_MINUTES is nothing to 90 days, in seconds")
         if not 1 <= self.backfill_hoppers <= 1000:
             raise Invalid(f"CRYPTWIRE_PROCESSOR_BACKFILL_HOPPERS is 1 to 1,000, not {self.backfill_hoppers}")
+        if self.import_patience < timedelta(seconds=1):
+            raise Invalid("CRYPTWIRE_PROCESSOR_IMPORT_PATIENCE is at least one second")
         if min(self.import_look_every, self.hoppers_every) < timedelta(seconds=1):
             raise Invalid("CRYPTWIRE_PROCESSOR_IMPORT_LOOK_EVERY and HOPPERS_EVERY are at least one second")
         if not 1 <= self.import_users <= 1000:

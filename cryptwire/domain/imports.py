@@ -1,7 +1,7 @@
 """An import: everything of a linked account is read, stage by stage, and how that comes along."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from cryptwire.domain.hopper import HopperId, UserId
@@ -64,7 +64,10 @@ class Lost(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An import that is this worker's, until he falls silent; ``only``: of these hoppers, None: of all."""
+    """An import that is this worker's, until he falls silent; ``only``: of these hoppers, None: of all.
+
+    ``faults``: how often our own code has failed at it.
+    """
 
     user: UserId
     worker: str
@@ -72,6 +75,21 @@ class Claimed:
     began_at: datetime
     tries: int
     only: frozenset[HopperId] | None = None
+    faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportsStanding:
+    """Whether hands work at imports.
+
+    ``waits_for``: how long one waits that nobody took up; None: none does. ``moved_at``: when any came on last, and
+    ``moved_for`` ago; None: never. ``stuck_for``: how long one in hand did not come on; None: none is in hand.
+    """
+
+    waits_for: timedelta | None = None
+    moved_at: datetime | None = None
+    moved_for: timedelta | None = None
+    stuck_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from cryptwire.domain.hopper import HopperId, UserId
-from cryptwire.domain.imports import Claimed, ImportProblem, ImportProgress, ImportStage, ImportState, Lost, Steps
+from cryptwire.domain.imports import (
+    Claimed,
+    ImportProblem,
+    ImportProgress,
+    ImportsStanding,
+    ImportStage,
+    ImportState,
+    Lost,
+    Steps,
+)
 from cryptwire.domain.notice import Notice
 from cryptwire.domain.trade import Trade
 from cryptwire.storage import notices, trades
@@ -22,19 +31,38 @@ _ASK = """
        SET number = i.number + 1, state = 'waiting', stage = 'hoppers', hopper_id = NULL, done = 0, total = NULL,
            only_hoppers = excluded.only_hoppers, asked_at = now(), began_at = NULL, estimated_end_at = NULL,
            finished_at = NULL, error = NULL, worker = NULL,
-           alive_at = '-infinity', tries = 0
+           alive_at = '-infinity', tries = 0, faults = 0, not_before = '-infinity', moved_at = NULL
      WHERE i.finished_at IS NOT NULL
 """
 _ASK_ONCE = "INSERT INTO imports (user_id) VALUES ($1::text::uuid) ON CONFLICT DO NOTHING"
 _FREE = """
     SELECT user_id::text FROM imports
-     WHERE finished_at IS NULL AND alive_at < now() - $1::interval ORDER BY asked_at, user_id LIMIT $2
+     WHERE finished_at IS NULL AND alive_at < now() - $1::interval AND not_before <= now()
+     ORDER BY asked_at, user_id LIMIT $2
 """
 _CLAIM = """
     UPDATE imports SET worker = $2, alive_at = now(), tries = tries + 1, state = 'running',
-                       began_at = coalesce(began_at, now())
+                       began_at = coalesce(began_at, now()), moved_at = now()
      WHERE user_id = $1::text::uuid AND finished_at IS NULL AND alive_at < now() - $3::interval
-    RETURNING number, began_at, tries, only_hoppers
+       AND not_before <= now()
+    RETURNING number, began_at, tries, only_hoppers, faults
+"""
+_FREE_LOST = """
+    UPDATE imports SET worker = NULL, alive_at = '-infinity'
+     WHERE finished_at IS NULL AND worker IS NOT NULL AND alive_at < now() - $1::interval
+    RETURNING user_id::text
+"""
+_FAULT = """
+    UPDATE imports SET alive_at = '-infinity', worker = NULL, faults = faults + 1, not_before = now() + $3::interval
+     WHERE user_id = $1::text::uuid AND worker = $2 AND finished_at IS NULL
+"""
+_STANDING = """
+    SELECT now() - min(greatest(asked_at, not_before)) FILTER (WHERE alive_at < now() - $1::interval
+                                                                 AND not_before <= now()) AS waits_for,
+           now() - min(moved_at) FILTER (WHERE alive_at >= now() - $1::interval) AS stuck_for,
+           (SELECT max(greatest(moved_at, finished_at)) FROM imports) AS moved_at,
+           (SELECT now() - max(greatest(moved_at, finished_at)) FROM imports) AS moved_for
+      FROM imports WHERE finished_at IS NULL
 """
 _ALIVE = "UPDATE imports SET alive_at = now() WHERE user_id = $1::text::uuid AND worker = $2 AND finished_at IS NULL"
 _LET_GO = """
@@ -47,7 +75,8 @@ _STOP = """
 """
 _OURS = "SELECT 1 FROM imports WHERE user_id = $1::text::uuid AND worker = $2 AND finished_at IS NULL FOR SHARE"
 _NOTE = """
-    UPDATE imports SET stage = $3, hopper_id = $4, done = $5, total = $6, estimated_end_at = $7, alive_at = now()
+    UPDATE imports SET stage = $3, hopper_id = $4, done = $5, total = $6, estimated_end_at = $7, alive_at = now(),
+                       moved_at = now()
      WHERE user_id = $1::text::uuid AND worker = $2 AND finished_at IS NULL
 """
 _FINISH = """
@@ -153,13 +182,23 @@ class Imports:
         """Users whose import waits, or whose worker has fallen silent; who asked first comes first."""
         return [UserId(row["user_id"]) for row in await self._database.fetch(_FREE, self._patience, most)]
 
+    async def free_lost(self) -> list[UserId]:
+        """Take from workers who have fallen silent what they had in hand; each import is given to one who asks."""
+        return [UserId(row["user_id"]) for row in await self._database.fetch(_FREE_LOST, self._patience)]
+
+    async def standing(self) -> ImportsStanding:
+        """Whether hands work at what waits."""
+        row = await self._database.row(_STANDING, self._patience)
+        assert row is not None
+        return ImportsStanding(**dict(row))
+
     async def claim(self, user: UserId, worker: str) -> Claimed | None:
         """Take a user's import up; None when there is nothing to do or somebody does it. ``worker``: nobody else's."""
         row = await self._database.row(_CLAIM, user, worker, self._patience)
         if row is None:
             return None
         only = None if row["only_hoppers"] is None else frozenset(map(HopperId, row["only_hoppers"]))
-        return Claimed(user, worker, row["number"], row["began_at"], row["tries"], only)
+        return Claimed(user, worker, row["number"], row["began_at"], row["tries"], only, row["faults"])
 
     async def alive(self, claim: Claimed) -> bool:
         """Tell that its worker lives; False when it is not his any more."""
@@ -168,6 +207,10 @@ class Imports:
     async def let_go(self, claim: Claimed) -> None:
         """Leave it to whoever comes."""
         await self._database.execute(_LET_GO, claim.user, claim.worker)
+
+    async def fault(self, claim: Claimed, pause: timedelta) -> None:
+        """Our own code has failed at it; it is left alone for ``pause``."""
+        await self._database.execute(_FAULT, claim.user, claim.worker, pause)
 
     async def note(
         self,
@@ -184,12 +227,13 @@ class Imports:
         )
         _must_be_ours(status == "UPDATE 1")
 
-    async def finish(self, claim: Claimed, state: ImportState, error: str | None, notice: Notice) -> None:
-        """It is over, and the user is told: both or neither."""
+    async def finish(self, claim: Claimed, state: ImportState, error: str | None, *told: Notice) -> None:
+        """It is over, and whom that concerns is told: both or neither."""
         async with self._database.transaction() as connection:
             status = await connection.execute(_FINISH, claim.user, claim.worker, state.value, error)
             _must_be_ours(status == "UPDATE 1")
-            await notices.add_within(connection, notice)
+            for notice in told:
+                await notices.add_within(connection, notice)
 
     # ---- how far it is ----
 

@@ -109,10 +109,19 @@ class Importer:
             await self._queue.put(user)
         return f"{len(users)} queued"
 
+    async def queue_lost(self) -> int:
+        """Queue again at once what somebody had in hand who was killed; each is queued once, by one replica."""
+        users = await self._imports.free_lost()
+        for user in users:
+            _log.warning("an import lost its worker", user=user)
+            await self._queue.put(user)
+        return 0
+
     async def work(self, user: UserId) -> None:
         """Take up a user's import if nobody has it, and do it to its end.
 
-        What is cut off (this is cancelled, the database goes away) is left to whoever comes next.
+        What is cut off (this is cancelled, the database goes away) is left to whoever comes next. What our own code
+        fails at is tried again after a pause, five times, and then ended in words; the error is raised.
         """
         try:
             claim = await self._imports.claim(user, self._worker)
@@ -134,12 +143,36 @@ class Importer:
         except CryptwireError as error:
             _log.warning("an import is interrupted and goes on later", user=user, reason=error)
             outcome = "interrupted"
+        except Exception as error:  # a fault of ours, which is told as that and not repeated for ever
+            outcome = "broken"
+            await self._broken(claim, error)
+            raise
         finally:
             await end((working, beating))
             with contextlib.suppress(CryptwireError):
                 await self._imports.let_go(claim)
             self._meters.count("processor_imports", "Imports that were worked at", outcome=outcome)
         _log.info("an import was worked at", user=user, number=claim.number, outcome=outcome)
+
+    async def _broken(self, claim: Claimed, error: Exception) -> None:
+        with contextlib.suppress(CryptwireError):
+            pause = logic.fault_pause(claim.faults + 1)
+            if pause is not None:
+                await self._imports.fault(claim, pause)
+                return
+            progress = await self._imports.progress(claim.user)
+            stage = ImportStage.HOPPERS if progress is None else progress.stage
+            now = self._clock.now()
+            await self._imports.finish(
+                claim,
+                ImportState.FAILED,
+                logic.BROKEN,
+                logic.import_notice(
+                    claim.user, claim.number, now, hoppers=0, trades=0, candles=0, problems=0, error=logic.BROKEN
+                ),
+                logic.broken_notice(claim.user, claim.number, now, type(error).__name__, stage),
+            )
+            await self._tell_end(claim.user)
 
     async def _beats(self, claim: Claimed) -> None:
         """Tell that we are alive until the import is not ours any more."""
@@ -187,11 +220,14 @@ class Importer:
             await self._note(run, ImportStage.BACK_FILL, None, candles, candles, 1.0, is_due=True)
         state = ImportState.DONE if error is None else ImportState.FAILED
         await self._imports.finish(claim, state, error, notice)
-        await self._publish(claim.user)
-        for subject in (subjects.notice(claim.user), subjects.account(claim.user)):
+        await self._tell_end(claim.user)
+        return state.value
+
+    async def _tell_end(self, user: UserId) -> None:
+        await self._publish(user)
+        for subject in (subjects.notice(user), subjects.account(user)):
             with contextlib.suppress(Unavailable):
                 await self._bus.publish(subject, b"")
-        return state.value
 
     async def _find_hoppers(self, run: _Run) -> None:
         """Which hoppers there are, and which of them this import is about."""

@@ -13,6 +13,8 @@ from cryptwire.errors import Corrupt, CryptwireError, Forbidden, NotFound, Unava
 OVERLAP = timedelta(days=1)
 _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(seconds=30)
+_FIRST_FAULT_PAUSE = timedelta(minutes=1)
+_MOST_FAULTS = 5
 _LONGEST_TEXT = 20_000
 
 # What an analyst asks of a configuration: how it buys, sells, limits and what it may trade. The gateway has stripped
@@ -87,6 +89,15 @@ def problem(error: CryptwireError, stage: ImportStage = ImportStage.HOPPERS) -> 
     return f"It could not be read ({error}); import again later."
 
 
+def fault_pause(faults: int) -> timedelta | None:
+    """How long an import is left alone after our own code has failed at it so often; None: it is given up."""
+    return _FIRST_FAULT_PAUSE * float(2 ** (faults - 1)) if faults < _MOST_FAULTS else None
+
+
+BROKEN = (
+    "Something is wrong at our end, at every try; we know of it. What was read is kept: begin the import again later,"
+    " and it goes on from there."
+)
 LINK_AGAIN = "Cryptohopper does not accept the link any more; link the account again, and the import goes on from here."
 NOT_OURS = "These hoppers belong to another account here; unlink, and link your own Cryptohopper account."
 NO_HOPPERS = "The Cryptohopper account has no hoppers; make one there, then import again."
@@ -114,6 +125,12 @@ def import_notice(
         "problems": str(problems),
     }
     return Notice(user, NoticeClass.INFO, "import-done", f"import {number}", at, facts)
+
+
+def broken_notice(user: UserId, number: int, at: datetime, what: str, stage: ImportStage) -> Notice:
+    """What those who run the system are told of an import that our own code cannot do."""
+    facts = {"account": user, "stage": stage.value, "reason": what}
+    return Notice(None, NoticeClass.DATA_PROBLEM, "import-broken", f"import {user} {number}", at, facts)
 
 
 def hopper_notice(user: UserId, event: HopperEvent, number: int, at: datetime) -> Notice:

@@ -148,7 +148,7 @@ def backfill_of(tools: Tools) -> Backfill:
         clock,
     )
     return Backfill(
-        Backfills(rows, settings.patience),
+        Backfills(rows, settings.import_patience),
         pasts,
         Candles(rows),
         LiveCandles(tools.bus),
@@ -158,7 +158,7 @@ def backfill_of(tools: Tools) -> Backfill:
         tools.runtime.meters,
         reach=settings.backfill_reach,
         minutes_reach=settings.backfill_minutes,
-        patience=settings.patience,
+        patience=settings.import_patience,
     )
 
 
@@ -168,7 +168,7 @@ async def backfilling(tools: Tools) -> AsyncIterator[Part]:
     settings = tools.settings
     filler = Filler(
         backfill_of(tools),
-        Backfills(tools.rows, settings.patience),
+        Backfills(tools.rows, settings.import_patience),
         tools.runtime.clock,
         minutes_reach=settings.backfill_minutes,
         at_once=settings.backfill_hoppers,

@@ -18,7 +18,7 @@ def looks_of(tools: Tools, queue: ImportQueue) -> HopperLooks:
     return HopperLooks(
         tools.gateway,
         Hoppers(tools.rows),
-        Imports(tools.rows, tools.settings.patience),
+        Imports(tools.rows, tools.settings.import_patience),
         queue,
         tools.bus,
         tools.runtime.clock,

@@ -170,6 +170,7 @@ def told_processor(
         "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(certificates),
         "CRYPTWIRE_PROCESSOR_PARTS": '["imports"]',
         "CRYPTWIRE_PROCESSOR_PATIENCE": "1",
+        "CRYPTWIRE_PROCESSOR_IMPORT_PATIENCE": "1",
         "CRYPTWIRE_PROCESSOR_IMPORT_LOOK_EVERY": "1",
     }
 

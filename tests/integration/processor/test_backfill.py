@@ -135,6 +135,7 @@ async def scene(
                 "CRYPTWIRE_PROCESSOR_CERTIFICATES": str(folder),
                 "CRYPTWIRE_PROCESSOR_PARTS": '["backfill"]',
                 "CRYPTWIRE_PROCESSOR_PATIENCE": "1",
+                "CRYPTWIRE_PROCESSOR_IMPORT_PATIENCE": "1",
                 "CRYPTWIRE_PROCESSOR_BACKFILL_REACH": str(REACH.total_seconds()),
             },
             tmp_path,
