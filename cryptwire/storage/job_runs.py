@@ -1,6 +1,10 @@
-"""Table ``job_runs``: which run of which job was done, and who does one now. The only module that knows its columns."""
+"""Tables ``jobs`` and ``job_runs``: which jobs there are, which run of which was done, and who does one now.
+
+The only module that knows their columns.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptwire.storage.database import Database
@@ -23,11 +27,19 @@ _CLAIM = """
     RETURNING tries
 """  # noqa: E501
 _ALIVE = """
-    UPDATE job_runs SET alive_at = now() WHERE job = $1 AND due_at = $2 AND worker = $3 AND finished_at IS NULL
+    WITH ours AS (
+        UPDATE job_runs SET alive_at = now() WHERE job = $1 AND due_at = $2 AND worker = $3 AND finished_at IS NULL
+        RETURNING job
+    ), noted AS (UPDATE jobs SET served_at = now() WHERE job IN (SELECT job FROM ours))
+    SELECT count(*) FROM ours
 """
 _FINISH = """
-    UPDATE job_runs SET alive_at = now(), finished_at = now(), said = $4
-     WHERE job = $1 AND due_at = $2 AND worker = $3 AND finished_at IS NULL
+    WITH ours AS (
+        UPDATE job_runs SET alive_at = now(), finished_at = now(), said = $4
+         WHERE job = $1 AND due_at = $2 AND worker = $3 AND finished_at IS NULL
+        RETURNING job
+    ), noted AS (UPDATE jobs SET served_at = now(), finished_at = now() WHERE job IN (SELECT job FROM ours))
+    SELECT count(*) FROM ours
 """
 _LET_GO = """
     UPDATE job_runs SET alive_at = '-infinity', said = $4
@@ -37,6 +49,33 @@ _OVER = """
     DELETE FROM job_runs WHERE (job, due_at) IN (
         SELECT job, due_at FROM job_runs WHERE due_at < now() - $1::interval LIMIT $2)
 """
+# After a pause in which nobody served it, its runs are missed from then on.
+_SERVED = """
+    INSERT INTO jobs AS j (job, every) VALUES ($1, $2)
+    ON CONFLICT (job) DO UPDATE
+       SET every = excluded.every, served_at = now(),
+           since = CASE WHEN j.served_at < now() - $3::interval THEN now() ELSE j.since END
+"""
+_STANDINGS = """
+    SELECT job, every, finished_at, greatest(since, finished_at) AS last_at, now() - greatest(since, finished_at) AS age
+      FROM jobs WHERE served_at >= now() - $1::interval
+"""
+SERVED_WITHIN = timedelta(minutes=5)
+"""A job is looked for at least each minute; who does not is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStanding:
+    """How a job stands that somebody serves: since ``last_at``, ``age`` ago, no run of it was finished.
+
+    ``finished_at``: when one last was; None: never yet.
+    """
+
+    job: str
+    every: timedelta
+    last_at: datetime
+    age: timedelta
+    finished_at: datetime | None
 
 
 class JobRuns:
@@ -48,6 +87,15 @@ class JobRuns:
     def __init__(self, database: Database, patience: timedelta = timedelta(seconds=60)) -> None:
         self._database = database
         self._patience = patience
+
+    async def served(self, job: str, every: timedelta) -> None:
+        """Somebody looks now for what is due of ``job``."""
+        await self._database.execute(_SERVED, job, every, SERVED_WITHIN)
+
+    async def standings(self) -> dict[str, JobStanding]:
+        """Every job that is served, by name."""
+        rows = await self._database.fetch(_STANDINGS, SERVED_WITHIN)
+        return {row["job"]: JobStanding(**dict(row)) for row in rows}
 
     async def missing(self, job: str, dues: Sequence[datetime]) -> list[datetime]:
         """Which of ``dues`` were neither done nor are being done, oldest first."""
@@ -66,11 +114,11 @@ class JobRuns:
 
     async def alive(self, job: str, due_at: datetime, worker: str) -> bool:
         """Say that ``worker`` goes on; False when the run is not his any more."""
-        return await self._database.execute(_ALIVE, job, due_at, worker) == "UPDATE 1"
+        return bool(await self._database.value(_ALIVE, job, due_at, worker))
 
     async def finish(self, job: str, due_at: datetime, worker: str, said: str) -> bool:
         """It is done, and what became of it; False when the run was not his any more."""
-        return await self._database.execute(_FINISH, job, due_at, worker, said) == "UPDATE 1"
+        return bool(await self._database.value(_FINISH, job, due_at, worker, said))
 
     async def let_go(self, job: str, due_at: datetime, worker: str, said: str) -> None:
         """It is not done, and anybody may take it up at once."""

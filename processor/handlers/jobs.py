@@ -57,6 +57,7 @@ class Worker:
         """Do what is due whenever ``bell`` rings, forever."""
         while True:
             try:
+                await self._runs.served(job.name, job.every)
                 await self.do_due(job)
                 self._done(f"what is due of {job.name}")
             except Unavailable as error:

@@ -1,11 +1,12 @@
 """The observer (requirement R24): tells when others complete no work any more, and when they do again."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptwire.clock import Clock, from_us
 from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.imports import ImportsStanding
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.errors import CryptwireError, Unavailable
 from cryptwire.log import Log
@@ -18,13 +19,26 @@ from cryptwire.storage import notices, outages
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.heartbeats import Beat, Heartbeats
+from cryptwire.storage.job_runs import JobStanding
 from cryptwire.storage.outages import Outage, Outages
-from processor.logic.observer import Sight, Tracked, silent_hoppers, silent_pods, silent_services, superseded
+from processor.logic.observer import (
+    Sight,
+    Tracked,
+    is_late,
+    silent_hoppers,
+    silent_pods,
+    silent_services,
+    stalled,
+    superseded,
+)
 from processor.ports import Bus
+from processor.ports.observer import ImportBook, JobBook
 
 _log = Log(__name__)
 _SERVICE, _SERVER, _HOPPER, _USER = "service:", "server:", "hopper:", "user:"
+_JOB, _IMPORTS = "job:", "imports:"
 _NATS, _REDIS = "nats", "redis"
+_BAD = ("service-silent", "server-away", "job-late", "imports-stalled", "silence")
 _AT_ONCE = 200  # notices in one transaction
 
 
@@ -60,6 +74,8 @@ class Observer:
         self,
         database: Database,
         heartbeats: Heartbeats,
+        jobs: JobBook,
+        imports: ImportBook,
         nats: Callable[[], Awaitable[None]],
         bus: Bus,
         clock: Clock,
@@ -69,6 +85,8 @@ class Observer:
     ) -> None:
         self._database = database
         self._heartbeats = heartbeats
+        self._jobs = jobs
+        self._imports = imports
         self._nats = nats
         self._bus = bus
         self._clock = clock
@@ -79,6 +97,7 @@ class Observer:
         self._assignments = Assignments(database)
         longest_gap = max(5 * patience.round_every, patience.operators / 2)
         self._sights = {_REDIS: Sight(longest_gap), _NATS: Sight(longest_gap)}
+        self._rows = Sight(longest_gap)
         self._reasons: dict[str, str] = {}
         self._heard_at: dict[str, datetime] = {}
         self._rounded_at = clock.now()
@@ -107,8 +126,10 @@ class Observer:
             Tracked(one.hopper, one.user, one.name, one.pod, one.held_for)
             for one in await self._assignments.everywhere()
         ]
+        standings, imports = await self._jobs.standings(), await self._imports.standing()
         told = await self._outages.open()
         now = self._clock.now()
+        self._rows.look(now, is_clear=True)  # while the database is away a round ends before
         ages = {} if beats is None else {who: beat.age for who, beat in beats.items()}
         begun = self._servers_away(now)
         ended = self._servers_back(now, told)
@@ -118,6 +139,9 @@ class Observer:
             for who in superseded(ages, {one.pod for one in held}, self._patience.operators, self._patience.gone):
                 _log.warning("nobody waits for it any more", service=who)
                 await self._heartbeats.end(who)
+        begun += self._jobs_late(now, standings)
+        ended += self._jobs_done(now, told, standings)
+        self._look_at_imports(now, told, imports, begun, ended)
         begun += self._hoppers_silent(now, held, ages)
         ended += self._hoppers_sound(now, told, held, ages)
         self._forget(held)
@@ -186,6 +210,43 @@ class Observer:
                 facts = {"service": who, "last_at": _text(outage.began_at)}
                 ended.append(_info(outage, "service-back", now, facts))
         return ended
+
+    # -- jobs and imports ------------------------------------------------------------------------------------------
+
+    def _jobs_late(self, now: datetime, standings: Mapping[str, JobStanding]) -> list[Told]:
+        """Jobs that somebody serves, and that finish no run; a service that beats may have one that hangs."""
+        if self._rows.clear_for(now) <= self._patience.operators:
+            return []
+        late = [one for _, one in sorted(standings.items()) if is_late(one.age, one.every)]
+        self._meters.set("observer_late_jobs", "Jobs of which no run is finished", len(late))
+        begun = []
+        for one in late:
+            facts = {"job": one.job, "every": f"{one.every.total_seconds() / 60:g}", "last_at": _text(one.last_at)}
+            begun.append(_failure(Outage(f"{_JOB}{one.job}", None, one.last_at), "job-late", now, facts))
+        return begun
+
+    def _jobs_done(self, now: datetime, told: dict[str, Outage], standings: Mapping[str, JobStanding]) -> list[Told]:
+        ended = []
+        for outage in _of(told, _JOB):
+            one = standings.get(outage.subject.removeprefix(_JOB))
+            if one is None:
+                ended.append(Told(outage, None))  # nobody serves it any more
+            elif one.finished_at is not None and one.finished_at > outage.began_at:
+                facts = {"job": one.job, "last_at": _text(outage.began_at)}
+                ended.append(_info(outage, "job-done", now, facts))
+        return ended
+
+    def _look_at_imports(
+        self, now: datetime, told: dict[str, Outage], imports: ImportsStanding, begun: list[Told], ended: list[Told]
+    ) -> None:
+        reason = stalled(imports, self._rows.clear_for(now), self._patience.user, self._patience.gone)
+        self._meters.set("observer_stalled_imports", "Whether hands do nothing for imports", float(reason is not None))
+        outage = told.get(_IMPORTS)
+        if reason is not None:
+            facts = {"reason": reason, "last_at": "" if imports.moved_at is None else _text(imports.moved_at)}
+            begun.append(_failure(Outage(_IMPORTS, None, imports.moved_at or now), "imports-stalled", now, facts))
+        elif outage is not None:
+            ended.append(_info(outage, "imports-go-on", now, {"last_at": _text(outage.began_at)}))
 
     # -- hoppers ---------------------------------------------------------------------------------------------------
 
@@ -270,7 +331,7 @@ class Observer:
     async def _publish(self, told: Iterable[Notice]) -> None:
         users: set[UserId] = set()
         for notice in told:
-            is_bad = notice.kind in ("service-silent", "server-away", "silence")
+            is_bad = notice.kind in _BAD
             reason = notice.facts.get("reason", "")
             (_log.error if is_bad else _log.info)(notice.kind, key=notice.key, reason=reason)
             self._meters.count("observer_told", "What the observer told", kind=notice.kind)

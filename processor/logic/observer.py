@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.imports import ImportsStanding
 
 POD_SERVICES = ("tracker", "analyser", "controller")
 """Services whose instances are named after their pod."""
+_RHYTHMS = 3
+_LEAST = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -56,6 +59,25 @@ class Tracked:
 def silent_services(ages: Mapping[str, timedelta], seen_for: timedelta, after: timedelta) -> set[str]:
     """Those (service/instance) that completed nothing for ``after``, when we have looked for so long."""
     return {who for who, age in ages.items() if age > after and seen_for > after}
+
+
+def is_late(age: timedelta, every: timedelta) -> bool:
+    """Whether a job of which no run was finished for ``age`` has missed three of its rhythms; ten minutes at least."""
+    return age > max(_RHYTHMS * every, _LEAST)
+
+
+def stalled(imports: ImportsStanding, seen_for: timedelta, after: timedelta, stuck_after: timedelta) -> str | None:
+    """Why hands do nothing for imports; None: they do.
+
+    Nobody took one up for ``after`` and none came on meanwhile: then no hand is merely busy. Or one that is in hand did
+    not come on for ``stuck_after``, longer than anybody waits for a turn at Cryptohopper.
+    """
+    has_moved = imports.moved_for is not None and imports.moved_for <= after
+    if imports.waits_for is not None and min(imports.waits_for, seen_for) > after and not has_moved:
+        return "imports wait, and none comes on"
+    if imports.stuck_for is not None and min(imports.stuck_for, seen_for) > stuck_after:
+        return "an import in hand does not come on"
+    return None
 
 
 def silent_pods(ages: Mapping[str, timedelta], seen_for: timedelta, after: timedelta) -> dict[str, str]:

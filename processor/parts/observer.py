@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.storage.heartbeats import Heartbeats
+from cryptwire.storage.imports import Imports
+from cryptwire.storage.job_runs import JobRuns
 from processor.handlers.looking import looking
 from processor.handlers.observer import Observer, Patience
 from processor.parts import Part, Tools
@@ -18,6 +20,8 @@ async def observing(tools: Tools) -> AsyncIterator[Part]:
     observer = Observer(
         tools.rows,
         Heartbeats(tools.redis),
+        JobRuns(tools.rows),
+        Imports(tools.rows, settings.import_patience),
         tools.bus.look,
         tools.bus,
         runtime.clock,

@@ -15,6 +15,7 @@ import pytest
 
 from cryptwire import config
 from cryptwire.clock import SystemClock
+from cryptwire.domain.imports import ImportsStanding
 from cryptwire.errors import Unavailable
 from cryptwire.heartbeat import beating
 from cryptwire.memory.bus import MemoryBus
@@ -26,6 +27,7 @@ from cryptwire.runtime import Health, Runtime
 from cryptwire.storage import database, redis
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.heartbeats import Beat, Heartbeats
+from cryptwire.storage.job_runs import JobStanding
 from devstack.certificates import issue
 from devstack.servers import Process, free_port
 from processor.handlers.observer import Observer, Patience
@@ -57,6 +59,45 @@ class Beats:
         del self.at[who]
 
 
+class Jobs:
+    """Jobs by a clock in hand; those of ``hung`` finish nothing."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.every = {"minutely": MINUTE, "hourly": 60 * MINUTE}
+        self.finished_at: dict[str, datetime] = dict.fromkeys(self.every, clock.now())
+        self.hung: set[str] = set()
+
+    def go_on(self) -> None:
+        for job, every in self.every.items():
+            if job not in self.hung and self.clock.now() - self.finished_at[job] >= every:
+                self.finished_at[job] = self.clock.now()
+
+    async def standings(self) -> dict[str, JobStanding]:
+        now = self.clock.now()
+        return {
+            job: JobStanding(job, every, at, now - at, at)
+            for job, every in self.every.items()
+            for at in [self.finished_at[job]]
+        }
+
+
+class Hands:
+    """Imports by a clock in hand: since when one waits, when any came on, and since when one in hand did not."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.waits_since: datetime | None = None
+        self.moved_at: datetime | None = None
+        self.stuck_since: datetime | None = None
+
+    async def standing(self) -> ImportsStanding:
+        waits_for, moved_for, stuck_for = (
+            None if at is None else self.clock.now() - at for at in (self.waits_since, self.moved_at, self.stuck_since)
+        )
+        return ImportsStanding(waits_for, self.moved_at, moved_for, stuck_for)
+
+
 @dataclass
 class Watching:
     """Observers over one database, a clock in hand, and what they see."""
@@ -72,6 +113,8 @@ class Watching:
 
     def __post_init__(self) -> None:
         self.beats = Beats(self.clock)
+        self.jobs = Jobs(self.clock)
+        self.hands = Hands(self.clock)
 
     async def _nats(self) -> None:
         if self.nats_is_away:
@@ -79,7 +122,18 @@ class Watching:
 
     def observer(self) -> Observer:
         beats: Heartbeats = self.beats  # type: ignore[assignment]  # a twin
-        made = Observer(self.rows, beats, self._nats, MemoryBus(), self.clock, Meters(), self.health, PATIENCE)
+        made = Observer(
+            self.rows,
+            beats,
+            self.jobs,
+            self.hands,
+            self._nats,
+            MemoryBus(),
+            self.clock,
+            Meters(),
+            self.health,
+            PATIENCE,
+        )
         self.observers.append(made)
         return made
 
@@ -88,6 +142,7 @@ class Watching:
         for _ in range(span // PATIENCE.round_every):
             await self.clock.turn(PATIENCE.round_every)
             self.beats.beat(*self.talking)
+            self.jobs.go_on()
             for observer in self.observers:
                 if not self.nats_is_away:
                     for hopper in self.heard:
@@ -96,7 +151,7 @@ class Watching:
 
     async def told(self) -> list[str]:
         rows = await self.owner.fetch(
-            "SELECT kind, coalesce(facts->>'service', facts->>'server', '') AS what,"
+            "SELECT kind, coalesce(facts->>'service', facts->>'server', facts->>'job', '') AS what,"
             " user_id IS NULL AS is_ours FROM notices ORDER BY notice_id"
         )
         return [f"{row['kind']} {row['what']}".strip() for row in rows]
@@ -228,6 +283,60 @@ async def test_a_nats_that_is_away_is_told_as_that_and_each_user_once(world: Wat
     world.nats_is_away = False
     await world.passes(6 * MINUTE)
     assert await world.told() == ["server-away nats", "silence", "server-back nats", "sound-again"]
+
+
+async def test_a_job_that_hangs_is_told_after_three_of_its_rhythms_once_and_so_is_that_it_goes_on(
+    world: Watching,
+) -> None:
+    world.observer()
+    world.jobs.hung = {"hourly"}
+    await world.passes(180 * MINUTE)
+    assert await world.told() == []
+    await world.passes(60 * MINUTE)
+    assert await world.told() == ["job-late hourly"], "who serves it beats all the while"
+    row = await world.owner.fetchrow("SELECT user_id, class, facts->>'last_at' AS at FROM notices")
+    assert row is not None
+    assert tuple(row.values()) == (None, "failure", "2027-01-01 00:00:00 UTC")
+    world.jobs.hung = {"minutely"}
+    await world.passes(10 * MINUTE)
+    assert await world.told() == ["job-late hourly", "job-done hourly"], "less than ten minutes is nothing"
+    await world.passes(2 * MINUTE)
+    world.jobs.hung = set()
+    await world.passes(2 * MINUTE)
+    assert (await world.told())[2:] == ["job-late minutely", "job-done minutely"]
+
+
+async def test_a_job_that_nobody_serves_any_more_is_not_missed(world: Watching) -> None:
+    world.jobs.hung = {"hourly"}
+    await world.passes(181 * MINUTE)
+    del world.jobs.every["hourly"]
+    await world.passes(10 * MINUTE)
+    assert await world.told() == ["job-late hourly"]
+    assert await world.owner.fetchval("SELECT count(*) FROM outages") == 0
+
+
+async def test_hands_that_do_nothing_while_imports_wait_are_told_once_and_that_they_go_on(world: Watching) -> None:
+    world.observer()
+    await world.passes(10 * MINUTE)
+    world.hands.waits_since = world.clock.now()
+    for _ in range(10):  # all hands are busy
+        world.hands.moved_at = world.clock.now()
+        await world.passes(MINUTE)
+    assert await world.told() == []
+    await world.passes(10 * MINUTE)
+    assert await world.told() == ["imports-stalled"]
+    world.hands.moved_at = world.clock.now()
+    await world.passes(MINUTE)
+    assert await world.told() == ["imports-stalled", "imports-go-on"]
+    world.hands.waits_since = None
+    await world.passes(30 * MINUTE)
+    world.hands.stuck_since = world.clock.now()
+    await world.passes(PATIENCE.gone)
+    assert len(await world.told()) == 2
+    await world.passes(MINUTE)
+    world.hands.stuck_since = None
+    await world.passes(MINUTE)
+    assert (await world.told())[2:] == ["imports-stalled", "imports-go-on"]
 
 
 async def test_an_observer_that_completes_no_round_is_not_ready(world: Watching) -> None:

@@ -71,6 +71,52 @@ async def test_a_run_that_was_let_go_is_anybodys_at_once(rows: Database) -> None
     assert await runs.claim("a", T, "y") == 2
 
 
+async def test_a_job_stands_as_its_last_finished_run_as_long_as_somebody_serves_it(
+    rows: Database, database_url: str
+) -> None:
+    runs = JobRuns(rows)
+    owner = await asyncpg.connect(database_url)
+    await runs.served("a", QUARTER)
+    await owner.execute("UPDATE jobs SET since = now() - interval '2 hours'")
+    new = (await runs.standings())["a"]
+    assert (new.every, new.finished_at) == (QUARTER, None)
+    assert timedelta(hours=2) <= new.age < timedelta(hours=3)
+    assert await runs.claim("a", T, "x") == 1
+    await runs.let_go("a", T, "x", "cut off")
+    assert (await runs.standings())["a"].last_at == new.last_at, "begun is not finished"
+    assert await runs.claim("a", T, "x") == 2
+    await owner.execute("UPDATE jobs SET served_at = now() - interval '6 minutes'")
+    assert await runs.standings() == {}, "nobody serves it any more"
+    assert await runs.alive("a", T, "x")
+    assert list(await runs.standings()) == ["a"], "a run in hand, which may hang, is served"
+    assert await runs.finish("a", T, "x", "done")
+    done = (await runs.standings())["a"]
+    assert done.finished_at == done.last_at
+    assert done.age < timedelta(minutes=1)
+    await owner.execute("UPDATE jobs SET served_at = now() - interval '1 day', finished_at = now() - interval '1 day'")
+    await runs.served("a", QUARTER)
+    assert (await runs.standings())["a"].age < timedelta(minutes=1), "while nobody was there nothing was missed"
+    await owner.close()
+
+
+async def test_a_claim_does_not_read_the_runs_of_the_past(rows: Database, database_url: str) -> None:
+    owner = await asyncpg.connect(database_url)
+    await owner.execute(
+        "INSERT INTO job_runs (job, due_at, worker, finished_at)"
+        " SELECT 'a', now() - n * interval '1 minute', 'w', now() FROM generate_series(1, 20000) n"
+    )
+    await owner.execute("VACUUM ANALYZE job_runs")
+    read = "SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit FROM pg_statio_user_tables"
+    await rows.execute("SELECT pg_stat_force_next_flush()")
+    before = await owner.fetchval(f"{read} WHERE relname = 'job_runs'")
+    assert await JobRuns(rows).claim("a", T, "x") == 1
+    for _ in range(4):  # whichever connection claimed
+        await rows.execute("SELECT pg_stat_force_next_flush()")
+    await owner.execute("SELECT pg_stat_clear_snapshot()")
+    assert await owner.fetchval(f"{read} WHERE relname = 'job_runs'") - before < 50
+    await owner.close()
+
+
 async def test_how_far_a_hopper_was_compared_only_grows(rows: Database, database_url: str) -> None:
     owner = await asyncpg.connect(database_url)
     user = await owner.fetchval("INSERT INTO users (email, password_hash) VALUES ('a', '-') RETURNING user_id")

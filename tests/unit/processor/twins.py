@@ -30,6 +30,11 @@ class TwinRuns:
         self._patience = patience
         self.rows: dict[tuple[str, datetime], Run] = {}
         self.is_away = False
+        self.served_at: dict[str, datetime] = {}
+
+    async def served(self, job: str, every: timedelta) -> None:
+        self._must_be_there()
+        self.served_at[job] = self._clock.now()
 
     def _must_be_there(self) -> None:
         if self.is_away:
