@@ -1,4 +1,4 @@
-"""Erasing: of who has deleted his account nothing is left, first of all no token; and what has expired is forgotten."""
+"""Erasing: of who has deleted his account nothing is left, first of all no token."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from cryptwire.log import Log
 from cryptwire.messaging import subjects
 from cryptwire.metrics import Meters
 from processor.ports import Bus
-from processor.ports.erasing import Erasures, Expired, KeptValues, Links
+from processor.ports.erasing import Erasures, KeptValues, Links
 
 _log = Log(__name__)
 
@@ -21,14 +21,12 @@ class Erasing:
         erasures: Erasures,
         kept: KeptValues,
         links: Links,
-        expired: Expired,
         bus: Bus,
         meters: Meters,
     ) -> None:
         self._erasures = erasures
         self._kept = kept
         self._links = links
-        self._expired = expired
         self._bus = bus
         self._meters = meters
 
@@ -45,10 +43,6 @@ class Erasing:
                 waiting += 1
                 _log.warning("an account waits for its token to be destroyed", user=erasure.user, reason=error)
         return f"{done} accounts erased, {waiting} wait for the gateway"
-
-    async def forget(self, _: datetime) -> str:
-        """Forget sign-ups, links and tokens that expired long ago."""
-        return f"{await self._expired.forget()} rows forgotten"
 
     async def _one(self, erasure: Erasure) -> bool:
         is_first = not erasure.is_erased

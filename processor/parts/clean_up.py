@@ -26,14 +26,17 @@ _MONTH, _QUARTER, _YEAR = timedelta(days=30), timedelta(days=90), timedelta(days
 
 
 def cleaner(tools: Tools) -> CleanUp:
-    """Every rule there is. Mails hold addresses, so they go first."""
+    """Every rule there is. Mails hold addresses, so they go first.
+
+    A refresh token may be used a month after it was made, and is known as used for another: so long it betrays a thief.
+    """
     rows = tools.rows
     rules = {
         "mails": Rule(_MONTH, Mails(rows).forget),
         "deliveries": Rule(_MONTH, Deliveries(rows).forget),
         "one-time tokens": Rule(_MONTH, partial(one_time_tokens.forget, rows)),
         "sign-ups": Rule(_MONTH, partial(sign_ups.forget, rows)),
-        "refresh tokens": Rule(_MONTH, partial(refresh_tokens.forget, rows)),
+        "refresh tokens": Rule(2 * _MONTH, partial(refresh_tokens.forget, rows)),
         "sessions": Rule(_MONTH, partial(session_book.forget, rows)),
         "personal tokens": Rule(_MONTH, partial(api_tokens.forget, rows)),
         "runs": Rule(_QUARTER, JobRuns(rows).forget),

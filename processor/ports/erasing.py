@@ -32,11 +32,3 @@ class Links(Protocol):
     async def unlink(self, user: UserId) -> bool:
         """Destroy a user's tokens; whether upstream confirmed it. Raises Refused when there is nothing to do."""
         ...
-
-
-class Expired(Protocol):
-    """What was good for a while and is not any more."""
-
-    async def forget(self) -> int:
-        """How many rows were forgotten."""
-        ...

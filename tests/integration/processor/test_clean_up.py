@@ -71,6 +71,19 @@ async def test_the_processor_may_delete_all_that_is_over_and_deletes_nothing_els
     assert await cleaner(tools).clean(NOW) == "nothing was over"
 
 
+async def test_a_refresh_token_is_known_as_used_for_a_month_after_the_month_in_which_it_may_be_used(
+    world: Delivering,
+) -> None:
+    user = await world.user("a@example.com")
+    for key, days in (("long ago", 61), ("lately", 45)):
+        await world.owner.execute(FILLED.format(user=user, key=key, at=f"now() - interval '{days} days'"))
+    tools: Any = SimpleNamespace(rows=world.rows, runtime=SimpleNamespace(clock=SystemClock(), meters=Meters()))
+    assert "1 refresh tokens" in await cleaner(tools).clean(NOW)
+    assert (
+        await world.owner.fetchval("SELECT count(*) FROM refresh_tokens WHERE token_hash = sha256('used lately')") == 1
+    )
+
+
 async def test_much_is_deleted_in_batches() -> None:
     left = 3 * BATCH + 7
     asked: list[int] = []

@@ -18,7 +18,6 @@ from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.erasures import Erasures, KeptValues
-from cryptwire.storage.expired import Expired
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.session_book import SessionBook
 from cryptwire.storage.users import Users
@@ -88,7 +87,6 @@ class Scene:
             cut(Erasures(self.processor)),
             cut(KeptValues(self.store)),
             cut(self.links),
-            Expired(self.processor),
             MemoryBus(),
             Meters(),
         )
@@ -241,14 +239,3 @@ async def test_killed_anywhere_an_erasure_is_finished_by_the_next_run(scene: Sce
             await scene.owner.execute("DELETE FROM erasures")
     assert await scene.others() == others
     assert await scene.owner.value("SELECT count(*) FROM calls") == 6 + 3 * 2 * steps
-
-
-async def test_what_expired_long_ago_is_forgotten(scene: Scene) -> None:
-    long_ago = "now() - interval '31 days'"
-    await scene.owner.execute(f"UPDATE sessions SET expires_at = {long_ago} WHERE user_id = $1::text::uuid", scene.me)
-    await scene.owner.execute(
-        "INSERT INTO sign_ups (email, password_hash, zone, currency, expires_at)"
-        f" VALUES ('a@example.com', '-', 'UTC', 'EUR', {long_ago}), ('b@example.com', '-', 'UTC', 'EUR', now())"
-    )
-    assert await scene.erasing().forget(AT) == "2 rows forgotten"
-    assert await scene.owner.value("SELECT email FROM sign_ups") == "b@example.com"
