@@ -107,8 +107,8 @@ class Controls:
                 rule = self._rule(request)
                 if rule.state.phase is Phase.FIRED:
                     raise Invalid("its actions are being done: wait for their end, or abandon them")
+                await self._watcher.resume(rule)
                 await self._rule_sets.note(rule.rule_set, "resumed", request.asked_by)
-                self._watcher.resume(rule)
                 return {}
             case "retry" | "abandon":
                 return await self._choose(verb, request)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller.logic.execution import advance
 from controller.logic.limits import Limits, held_back
@@ -68,6 +68,8 @@ _log = Log(__name__)
 _READ_WITHIN = timedelta(seconds=10)
 _SEND_WITHIN = timedelta(seconds=20)
 _PAUSE = timedelta(seconds=0.5)
+_BROKEN = timedelta(seconds=60)
+"""An intent that a defect keeps from going on is taken up again so much later."""
 
 
 class Executor:
@@ -110,6 +112,7 @@ class Executor:
         self._on_over = on_over
         self._held: Mapping[HopperId, Assignment] = {}
         self._working: dict[IntentId, tuple[HopperId, asyncio.Task[None]]] = {}
+        self._broke_at: dict[IntentId, datetime] = {}
         self._may_act = may_act
 
     # ---- life ----
@@ -126,7 +129,10 @@ class Executor:
 
     async def resume(self) -> int:
         """Take up what is open of the hoppers held and is not worked off yet; how many."""
-        found = [one for one in await self._intents.open_of(list(self._held)) if one.id not in self._working]
+        now = self._clock.now()
+        self._broke_at = {id_: at for id_, at in self._broke_at.items() if now - at < _BROKEN}
+        kept = self._working.keys() | self._broke_at.keys()
+        found = [one for one in await self._intents.open_of(list(self._held)) if one.id not in kept]
         for intent in found:
             self.take(intent)
         return len(found)
@@ -172,6 +178,7 @@ class Executor:
             del self._working[intent]
         self._meters.set("controller_intents", "Intents that are worked off.", len(self._working))
         if not task.cancelled() and (error := task.exception()) is not None:
+            self._broke_at[intent] = self._clock.now()
             self._meters.count("controller_execution_faults", "Intents whose execution broke.")
             _log.error("an intent could not be worked off", intent=intent, exception=error)
 

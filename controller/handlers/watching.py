@@ -131,6 +131,7 @@ class Watcher:
         self.urgent = asyncio.Event()
         self.must_learn = asyncio.Event()
         self.has_forgotten = False
+        self._writing = asyncio.Lock()
         self._listens_to: dict[str, Pair] = {}
 
     # ---- what is watched ----
@@ -349,10 +350,11 @@ class Watcher:
         if rule is not None:
             self._end(rule, intent.state is IntentState.DONE, self._clock.now())
 
-    def resume(self, rule: Rule) -> None:
-        """A person has looked, and wants it watched again."""
+    async def resume(self, rule: Rule) -> None:
+        """A person has looked, and wants it watched again: written when this returns. Raises Unavailable."""
         now = self._clock.now()
         self._moved(rule, *epochs.resumed(rule.state, now), now)
+        await self.flush()
 
     def beat(self) -> None:
         """Tell of hoppers of which nothing comes (R4); write down what is old."""
@@ -429,6 +431,10 @@ class Watcher:
 
     async def flush(self) -> None:
         """Write the round; what was decided is handed on. Raises Unavailable when it cannot be, and forgets it all."""
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         self.something.clear()
         self.urgent.clear()
         while self._dirty:
