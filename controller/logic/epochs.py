@@ -45,7 +45,7 @@ def edited(state: State, rule_set: RuleSet, now: datetime) -> Changed:
     the new version's policy says.
     """
     rules = (RuleState(),) * count(rule_set.body.when)
-    began, events = anew(replace(state, version=rule_set.version, rules=rules, pairs={}), "it was edited", now)
+    began, events = anew(replace(state, version=rule_set.version, rules=rules), "it was edited", now)
     if state.phase is not Phase.FIRED:
         return began, events
     return replace(began, phase=Phase.FIRED, fired_index=state.fired_index), events

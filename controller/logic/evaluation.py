@@ -7,8 +7,10 @@ the rules.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from controller.logic import epochs, outliers
 from controller.logic.freshness import missing, missing_of_pair
@@ -84,8 +86,9 @@ def evaluate(rule_set: RuleSet, state: State, inputs: Inputs) -> Evaluation:
         events += happened
     state, happened = epochs.rested(replace(state, looked_at=snapshot.at), rule_set, index, inputs.now)
     state, started = _measured(state, index, snapshot)
-    state, view = _view(state, when, index, is_tick, inputs)
-    return _decided(rule_set, state, view, events + happened + started, inputs)
+    market = _market(state.pairs, when, inputs)
+    view = _view(index, state.start, state.peak, market, is_tick, inputs)
+    return _decided(rule_set, replace(state, pairs=market.seen), view, events + happened + started, inputs)
 
 
 def overdue(state: State, now: datetime, care: Care) -> tuple[State, tuple[Event, ...]]:
@@ -105,11 +108,11 @@ def would_fire_now(body: RuleSetBody, inputs: Inputs) -> Verdict:
     why = missing(snapshot, inputs.now, inputs.care)
     if why is None and snapshot.is_settling:
         why = "money may have come or gone, and nobody has decided yet"
-    if why is not None or snapshot.index is None:
-        return untold(body.when, why or "there is nothing left to watch")
+    if why is not None:
+        return untold(body.when, why)
+    assert snapshot.index is not None  # it is complete
     rules = (RuleState(),) * len(list(rules_of(body.when)))
-    state = State(1, 1, Phase.WATCHING, rules, inputs.now, start=snapshot.index, peak=snapshot.index)
-    state, view = _view(state, body.when, snapshot.index, True, inputs)
+    view = _view(snapshot.index, snapshot.index, snapshot.index, _market({}, body.when, inputs), True, inputs)
     return walk(_unconfirmed(body.when), rules, view, inputs.care.pause).verdict
 
 
@@ -193,32 +196,40 @@ def _measured(state: State, index: float, snapshot: Snapshot) -> epochs.Changed:
     return replace(state, peak=max(state.peak, min(state.readings.counted))), ()
 
 
-def _view(state: State, when: Node, index: float, is_tick: bool, inputs: Inputs) -> tuple[State, View]:
-    """What conditions are read from; and the state after its pairs were looked at."""
-    pairs: dict[Pair, PairSnapshot] = {}
-    blind: dict[Pair, str] = {}
-    newer: set[Pair] = set()
-    seen = dict(state.pairs)
-    for pair in pairs_of(when):
-        snapshot = inputs.pairs.get(pair)
-        if snapshot is None:
-            continue
-        told = _pair(snapshot, seen.get(pair), inputs)
+class _Market(NamedTuple):
+    """What was seen of pairs so far; those that can be told, why others cannot, and those with a newer price."""
+
+    seen: dict[Pair, PairSeen]
+    pairs: dict[Pair, PairSnapshot]
+    blind: dict[Pair, str]
+    newer: set[Pair]
+
+
+def _market(seen: Mapping[Pair, PairSeen], when: Node, inputs: Inputs) -> _Market:
+    wanted = pairs_of(when)
+    market = _Market({pair: each for pair, each in seen.items() if pair in wanted}, {}, {}, set())
+    for pair in wanted & inputs.pairs.keys():
+        told = _pair(inputs.pairs[pair], seen.get(pair), inputs)
         if isinstance(told, str):
-            blind[pair] = told
+            market.blind[pair] = told
             continue
-        seen[pair], is_newer, is_doubted = told
+        market.seen[pair], is_newer, is_doubted = told
         if is_doubted:
-            blind[pair] = f"the price of {pair} moved too much in one tick: that must be seen again"
+            market.blind[pair] = f"the price of {pair} moved too much in one tick: that must be seen again"
             continue
-        pairs[pair] = snapshot
+        market.pairs[pair] = inputs.pairs[pair]
         if is_newer:
-            newer.add(pair)
-    view = View(
-        *(inputs.snapshot, index, state.start, state.peak, inputs.now, inputs.zone, is_tick),
-        *(pairs, blind, frozenset(newer)),
+            market.newer.add(pair)
+    return market
+
+
+def _view(
+    index: float, start: float | None, peak: float | None, market: _Market, is_tick: bool, inputs: Inputs
+) -> View:
+    return View(
+        *(inputs.snapshot, index, start, peak, inputs.now, inputs.zone, is_tick),
+        *(market.pairs, market.blind, frozenset(market.newer)),
     )
-    return replace(state, pairs=seen), view
 
 
 def _pair(snapshot: PairSnapshot, seen: PairSeen | None, inputs: Inputs) -> tuple[PairSeen, bool, bool] | str:

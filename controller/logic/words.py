@@ -33,8 +33,6 @@ def figure_value(key: FigureKey, value: float, base: Asset) -> str:
             return f"{number(value)} %"
         case "amount":
             return money(value, base)
-        case "count":
-            return f"{value:g}"
         case _:
             return number(value)
 
