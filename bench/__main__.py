@@ -14,6 +14,7 @@ from bench.report import Row
 
 NAMES = (
     "tracker_ticks",
+    "analyser",
     "boundary",
     "writer",
     "datafeed",

@@ -34,7 +34,7 @@ async def tracker(there: Place, hoppers: int) -> AsyncIterator[Child]:
     address = f"127.0.0.1:{free_port()}"
     certificates.issue(there.folder / "certificates", ("gateway", "tracker"), SystemClock().now())
     arguments = (address, str(there.folder / "certificates"), str(hoppers))
-    async with _confirmed(there, hoppers), place.module(there, "bench.played_gateway", *arguments) as gateway:
+    async with confirmed(there, hoppers), place.module(there, "bench.played_gateway", *arguments) as gateway:
         await _price(there)
         async with asyncio.timeout(_PATIENCE):
             while not await asyncio.to_thread(listens, int(address.rpartition(":")[2])):
@@ -53,8 +53,8 @@ async def resumed_tracker(there: Place, hoppers: int, span: timedelta) -> AsyncI
     It finds no last prices, so it polls nobody and needs no gateway.
     """
     certificates.issue(there.folder / "certificates", ("gateway", "tracker"), SystemClock().now())
-    async with _confirmed(there, hoppers):
-        await _assign(there, hoppers)
+    async with confirmed(there, hoppers):
+        await assigned(there, hoppers)
         await _keep(there, hoppers, span)
         async with place.service(there, "tracker", _told(there, f"127.0.0.1:{free_port()}", span)) as child:
             await child.ready()
@@ -75,7 +75,7 @@ def _told(there: Place, gateway_address: str, span: timedelta) -> dict[str, obje
 
 
 @asynccontextmanager
-async def _confirmed(there: Place, hoppers: int) -> AsyncIterator[None]:
+async def confirmed(there: Place, hoppers: int) -> AsyncIterator[None]:
     """The hoppers are in the table and the pod lives, while the block runs."""
     async with database.connect(there.servers.postgres.url, "bench", 2) as rows:
         await _settle(rows, hoppers)
@@ -90,14 +90,15 @@ async def _confirmed(there: Place, hoppers: int) -> AsyncIterator[None]:
 async def assign(there: Place, child: Child, hoppers: int) -> float:
     """Give every hopper to the pod; the seconds until all of them are told live."""
     began = time.monotonic()
-    await _assign(there, hoppers)
+    await assigned(there, hoppers)
     async with asyncio.timeout(_PATIENCE):
         while (await child.meters()).get("cryptwire_tracker_live_hoppers", 0) < hoppers:  # noqa: ASYNC110 - a process
             await asyncio.sleep(0.25)
     return time.monotonic() - began
 
 
-async def _assign(there: Place, hoppers: int) -> None:
+async def assigned(there: Place, hoppers: int) -> None:
+    """Give every hopper to the pod."""
     async with database.connect(there.servers.postgres.url, "bench", 1) as rows:
         await Assignments(rows).assign([shard.hopper_id(number) for number in range(hoppers)], POD)
 

@@ -112,7 +112,7 @@ class Reader:
         assert watch.live is not None
         watch.needs_candles = watch.needs_volume = False
         since = 0 if watch.since is None else int(watch.since.timestamp())
-        until = watch.live.opened_at
+        until = watch.present(self._span)
         reach = max(watch.peaks_for, watch.changes_for)
         limit = max(
             [(one.needed + _MARGIN) * one.id.resolution.usual_candles for one in watch.series.values()],
@@ -135,22 +135,20 @@ class Reader:
         are_cut = len(stored) == limit
         fresh = [candle for candle in watch.heard if int(candle.opened_at.timestamp()) >= since]
         candles = joined(stored, columns_of(fresh)) if fresh else stored
-        candles = candles.between(0, int(candles.at.searchsorted(watch.live.opened_at)))
+        present = watch.present(self._span)
+        candles = candles.between(0, int(candles.at.searchsorted(present)))
         if volumes is not None:
             candles = with_volumes(candles, volumes)
         now = self._clock.now()
-        if self._has_hole(watch, candles) and not self._accepts_hole(watch, now):
+        if len(candles) and int(candles.at[-1]) + self._span == present:
+            watch.tries = 0
+        elif not self._accepts_hole(watch, present, now):
             return
-        self._apply(watch, candles, are_cut)
+        self._apply(watch, candles, present, are_cut)
 
-    def _has_hole(self, watch: Watch, candles: Columns) -> bool:
-        assert watch.live is not None
-        return not len(candles) or int(candles.at[-1]) + self._span != watch.live.opened_at
-
-    def _accepts_hole(self, watch: Watch, now: datetime) -> bool:
-        """Whether the candle that is missing before the live one is missing for good, as far as anybody knows."""
-        assert watch.live is not None
-        if now - from_us(watch.live.opened_at * 1_000_000) < _WRITTEN_WITHIN:
+    def _accepts_hole(self, watch: Watch, present: int, now: datetime) -> bool:
+        """Whether the candle that is missing before the present one is missing for good, as far as anybody knows."""
+        if now - from_us(present * 1_000_000) < _WRITTEN_WITHIN:
             watch.read_at = now + _LOOK_AGAIN
             return False
         if watch.tries < _MOST_TRIES:
@@ -158,12 +156,9 @@ class Reader:
             watch.tries += 1
         return True
 
-    def _apply(self, watch: Watch, candles: Columns, are_cut: bool) -> None:
+    def _apply(self, watch: Watch, candles: Columns, live: int, are_cut: bool) -> None:
+        """Begin with ``candles``, and the one that opened at ``live``."""
         assert self.hoppers is not None
-        assert watch.live is not None
-        live = watch.live.opened_at
-        if not self._has_hole(watch, candles):
-            watch.tries = 0
         if watch.peaks_for or watch.changes_for:
             reach = live - max(watch.peaks_for, watch.changes_for) - self._span
             recent = candles.between(int(candles.at.searchsorted(reach)), len(candles))

@@ -120,6 +120,13 @@ class Watch:
             one.forming = None
             one.computed = ()
 
+    def present(self, span: int) -> int:
+        """When the candle opened that is in progress, seconds: after the live one, when that was heard closed."""
+        assert self.live is not None
+        opened_at = self.live.opened_at
+        is_over = any(int(candle.opened_at.timestamp()) == opened_at for candle in self.heard)
+        return opened_at + span if is_over else opened_at
+
     @property
     def wants_candles(self) -> bool:
         """Whether anything that is wanted is made of closed candles."""

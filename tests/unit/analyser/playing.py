@@ -84,8 +84,8 @@ class PlayedTables:
         self.reads += 1
         rows = [row for row in self.candles.get(hopper, []) if since <= row[0] < until][-limit:]
         at = np.array([row[0] for row in rows], np.int64)
-        columns = np.array([row[1:] for row in rows], np.float64).reshape(len(rows), 4).T.copy()
-        return Columns(at, *columns, np.zeros(len(rows)))
+        opens, highs, lows, closes = np.array([row[1:] for row in rows], np.float64).reshape(len(rows), 4).T.copy()
+        return Columns(at, opens, highs, lows, closes, np.zeros(len(rows)))
 
     async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes:
         self._look()
@@ -167,11 +167,11 @@ class Played:
     """One analyser and its world; several may share bus, clock, tables, exchange and leases."""
 
     def __init__(self, *hoppers: Hopper, beside: "Played | None" = None) -> None:
-        self.bus = MemoryBus() if beside is None else beside.bus
-        self.clock = HandClock(T) if beside is None else beside.clock
-        self.tables = PlayedTables() if beside is None else beside.tables
-        self.exchange = PlayedExchange() if beside is None else beside.exchange
-        self.redis = PlayedLeases() if beside is None else beside.redis
+        self.bus: MemoryBus = MemoryBus() if beside is None else beside.bus
+        self.clock: HandClock = HandClock(T) if beside is None else beside.clock
+        self.tables: PlayedTables = PlayedTables() if beside is None else beside.tables
+        self.exchange: PlayedExchange = PlayedExchange() if beside is None else beside.exchange
+        self.redis: PlayedLeases = PlayedLeases() if beside is None else beside.redis
         self.duties = Held(*hoppers)
         self.meters = Meters()
         self.session = f"session-{id(self)}"

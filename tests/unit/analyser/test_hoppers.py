@@ -36,8 +36,8 @@ def candles(count: int, seed: int = 1) -> list[tuple[float, float, float, float]
 def expected(key: str, rows: list[tuple[float, float, float, float]], until: int) -> float:
     """The figure over candles that end at ``until``, by the overlay."""
     at = until - SPAN * len(rows) + SPAN * np.arange(len(rows))
-    columns = np.array(rows, np.float64).T.copy()
-    return float(overlay(figure_key(key), Columns(at, *columns, np.zeros(len(rows))))[-1])
+    opens, highs, lows, closes = np.array(rows, np.float64).T.copy()
+    return float(overlay(figure_key(key), Columns(at, opens, highs, lows, closes, np.zeros(len(rows))))[-1])
 
 
 async def test_a_live_message_is_answered_with_what_is_wanted_and_nothing_else() -> None:

@@ -117,10 +117,10 @@ def test_it_settles_until_the_database_knows_and_then_counts_or_not() -> None:
     book.read([], [], 1, None)
     assert book.is_settling, "the database does not know it yet"
     book.read([flow(T + MINUTE, 50.0, 100.0, FlowState.OPEN, version=1)], [], 1, None)
-    assert (book.is_settling, book.course.index(150.0)) == (True, pytest.approx(100.0))
+    assert (book.is_settling, book.course.index(150.0)) == pytest.approx((True, 100.0))
     before = book.version
     book.read([flow(T + MINUTE, 50.0, 100.0)], [], 2, None)
-    assert (book.is_settling, book.course.index(150.0)) == (False, pytest.approx(100.0))
+    assert (book.is_settling, book.course.index(150.0)) == pytest.approx((False, 100.0))
     assert book.version > before
     counted = book.version
     book.read([flow(T + MINUTE, 50.0, 100.0, FlowState.REJECTED, version=3)], [], 3, None)
@@ -183,8 +183,8 @@ def test_drawdown_is_the_fall_from_the_highest_high_within_the_window() -> None:
     course = Course()
     told = past(columns((100, 130, 90, 120), (120, 125, 100, 110), (110, 112, 100, 104)), course)
     live = now(T + 3 * QUARTER, 104, 106, 105)
-    assert drawdown(told, course, live, 60, SPAN) == (pytest.approx(1 - 105 / 130), 4)
-    assert drawdown(told, course, live, 30, SPAN) == (pytest.approx(1 - 105 / 125), 3), "130 was over 31 minutes ago"
+    assert drawdown(told, course, live, 60, SPAN) == pytest.approx((1 - 105 / 130, 4))
+    assert drawdown(told, course, live, 30, SPAN) == pytest.approx((1 - 105 / 125, 3)), "130 was over 31 minutes ago"
     assert drawdown(told, course, live, 31, SPAN)[0] == pytest.approx(1 - 105 / 125)
     assert drawdown(told, course, live, 32, SPAN)[0] == pytest.approx(1 - 105 / 130)
     assert drawdown(past(no_candles(), course), course, now(T, 100, 100, 100), 60, SPAN) == (0.0, 1)
@@ -245,7 +245,7 @@ def test_change_is_taken_at_the_opening_before_the_window() -> None:
     course = Course()
     told = past(columns((100, 130, 90, 120), (120, 125, 100, 110)), course)
     live = now(T + 2 * QUARTER, 110, 112, 111)
-    assert change(told, course, live, 20, SPAN) == (pytest.approx(111 / 100 - 1), 2)
+    assert change(told, course, live, 20, SPAN) == pytest.approx((111 / 100 - 1, 2))
     assert change(told, course, live, 16, SPAN)[0] == pytest.approx(111 / 120 - 1)
     assert change(told, course, live, 1, SPAN)[0] == pytest.approx(111 / 110 - 1), "within the live candle"
     value, size = change(told, course, live, 60, SPAN)
