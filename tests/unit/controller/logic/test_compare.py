@@ -87,3 +87,38 @@ def test_r3_either_side_may_be_missing(missing: FigureOf) -> None:
     assert watch.last.verdict.parts[0].stage is Stage.NO_DATA
     assert str(missing.key) in watch.last.verdict.parts[0].text
     assert watch.state.rules == before
+
+
+@pytest.mark.parametrize(
+    ("relation", "values", "texts"),
+    [
+        (
+            Relation.ABOVE,
+            [900.0, 1100.0],
+            ["balance is 900 USDT, wanted above 1,000 USDT", "balance is 1,100 USDT, wanted above 1,000 USDT"],
+        ),
+        (
+            Relation.CROSSES_ABOVE,
+            [900.0, 1100.0],
+            ["balance is 900 USDT, wanted above 1,000 USDT", "balance is 1,100 USDT, wanted above 1,000 USDT"],
+        ),
+        (
+            Relation.CROSSES_BELOW,
+            [1100.0, 900.0],
+            ["balance is 1,100 USDT, wanted below 1,000 USDT", "balance is 900 USDT, wanted below 1,000 USDT"],
+        ),
+    ],
+)
+def test_on_both_sides_it_says_the_same_words(relation: Relation, values: list[float], texts: list[str]) -> None:
+    watch = Watch.of(Compare(FigureOf(figure_key("balance")), relation, 1000.0))
+    watch.see(100)
+    said = []
+    for value in values:
+        watch.see(100, figures=told({"balance": value}))
+        assert watch.last is not None
+        said.append(watch.last.verdict.parts[0])
+    assert [each.text for each in said] == texts
+    assert [each.numbers for each in said] == [{"left": value, "right": 1000} for value in values]
+    assert said[0].stage is Stage.WAITS
+    assert said[0].distance == pytest.approx(abs(1000 / values[0] - 1))
+    assert (said[1].stage, said[1].distance) == (Stage.TRUE, 0)

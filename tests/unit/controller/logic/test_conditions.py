@@ -85,9 +85,9 @@ def test_a_drawdown_says_it_in_words() -> None:
     ],
 )
 def test_a_pairs_change_has_a_direction(wanted: float, change: float, is_true: bool, distance: float | None) -> None:
-    watch = Watch.of(PairChange(BTC, wanted, 60))
+    watch = Watch.of(PairChange(BTC, wanted, 30))
     for number in (1, 2):
-        watch.see(100, pair(50_000, T + number * LIVE, {"change(minutes=60)": change}))
+        watch.see(100, pair(50_000, T + number * LIVE, {"change(minutes=30)": change}))
     assert watch.last is not None
     verdict = watch.last.verdict.parts[0]
     assert (verdict.stage is Stage.TRUE) is is_true

@@ -136,3 +136,14 @@ def test_r8_the_pause_is_of_recorded_time(seconds: int, fires: bool) -> None:
     watch.fires([100, 100, 97])
     late = T + watch.number * LIVE + timedelta(seconds=seconds)
     assert watch.take(snapshot(97, 99, at=late), care=Care()).fires is fires
+
+
+def test_r8_an_older_price_of_a_pair_that_comes_back_is_no_newer_one() -> None:
+    watch = Watch.of(Rule(PairChange(BTC, -0.05, 60), Confirmation(3, 0)))
+    watch.see(100)
+    values = {"change(minutes=60)": -0.06}
+    ticks = []
+    for number, price_at in enumerate((5, 3, 4, 5, 6), 2):
+        said = watch.see(100, pair(50_000, T + number * LIVE, values, price_at=T + price_at * LIVE / 10))
+        ticks.append(said.verdict.parts[0].ticks)
+    assert ticks == [1, 1, 1, 1, 2]

@@ -1,7 +1,7 @@
 """R6: a move that is too large for one tick must be seen again."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.logic.outliers import accept
@@ -68,6 +68,7 @@ def test_r6_readings_are_of_ticks() -> None:
     assert course(100, 100, 104, (104, False), (104, False), 95.5) == [None, 100, 104, 104, 104, 95.5]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=30), st.floats(0.001, 0.5))
 def test_r6_what_counts_is_near_to_the_readings_before_or_was_passed_by_two_in_a_row(
     values: list[float], most: float
@@ -131,3 +132,17 @@ def test_r3_a_pair_without_a_price_tells_nothing(price: float | None) -> None:
     said = watch.see(100, pair(price, T + 2 * LIVE, {"change(minutes=60)": -0.2}))
     assert (said.verdict.stage, said.verdict.text) == (Stage.NO_DATA, "the price of binance BTC/USDT is not told yet")
     assert not watch.state.pairs
+
+
+def test_r3_a_pair_of_which_no_price_is_told_tells_nothing() -> None:
+    watch = Watch.of(PairChange(BTC, -0.05, 60))
+    watch.see(100)
+    said = watch.see(100, pair(50_000, T + 2 * LIVE, figures={}))
+    assert (said.verdict.stage, said.verdict.text) == (Stage.NO_DATA, "the price of binance BTC/USDT is not told yet")
+
+
+def test_a_pair_may_cost_less_than_one() -> None:
+    watch = Watch.of(PairChange(BTC, -0.05, 60))
+    watch.see(100)
+    assert watch.see(100, pair(0.5, T + 2 * LIVE, {"change(minutes=60)": 0.0})).verdict.stage is Stage.WAITS
+    assert watch.state.pairs[BTC].readings.counted == (0.5,)

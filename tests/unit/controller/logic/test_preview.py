@@ -49,7 +49,7 @@ from tests.unit.controller.logic.builders import BTC, T, Watch, body, inputs, pa
 RSI = FigureOf(figure_key("rsi@60"), BTC)
 BALANCE = FigureOf(figure_key("balance"))
 SHOWN = told({"drawdown(minutes=1440)": 0.031, "funds.usage": 0.8, "balance": 1040.0, "positions.losing": 3.0})
-MARKET = pair(50_000, T, {"rsi@60": 55.5, "change(minutes=60)": -0.012})
+MARKET = pair(50_000, T, {"rsi@60": 55.5, "change(minutes=30)": -0.012})
 
 
 def watched(*rules: Condition) -> Watch:
@@ -112,8 +112,8 @@ def test_r21_the_trailing_stop_of_the_requirement() -> None:
             Compare(BALANCE, Relation.CROSSES_BELOW, FigureOf(figure_key("sma@1D"))),
             "balance crosses below sma(length=20)@1D; today 1,040 USDT",
         ),
-        (PairChange(BTC, -0.05, 60), "binance BTC/USDT falls by 5 % or more within 1 hour; today -1.2 %"),
-        (PairChange(BTC, 0.05, 60), "binance BTC/USDT rises by 5 % or more within 1 hour; today -1.2 %"),
+        (PairChange(BTC, -0.05, 30), "binance BTC/USDT falls by 5 % or more within 30 minutes; today -1.2 %"),
+        (PairChange(BTC, 0.05, 30), "binance BTC/USDT rises by 5 % or more within 30 minutes; today -1.2 %"),
         (PositionCount(Relation.ABOVE, 5), "more than 5 positions are open; today 12"),
         (PositionCount(Relation.BELOW, 1), "fewer than 1 position is open; today 12"),
         (FundsUsage(Relation.ABOVE, 0.9), "more than 90 % of the balance is invested; today 80 %"),
@@ -147,6 +147,14 @@ def test_r21_without_live_data_it_is_told_in_shares(condition: Condition, text: 
     assert bare(condition) == text
 
 
+def test_r21_without_live_data_no_zone_is_told_and_no_count() -> None:
+    night = AllOf((Rule(TimeWindow(time(22), time(6)), Confirmation(1, 0)), Rule(StopLoss(0.1))))
+    losing = (Action(SellPositions(Which.LOSING)),)
+    said = preview(body(night, then=losing), None, None)
+    assert said.when[0].startswith("all of [the clock shows 22:00 to 06:00 every day (seen")
+    assert said.then == ("sells the losing positions at market price",)
+
+
 def test_r21_an_armed_stop_is_told_as_armed_though_its_peak_was_rebased() -> None:
     watch = watched(TrailingStop(0.045, 0.05))
     assert watch.state.rules[0].is_armed
@@ -159,6 +167,16 @@ def test_r21_without_a_state_the_epoch_begins_now() -> None:
     said = preview(body(StopLoss(0.1), TrailingStop(0, 0.05)), None, inputs(snapshot(104))).when
     assert said[0].startswith("the value falls by 10 %, from 1,040 at the start to 936 USDT; today's distance 10 %")
     assert said[1].startswith("the value falls from its peak of 1,040 to 988 USDT; today's distance 5 %")
+
+
+def test_r21_without_a_state_nothing_is_armed() -> None:
+    said = preview(body(TrailingStop(0.1, 0.05)), None, inputs(snapshot(100))).when[0]
+    assert said.startswith("the value, having risen to 1,100 USDT (today's distance 10 %)")
+
+
+def test_r21_an_index_may_be_small() -> None:
+    said = preview(body(StopLoss(0.1)), None, inputs(snapshot(0.5))).when[0]
+    assert said.startswith("the value falls by 10 %, from 5 at the start to 4.5 USDT")
 
 
 def test_r21_a_value_above_the_peak_is_the_peak_of_today() -> None:
@@ -180,6 +198,9 @@ def test_r21_groups_are_told_as_they_stand_and_each_with_its_own_state() -> None
     low = "the value falls by 10 % from the start (seen by 2 ticks and for 1 minute)"
     high = "the value rises by 10 % from the start (seen by 1 tick and for 0 seconds)"
     assert said == f"not [any of [{low}; or all of [{high}; and {low}]]]"
+    told_with = preview(body(Not(AnyOf((stop, AllOf((goal, stop)))))), None, inputs(snapshot(100))).when[0]
+    low, high = "from 1,000 at the start to 900 USDT", "from 1,000 at the start to 1,100 USDT"
+    assert [told_with.count(low), told_with.count(high)] == [2, 1]
     trailing = Rule(TrailingStop(0.045, 0.05))
     watch = watched(StopLoss(0.5))
     state = replace(watch.state, peak=104.4, rules=(watch.state.rules[0], replace(watch.state.rules[0], is_armed=True)))

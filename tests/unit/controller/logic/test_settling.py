@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.logic.state import State
@@ -224,6 +224,7 @@ FACTOR = st.floats(0.2, 5)
 CALM = st.floats(0.99, 1.01)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(FACTOR, CALM, st.integers(0, 4), st.booleans()), max_size=8))
 def test_r7_a_market_that_stands_nearly_still_fires_nothing_whatever_money_comes_and_goes(
     flows: list[tuple[float, float, int, bool]],

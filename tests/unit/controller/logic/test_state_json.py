@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.logic.state import Money, PairSeen, Phase, Polled, Readings, RuleState, Seen, State
@@ -50,6 +50,7 @@ STATES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(STATES)
 def test_r16_a_state_comes_back_as_the_very_same(state: State) -> None:
     value = json.loads(json.dumps(state_to_json(state)))

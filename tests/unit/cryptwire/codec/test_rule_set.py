@@ -16,7 +16,9 @@ from tests.rule_sets import ACTIONS, BODIES
 Json = dict[str, Any]
 STOP = {"rule": "stop-loss", "loss": 0.1}
 RSI = {"figure": "rsi(length=14)@60"}
-SLOW = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+SLOW = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 
 
 def written(**changes: object) -> Json:
@@ -32,6 +34,7 @@ def test_every_body_is_read_as_it_was_written_and_the_schema_agrees(body: RuleSe
     assert Draft202012Validator(schema()).is_valid(value)
 
 
+@settings(deadline=None)
 @given(ACTIONS)
 def test_every_action_is_read_as_it_was_written(action: Action) -> None:
     assert action_from_json(json.loads(json.dumps(action_to_json(action)))) == action

@@ -1,7 +1,7 @@
 """One figure has one key, and the key says all of it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryptwire.domain.figure import CATALOGUE, FigureKey, figure_key
@@ -29,6 +29,7 @@ def test_what_is_left_out_is_usual(text: str, key: str) -> None:
     assert figure_key(key) == figure_key(text)
 
 
+@settings(deadline=None)
 @given(st.one_of(keys(of_pair=True), keys(of_pair=False)))
 def test_a_key_is_written_so_that_it_is_read_as_the_same(key: FigureKey) -> None:
     assert figure_key(str(key)) == key
@@ -75,6 +76,7 @@ def test_a_key_that_is_made_by_hand_is_held_to_the_same() -> None:
         FigureKey("rsi", (14.0,), "D")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=130))
 def test_any_text_is_a_figure_or_refused(text: str) -> None:
     try:
