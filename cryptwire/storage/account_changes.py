@@ -52,15 +52,18 @@ class AccountChanges:
     async def begin_email_change(self, user: UserId, address: str, proved: str) -> None:
         """Write to the new address, which must be confirmed; to one that somebody has, that he has an account.
 
+        The address of now hears of it as well: what its owner did not ask for he can still stop.
         ``proved``: the hash of the password that was given for it. Raises Refused when it was changed meanwhile.
         """
         async with self._database.transaction() as connection:
             await users.must_know_within(connection, user, proved)
+            person = await users.lock_within(connection, user)
             is_taken = await users.is_taken_within(connection, address)
             await one_time_tokens.void_within(connection, Purpose.EMAIL_CHANGE, user)
             token = await one_time_tokens.add_within(connection, Purpose.EMAIL_CHANGE, user=user, address=address)
             template, facts = ("sign-up-taken", {}) if is_taken else ("email-change", {"token_id": token})
             await mails.add_within(connection, address, template, facts, None if is_taken else user)
+            await mails.add_within(connection, person.email, "email-change-asked", {"address": address}, user)
 
     async def confirm_email_change(self, token: TokenId) -> UserId:
         """The new address holds; the old one is written to. Raises Refused when the token is not good."""

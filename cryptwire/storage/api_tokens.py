@@ -9,7 +9,7 @@ import asyncpg
 
 from cryptwire.domain.hopper import UserId
 from cryptwire.errors import Refused
-from cryptwire.storage import users
+from cryptwire.storage import mails, users
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.sessions import TOKEN_PREFIX, hash_of
 
@@ -53,7 +53,9 @@ class ApiTokens:
     async def add(
         self, user: UserId, name: str, scopes: Iterable[str], expires_at: datetime | None, proved: str | None = None
     ) -> tuple[ApiToken, str]:
-        """A new token, and its text, which is nowhere else. ``proved``: the hash of the password that was given for it.
+        """A new token, and its text, which is nowhere else; its owner is written to.
+
+        ``proved``: the hash of the password that was given for it.
 
         Raises Refused when the user has too many, or that password was changed meanwhile.
         """
@@ -61,11 +63,13 @@ class ApiTokens:
         async with self._database.transaction() as connection:
             if proved is not None:
                 await users.must_know_within(connection, user, proved)
+            person = await users.lock_within(connection, user)
             await connection.execute(_LOCK, user)
             if await connection.fetchval(_COUNT, user) >= MOST_TOKENS:
                 raise Refused(f"you have {MOST_TOKENS} API tokens, which is the most; end one first")
             row = await connection.fetchrow(_ADD, user, hash_of(text), name, sorted(set(scopes)), expires_at)
             assert row is not None
+            await mails.add_within(connection, person.email, "api-token-made", _facts(row), user)
             return _token(row), text
 
     async def of_user(self, user: UserId) -> list[ApiToken]:
@@ -80,6 +84,17 @@ class ApiTokens:
 async def end_all_within(connection: Connection, user: UserId) -> None:
     """End all of a user's tokens in the transaction of ``connection``."""
     await connection.execute(_END_ALL, user)
+
+
+def _facts(row: asyncpg.Record) -> dict[str, str]:
+    """What is told of a new token: nothing that lets anybody in."""
+    until = row["expires_at"]
+    return {
+        "name": row["name"],
+        "scopes": " and ".join(sorted(row["scopes"])),
+        "at": row["created_at"].isoformat(timespec="seconds"),
+        "until": "until it is ended" if until is None else until.isoformat(timespec="seconds"),
+    }
 
 
 def _token(row: asyncpg.Record) -> ApiToken:

@@ -1,6 +1,7 @@
 """Accounts: made, their passwords and addresses changed, deleted; by who may, and nobody else."""
 
 import asyncio
+import json
 from typing import Any
 
 import argon2
@@ -173,7 +174,9 @@ async def test_another_address_holds_when_its_mail_was_opened(world: World) -> N
     assert code_of(await world.ask(CONFIRM_EMAIL, t=first)) == "INVALID", "the last one counts"
     assert await world.ask(CONFIRM_EMAIL, t=token) == {"data": {"confirmEmailChange": True}}
     assert (await world.ask("{ me { email } }", bearer(access)))["data"]["me"] == {"email": NEW}
-    assert (await mails(world, EMAIL))[-1] == "email-changed"
+    assert await mails(world, EMAIL) == [*["email-change-asked"] * 4, "email-changed"], "not only when it is too late"
+    asked = await world.owner.fetch("SELECT facts FROM mails WHERE template = 'email-change-asked' ORDER BY added_at")
+    assert [json.loads(row["facts"])["address"] for row in asked] == ["first@example.com", NEW, "you@example.com", NEW]
     assert code_of(await world.ask(CONFIRM_EMAIL, t=token)) == "INVALID"
     assert code_of(await world.sign_in(EMAIL)) == "INVALID"
     await tokens(world, NEW)

@@ -1,6 +1,7 @@
 """Second factors, recovery codes and tokens for scripts; and that nobody guesses them."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,6 +113,13 @@ async def test_a_script_uses_a_personal_token_within_its_scopes(world: World) ->
 
     (read, id), (write, _) = await create(["READ"]), await create(["READ", "WRITE"])
     assert read.startswith("cwp_")
+    told = await world.owner.fetch("SELECT facts FROM mails WHERE template = 'api-token-made' AND address = $1", EMAIL)
+    facts = sorted((json.loads(row["facts"]) for row in told), key=lambda each: str(each["scopes"]))
+    assert [(each["name"], each["scopes"]) for each in facts] == [
+        ("My script", "read"),
+        ("My script", "read and write"),
+    ]
+    assert not any(text in str(facts) for text in (read, write, "cwp_"))
     change = "mutation { changePreferences(input: {colours: RED_GREEN}) { colours } }"
     assert (await world.ask("{ hoppers { id } }", bearer(read)))["data"] == {"hoppers": [{"id": "1"}]}
     assert code_of(await world.ask(change, bearer(read))) == "FORBIDDEN"
