@@ -119,6 +119,7 @@ class Analysed:
             of: tuple(map(figure_key, sorted(keys))) for of, keys in wanted.items() if isinstance(of, Pair)
         }
         self._recall: Recall | None = None
+        self._open: tuple[int, Part] | None = None
         self._pairs: dict[Pair, _PairTold] = {}
         self._sequence = 0
 
@@ -128,11 +129,10 @@ class Analysed:
         opened_at = int(candle.opened_at.timestamp())
         if self._recall is None:
             self._recall = Recall(self._keys, no_candles(), opened_at, self._zone, _SPAN, are_cut=False)
-        else:
-            for each in closed:
-                part = Part(each.open, each.high, each.low, each.close, 0.0)
-                self._recall.close(int(each.opened_at.timestamp()), part)
+        if self._open is not None and opened_at > self._open[0]:
+            self._close(self._recall, *self._open, {int(each.opened_at.timestamp()): each for each in closed})
         now = Part(candle.open, candle.high, candle.low, candle.close, portfolio.volume)
+        self._open = opened_at, now
         assets = [holding.asset for holding in portfolio.holdings]
         held = Held(portfolio.base, assets, [float(each.quantity) for each in portfolio.holdings])
         self._recall.tell(opened_at, now, at, {"funds.usage": held.funds_usage(candle.close)})
@@ -157,6 +157,15 @@ class Analysed:
             0,
             _figures(told),
         )
+
+    def _close(self, recall: Recall, opened_at: int, seen: Part, closed: Mapping[int, Candle]) -> None:
+        """With true numbers, if they were told: a hopper's first candle is not whole and counts as it was last seen."""
+        if opened_at not in closed:
+            recall.close(opened_at, seen)
+        for at, each in sorted(closed.items()):
+            if at >= opened_at:
+                volume = seen.volume if at == opened_at else 0.0
+                recall.close(at, Part(each.open, each.high, each.low, each.close, volume))
 
     def pairs(self, instant: Instant) -> dict[Pair, PairSnapshot]:
         """Of every pair that rules read, after the prices of an instant."""
@@ -216,7 +225,7 @@ def decide(
     unheard = pairs_of(body.when) - set(recording.pairs)
     if unheard:
         raise Invalid(
-            f"rules read {min(map(str, unheard))}, of which nothing is recorded; pairs are of {EXCHANGE!r} here"
+            f"rules read {min(map(str, unheard))}, of which nothing is recorded; here pairs are of {EXCHANGE}"
         )
     first = from_us(int(recording.at[0]))
     replayer = Replayer(rule_set_of(hopper, body, first), zone, first, care_for(recording.span))
