@@ -89,7 +89,9 @@ async def test_R17_after_a_start_nothing_fires_before_one_whole_evaluation(scene
         await scene.feed.send()
         await asyncio.sleep(1)
         assert await scene.owner.fetch("SELECT FROM intents") == []
-        await scene.feed.send()
+        for _ in range(3):  # a first reading must be seen again
+            await scene.feed.send()
+            await asyncio.sleep(0.05)
         await scene.intent(one, "done")
 
 
@@ -155,15 +157,17 @@ async def test_R24_it_beats_for_evaluations_and_falls_silent_without_them(scene:
         assert counted is not None
         assert counted > 5
         async with asyncio.timeout(5):
-            while (beat := await _beat(scene)) is None:  # noqa: ASYNC110
+            while not await _beats(scene):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         scene.feed.is_on = False
         await asyncio.sleep(1.5)
-        beat = await _beat(scene)
+        beats = await _beats(scene)
         await asyncio.sleep(3)
-        assert await _beat(scene) == beat
+        assert await _beats(scene) == beats
 
 
-async def _beat(scene: Scene) -> object:
+async def _beats(scene: Scene) -> int:
+    """How much work was told of."""
     async with redis.connect(scene.settings.redis_url) as client:
-        return (await Heartbeats(client).all()).get("controller/shard-1")
+        beat = (await Heartbeats(client).all()).get("controller/shard-1")
+        return 0 if beat is None else beat.count
