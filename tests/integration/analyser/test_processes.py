@@ -91,7 +91,8 @@ class Scene:
 
     def message(self) -> bytes:
         now = to_us(SystemClock().now())
-        candle = Candle(ONE, self.opened_at, 1000.0, 1010.0, 990.0, self.value, timedelta(0), Quality.COMPLETE, 1)
+        high = max(1010.0, self.value)
+        candle = Candle(ONE, self.opened_at, 1000.0, high, 990.0, self.value, timedelta(0), Quality.COMPLETE, 1)
         return portfolio_pb2.Portfolio(
             hopper_id=ONE,
             at_us=now,
