@@ -194,6 +194,6 @@ async def test_R11_R16_killed_anywhere_nothing_is_done_twice_and_nothing_is_lost
     record_property("kills", kills)
     print(f"{kills} kills over {sets} rule sets, by point: {dict(points)}")
     assert points.keys() == POINTS
-    assert sum(points.values()) == kills
+    assert sum(points.values()) >= kills >= KILLS  # of one that came just after the end only the point is noted
     audit = Audit(scene.owner)
     await audit.verify(await audit.chain_of(HOPPER))
