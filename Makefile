@@ -68,6 +68,10 @@ docs: install-dev ## api/schema.graphql and docs/api.md, from the schema
 fuzz: install-dev ## twenty thousand operations nobody would send, against the API
 	@CRYPTWIRE_FULL=1 $(PYTHON) -m pytest --timeout 3600 tests/integration/api/test_fuzz.py
 
+.PHONY: mutants
+mutants: install-dev ## change what the controller decides in every place, and see whether tests notice (an hour)
+	@$(PYTHON) -m bench.mutants
+
 .PHONY: bench
 bench: install-dev ## measure against the budgets of docs/architecture.md
 	@$(PYTHON) -m bench

@@ -1,6 +1,8 @@
 """Rule sets as JSON: what is written is read as the same, what is wrong is named by its path."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from tests.rule_sets import ACTIONS, BODIES
 Json = dict[str, Any]
 STOP = {"rule": "stop-loss", "loss": 0.1}
 RSI = {"figure": "rsi(length=14)@60"}
+RULES_PAGE = Path(__file__).parents[4] / "docs" / "rules.md"
 SLOW = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
@@ -212,3 +215,18 @@ def _refusal(value: object) -> str:
     except Invalid as error:
         return str(error)
     return ""
+
+
+def test_the_examples_of_the_page_are_rule_sets_and_name_all_there_is() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", RULES_PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    examples = [json.loads(block) for block in blocks]
+    assert len(examples) >= 3
+    for example in examples:
+        body_from_json(example)
+    text = json.dumps(examples)
+    definitions = schema()["$defs"]
+    for name in (
+        *definitions["rule"]["properties"]["rule"]["enum"],
+        *definitions["action"]["properties"]["action"]["enum"],
+    ):
+        assert f'"{name}"' in text
