@@ -19,10 +19,9 @@ from controller.logic.verdict import EventKind, Stage, Verdict
 from controller.logic.words import counted, listed, money, number, percent
 from cryptwire.codec.rule_answers import Fired, Replay
 from cryptwire.domain.action import RuleSetId
-from cryptwire.domain.candle import SPAN
+from cryptwire.domain.candle import SPAN, opening
 from cryptwire.domain.figure import PairSnapshot, Snapshot
 from cryptwire.domain.hopper import Asset, Hopper
-from cryptwire.domain.points import POINTS
 from cryptwire.domain.rule_set import (
     Compare,
     FigureOf,
@@ -110,7 +109,8 @@ def must_be_told(body: RuleSetBody, *, is_usage_told: bool = False) -> None:
 class Replayer:
     """One rule set over one past, snapshot by snapshot; its memory does not grow with the past.
 
-    ``state`` is what live would have after the same snapshots. ``told``: at how many of ``points`` rules could be told.
+    ``state`` is what live would have after the same snapshots. ``told``: at how many of ``points`` rules could be told,
+    and in how many ``candles``.
     """
 
     def __init__(self, rule_set: RuleSet, zone: ZoneInfo, began_at: datetime, care: Care = OF_CANDLES) -> None:
@@ -121,8 +121,9 @@ class Replayer:
         self.count = 0
         self.points = 0
         self.told = 0
+        self.candles = 0
+        self._told_in: datetime | None = None
         self.review: tuple[datetime, str] | None = None
-        self.armed_at: datetime | None = None
         self.last: Snapshot | None = None
         self._zone = zone
         self._care = care
@@ -144,11 +145,12 @@ class Replayer:
             self._untold[why if len(self._untold) < 50 or why in self._untold else "and more"] += 1
         else:
             self.told += 1
+            opened_at = opening(now)
+            self.candles += opened_at != self._told_in
+            self._told_in = opened_at
         for event in evaluation.events:
             if event.kind is EventKind.REVIEW and self.review is None:
                 self.review = now, event.text
-            elif event.kind is EventKind.ARMED and self.armed_at is None:
-                self.armed_at = now
         if evaluation.fires:
             self._fired(snapshot, evaluation)
         return evaluation
@@ -184,8 +186,7 @@ class Replayer:
         words = [*self._in_all(base, saved), *self._made_of(recorded)]
         if of_candles:
             words.append(_APPROXIMATION)
-        candles = self.told // POINTS if of_candles else recorded.candles
-        return Replay(since, until, candles, of_candles, fires, saved, tuple(words))
+        return Replay(since, until, self.candles, of_candles, fires, saved, tuple(words))
 
     def _words(self, one: Firing, base: Asset) -> Iterator[str]:
         yield f"Fired at {one.at:%Y-%m-%d %H:%M:%S} UTC, at {money(one.value, base)} (index {number(one.index)})."

@@ -240,7 +240,7 @@ def test_without_candles_it_says_so() -> None:
 def test_R22_a_day_of_the_hoppers_own_past_is_enough_and_less_is_not() -> None:
     """Points that told nothing are no past."""
     day = points([(100.0, 99.0, 101.0, 100.0)] * 97)
-    assert is_enough(replayed(day, STOP).result(T, T + SPAN, Recorded(97)))
+    assert is_enough(replayed(day[: 96 * 4], STOP).result(T, T + SPAN, Recorded(96)))
     assert not is_enough(replayed(day[: 95 * 4], STOP).result(T, T + SPAN, Recorded(95)))
     blind = [replace(shot, is_fresh=False) for shot in day[: 4 * 50]] + day[4 * 50 :]
     assert not is_enough(replayed(blind, STOP).result(T, T + SPAN, Recorded(97, partial=50)))
