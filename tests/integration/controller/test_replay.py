@@ -185,7 +185,7 @@ async def test_a_pair_is_read_from_its_exchange_or_the_replay_says_that_it_canno
             await settled.bus.publish(message.reply, refusal_to_wire("binance has no such spot pair", retryable=False))
             return
         assert request.timeframe == "15m"
-        rows = []
+        rows: list[Ohlcv] = []
         for number in range(-10, 500):
             at = BEGINS + number * SPAN
             if at >= request.since and len(rows) < min(request.limit, 200):  # as few at once as some exchanges give

@@ -17,7 +17,7 @@ from cryptwire.domain.rule_set import RuleSetBody
 from cryptwire.errors import Invalid
 from replay.recorded import EXCHANGE, read_folder
 from replay.rules import Decision, decide, read_rules, result_of
-from tests import falls, market
+from tests import falls, market, oracle
 from tests.falls import ASSETS, GENERATED, Stop
 
 HOPPER = Hopper(HopperId("1"), UserId("u"), "1", EXCHANGE, Asset("BTC"), True, SPAN)
@@ -121,7 +121,7 @@ def test_figures_pairs_and_times_are_read_as_live(tmp_path: Path) -> None:
 
 
 def _closes(path: Path) -> Iterator[tuple[float, float]]:
-    for opened_at, open_, high, low, close in falls.bars_of(path.parent)[path.name.split(".")[0]]:
+    for opened_at, open_, high, low, close in oracle.bars_of(path.parent)[path.name.split(".")[0]]:
         at = opened_at.timestamp()
         order = (open_, low, high, close) if close >= open_ else (open_, high, low, close)
         yield from zip((at, at + 75, at + 150, at + 299.999), order, strict=True)
