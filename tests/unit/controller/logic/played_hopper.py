@@ -79,6 +79,7 @@ class Played:
     now: datetime = START
     faults: list[Fault] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
+    is_blind_after: bool = False  # nothing can be read any more once something was sent
     sent: list[tuple[int, Request]] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     due: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
@@ -89,6 +90,8 @@ class Played:
         self._settle()
         if self.unread:
             return self.unread.pop(0)
+        if self.is_blind_after and self.sent:
+            return Unread("away")
         hopper = Hopper(HopperId("1"), UserId("u"), "Main", Exchange("binance"), Asset("USDT"), False, MINUTE)
         linked = LinkedHopper(hopper, self.is_enabled, "pro", None, None, self.is_buying, self.is_selling)
         return Read(
