@@ -16,7 +16,7 @@ from cryptwire.storage import database
 from cryptwire.storage.database import url_of
 
 HOPPERS = 10_000
-CANDLES = 100
+CANDLES = 50
 SECONDS = 30.0
 KEYS = (
     *("sma(length=20)@15", "ema(length=20)@15", "rsi(length=14)@15", "macd@15", "macd.signal@15", "bollinger.upper@15"),

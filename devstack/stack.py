@@ -117,8 +117,8 @@ class Stack:
         self.write_down()
 
     async def start_processor(self) -> None:
-        """The processor, when the tracker is live: what it reads of the past shares a budget with the first polls."""
-        await self.ready("tracker")
+        """The processor, when the pod is live: what it reads of the past shares a budget with the first polls."""
+        await self.ready(*_POD)
         self._add_processor(self.simulated)
         self.services["processor"].start(self.root)
         self.write_down()

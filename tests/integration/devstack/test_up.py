@@ -31,7 +31,7 @@ from devstack.servers import free_port
 from tests import oracle
 from tests.integration.devstack.conftest import ROOT, Place, living, until
 
-SERVICES = ("simulator", "gateway", "streamer", "writer", "tracker", "edge")
+SERVICES = ("simulator", "gateway", "streamer", "writer", "tracker", "analyser", "controller", "edge")
 HEADER = "opened_at,open,high,low,close,gap_seconds,quality"
 
 
@@ -95,7 +95,8 @@ def test_mails_are_shown(running: Place) -> None:
 
 
 async def test_every_service_says_what_it_completes(running: Place) -> None:
-    names = {"gateway", "streamer", "tracker", "writer", "processor", "api", "datafeed", "webhook"}
+    pod = {"tracker", "analyser", "controller"}
+    names = {"gateway", "streamer", "writer", "processor", "api", "datafeed", "webhook"} | pod
     async with redis.connect(running.address("redis")) as client, asyncio.timeout(60):
         while {who.split("/")[0] for who in await Heartbeats(client).all()} != names:  # noqa: ASYNC110 - a hash in Redis
             await asyncio.sleep(0.2)
