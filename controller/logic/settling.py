@@ -1,7 +1,8 @@
 """Money that comes or goes: what is watched neither rises nor falls by it (R7).
 
-While a flow is undecided nothing is evaluated, for two polls at most; then it is taken for a flow, and start and peak
-move with it. When the history of flows changes, the index of the past changes, or it does not:
+While a flow is undecided nothing is evaluated, for two polls at most; then it is taken for a flow: if the index has
+jumped by it, start and peak move as much. When the history of flows changes, the index of the past changes with it, or
+not:
 
 * a flow that was just decided took effect after the last evaluation. The index goes on where it was; nothing moves.
 * a flow of long ago divides the index of now, and start and peak, which were read in the old one, move by that factor.
@@ -40,7 +41,8 @@ def settle(state: State, snapshot: Snapshot, care: Care) -> Settled:
     if polled.settling is not None:
         state = replace(state, polled=replace(polled, is_presumed=True))
         if abs(jump - 1) > DUST:
-            text = f"what changed the balance by {jump - 1:+.2%} is undecided and taken for money that came or went"
+            what = f"what changed the index by {jump - 1:+.2%} with polls"
+            text = f"{what} is undecided and taken for money that came or went"
             events += (Event(EventKind.PRESUMED, text, {"factor": jump}),)
             state = state.rebased(jump)
     assert snapshot.index is not None  # the snapshot is complete
@@ -65,17 +67,14 @@ def _polled(state: State, snapshot: Snapshot) -> tuple[State, Polled]:
 
 
 def _reconsidered(state: State, snapshot: Snapshot) -> tuple[State, tuple[Event, ...], float]:
-    """Start and peak after the history of flows may have changed; and how much of the balance's jump is no flow."""
+    """Start and peak after the history of flows may have changed; and how much the index jumped with polls."""
     money = state.money
     if money is None:
         return state, (), 1.0
-    if snapshot.flows_version == money.flows_version:
-        return state, (), money.jump
     assert snapshot.index is not None
     divided = (snapshot.balance / snapshot.index) / (money.balance / money.index)
-    if abs(divided - 1) < _SAME:
-        return state, (), money.jump
-    if abs(math.log(money.jump / divided)) <= abs(math.log(divided)) / 2:
+    is_explained = abs(math.log(money.jump / divided)) <= abs(math.log(divided)) / 2
+    if snapshot.flows_version == money.flows_version or is_explained or abs(divided - 1) < _SAME:
         return state, (), money.jump / divided
     text = f"another history of flows: the past's index is {1 / divided - 1:+.2%} another, start and peak with it"
     return state.rebased(1 / divided), (Event(EventKind.REBASED, text, {"factor": 1 / divided}),), money.jump

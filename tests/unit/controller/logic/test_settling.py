@@ -117,7 +117,7 @@ def test_r7_it_is_frozen_for_two_polls_at_most_and_then_taken_for_a_flow() -> No
     assert stages == [Stage.NO_DATA, Stage.NO_DATA, Stage.WAITS, Stage.WAITS]
     assert hopper.levels() == pytest.approx((1500, 1575))
     presumed = [event for event in hopper.watch.events if event.kind is EventKind.PRESUMED]
-    text = "what changed the balance by +50.00% is undecided and taken for money that came or went"
+    text = "what changed the index by +50.00% with polls is undecided and taken for money that came or went"
     assert [event.text for event in presumed] == [text]
     assert presumed[0].numbers["factor"] == pytest.approx(1.5)
 
@@ -218,6 +218,27 @@ def test_r7_decided_while_another_is_undecided() -> None:
         hopper.tell()
     assert hopper.watch.kinds().count(EventKind.PRESUMED) == 0
     assert hopper.state.start == pytest.approx(100)
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_r7_an_index_that_takes_a_flow_for_one_at_once_is_left_as_it_is(is_told: bool) -> None:
+    """However long it stays undecided, and whether the version says so at once or never."""
+    hopper = Hopper(TrailingStop(0.1, 0.05), StopLoss(0.1), TakeProfit(0.1))
+    stages = []
+    for factor in (1.5, 1.0, 2.0, 1.0, 1.0, 0.3, 1.0):
+        hopper.poll(factor, is_settling=True)
+        hopper.divisor *= factor
+        hopper.version += is_told and factor != 1
+        stages.append(hopper.tell(3))
+    assert stages == [Stage.NO_DATA, Stage.NO_DATA] + [Stage.WAITS] * 5
+    hopper.is_settling = False
+    hopper.version += 1
+    assert hopper.tell(20) is Stage.WAITS
+    assert [hopper.state.start, hopper.state.peak] == pytest.approx([100, 100])
+    assert hopper.watch.kinds() == [EventKind.EPOCH, EventKind.STARTED]
+    hopper.decided(1 / 1.5)  # the first was none: start and peak go with the index
+    assert hopper.tell(20) is Stage.WAITS
+    assert hopper.levels() == pytest.approx((hopper.balance, hopper.balance))
 
 
 FACTOR = st.floats(0.2, 5)
