@@ -1,6 +1,7 @@
 """The analyser as a process: killed and started again it tells the same; of two, one computes a pair."""
 
 import asyncio
+import contextlib
 import math
 import sys
 from collections.abc import AsyncIterator
@@ -46,7 +47,9 @@ from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.flow_candidates import FlowCandidates
 from cryptwire.storage.flows import Flows
 from cryptwire.storage.heartbeats import Heartbeats
+from cryptwire.storage.migrate import migrate
 from cryptwire.tasks import end
+from devstack import servers as embedded
 from devstack.servers import Process, Servers, free_port
 from generated.wire.v1 import portfolio_pb2
 from tests.conftest import ROOT
@@ -114,13 +117,14 @@ class Scene:
         while True:
             number += 1
             now = SystemClock().now()
-            await Assignments(self.rows).confirm("pod")
-            await Assignments(self.rows).confirm("other")
-            await self.bus.publish(LIVE.live(ONE), self.message())
-            ticker = Ticker(BTC, 50.0, None, None, None, now, "s", number)
-            await self.bus.publish(LIVE.ticker(BTC), ticker_to_wire(ticker))
-            feed = Feed(BTC.exchange, "s", number, now, timedelta(0))
-            await self.bus.publish(LIVE.feed(BTC.exchange), feed_to_wire(feed))
+            with contextlib.suppress(Unavailable):
+                await Assignments(self.rows).confirm("pod")
+                await Assignments(self.rows).confirm("other")
+                await self.bus.publish(LIVE.live(ONE), self.message())
+                ticker = Ticker(BTC, 50.0, None, None, None, now, "s", number)
+                await self.bus.publish(LIVE.ticker(BTC), ticker_to_wire(ticker))
+                feed = Feed(BTC.exchange, "s", number, now, timedelta(0))
+                await self.bus.publish(LIVE.feed(BTC.exchange), feed_to_wire(feed))
             await asyncio.sleep(BEAT)
 
     async def on_figures(self, message: Message) -> None:
@@ -332,3 +336,30 @@ async def test_it_comes_back_when_the_servers_do(scene: Scene) -> None:
     assert figure_key("rsi(length=30)@15") in again.figures
     assert scene.told[-1].session == session
     assert scene.processes["first"].is_running
+
+
+@pytest.mark.timeout(170)
+async def test_servers_that_are_killed_and_come_back_take_nothing_with_them(data_folder: Path, tmp_path: Path) -> None:
+    folder = data_folder / "outage"
+    try:
+        async with embedded.running(folder) as servers:
+            await migrate(servers.postgres.url)
+            async with playing(servers, servers.postgres.url, tmp_path) as scene:
+                scene.start("first")
+                await scene.want(ONE, *KEYS)
+                await scene.want(BTC, "price")
+                session = (await scene.complete()).session
+                for server in (servers.redis, servers.nats, servers.postgres):
+                    server.process.kill()
+                    await asyncio.sleep(2)
+                    await server.start()
+                    await asyncio.sleep(3)
+                    await scene.want(ONE, *KEYS)
+                    await scene.want(BTC, "price")
+                    scene.told.clear()
+                    again = await scene.complete()
+                    assert again.session == session, f"it went on through the end of {server.process.name}"
+                    assert (await scene.of_pair(2))[-1].session == session
+                assert scene.processes["first"].is_running
+    finally:
+        embedded.remove(folder)
