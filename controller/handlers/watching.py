@@ -438,7 +438,8 @@ class Watcher:
         self.something.clear()
         self.urgent.clear()
         while self._dirty:
-            ids = list(self._dirty)[:_MOST_AT_ONCE]
+            fired = [id_ for id_, rule in self._dirty.items() if rule.wish is not None]
+            ids = (fired or list(self._dirty))[:_MOST_AT_ONCE]  # what fired waits for nothing else
             round_ = [self._dirty.pop(id_) for id_ in ids]
             try:
                 await self._write(round_)

@@ -173,6 +173,15 @@ async def test_R10_R16_what_fires_is_handed_on_only_after_it_is_written() -> Non
     assert len(desk.states.intents) == 1
 
 
+async def test_what_fired_is_written_before_what_only_changed() -> None:
+    desk = Desk()
+    await desk.watcher.learn([watched(OTHER), watched(ONE, when=HELD)])
+    await desk.fire()
+    await desk.watcher.flush()
+    assert desk.states.rounds == 2
+    assert list(desk.states.kept) == [ONE, OTHER]
+
+
 async def test_R16_what_cannot_be_written_was_never_decided() -> None:
     desk = Desk()
     one = watched(when=HELD)
