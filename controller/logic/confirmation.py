@@ -18,6 +18,8 @@ def confirm(
     ``pause``.
     """
     if not is_true:
+        if state.since is None:
+            return state, Stage.WAITS
         return replace(state, ticks=0, since=None, true_at=None), Stage.WAITS
     if state.since is None or state.true_at is None or at - state.true_at > pause:
         state = replace(state, ticks=0, since=at)

@@ -176,7 +176,7 @@ def _located(state: State, snapshot: Snapshot, now: datetime) -> epochs.Changed:
         state, events = epochs.rebased_on(state, f"the base currency is {snapshot.base} now, not {state.base}", now)
     elif state.start is not None and state.money is None:
         state, events = epochs.rebased_on(state, "the index began anew after nothing was left", now)
-    return replace(state, base=snapshot.base), events
+    return (state if state.base == snapshot.base else replace(state, base=snapshot.base)), events
 
 
 def _looked(state: State, snapshot: Snapshot, care: Care) -> State:
