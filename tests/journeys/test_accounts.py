@@ -14,6 +14,8 @@ from tests.journeys.conftest import Visit, until
 EMAIL, PASSWORD = "dave@cryptwire.test", "a horse and its battery"
 NEW_EMAIL, NEW_PASSWORD = "david@cryptwire.test", "the battery of a horse"
 USERNAME, CONSENT = "dave", "dave-demo"  # at the simulated Cryptohopper; no demo account is linked to him
+CONNECTS_WITHIN = 20_000
+"""Milliseconds: the app itself waits twelve seconds for an answer and then says that there is none."""
 PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1440, height=900)
 
 
@@ -96,6 +98,8 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_to_the_end_of_his_acc
     await page.locator("#username").fill(USERNAME)
     await page.locator("#password").fill(CONSENT)
     await page.get_by_role("button", name="Allow").click()
+    await expect(on("link").or_(on("link-failure")).first).to_be_visible(timeout=CONNECTS_WITHIN)
+    await expect(on("link-failure")).to_have_count(0)
     await expect(on("link")).to_have_attribute("data-state", "LINKED")
     await expect(on("import")).to_be_visible(timeout=10_000)
     await pictured(visit, "import")

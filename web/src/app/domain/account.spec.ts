@@ -89,7 +89,9 @@ describe('how far an import is', () => {
 
   it.each([
     [4, 'a few seconds left'],
-    [-60, 'a few seconds left'],
+    [0, 'a few seconds left'],
+    [-1, null],
+    [-60, null],
     [42, 'about 40 s left'],
     [300, 'about 5 min left'],
     [4 * 3600, 'about 4 h left'],

@@ -11,6 +11,10 @@ describe('a GraphQL failure', () => {
       { graphQLErrors: [{ message: 'slowly', extensions: { code: 'EXHAUSTED', retryAfter: 'soon' } }] },
       'EXHAUSTED: slowly (null)',
     ],
+    [
+      { graphQLErrors: [{ message: 'cost 4', extensions: { code: 'TOO_COSTLY', cost: 4, allowed: 3 } }] },
+      'TOO_COSTLY: This is more than can be asked for at once; ask for less. (null)',
+    ],
     [{ graphQLErrors: [], response: { status: 401 } }, 'UNAUTHENTICATED: Your session has ended. (null)'],
     [{ graphQLErrors: [{ message: 'odd', extensions: { code: 'ODD' } }] }, 'INTERNAL: odd (null)'],
     [{ graphQLErrors: [] }, 'UNREACHABLE: Cryptwire cannot be reached. (null)'],

@@ -5,6 +5,7 @@ export const CODES = [
   'NOT_FOUND',
   'INVALID',
   'EXHAUSTED',
+  'TOO_COSTLY',
   'CODE_NEEDED',
   'LINK_AGAIN',
   'UNAVAILABLE',
@@ -34,6 +35,7 @@ export interface Failure {
 export function errorOf({ graphQLErrors, response }: Failure): GraphError {
   const first = graphQLErrors[0];
   const code = first?.extensions?.['code'];
+  if (code === 'TOO_COSTLY') return new GraphError(code, 'This is more than can be asked for at once; ask for less.');
   if (first && (CODES as readonly unknown[]).includes(code))
     return new GraphError(code as GraphCode, first.message, secondsOf(first.extensions?.['retryAfter']));
   if (response?.status === 401) return new GraphError('UNAUTHENTICATED', 'Your session has ended.');
