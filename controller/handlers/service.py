@@ -222,6 +222,7 @@ class Controller:
             self._held = {assignment.hopper.id: assignment for assignment in held}
             await self.executor.hold(self._held)
             self._learned = held
+            self._mark = None  # it may have been asked for before the hoppers were known
             self.watcher.must_learn.set()
             self._meters.set("controller_hoppers", "Hoppers this pod holds.", len(self._held))
         await self.executor.resume()

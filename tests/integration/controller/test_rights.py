@@ -102,6 +102,19 @@ async def test_R12_a_fenced_pod_neither_decides_nor_goes_on(scene: Scene) -> Non
     assert scene.upstream.verbs() == SOLD
 
 
+async def test_a_hopper_that_comes_later_is_watched_within_seconds(scene: Scene) -> None:
+    scene.upstream.begin("1")
+    one = await scene.rule_set()
+    scene.pods.add("late")
+    assignments = Assignments(scene.owner)
+    await assignments.confirm("late")
+    async with scene.controller(pod="late"):
+        await asyncio.sleep(0.7)
+        await assignments.assign([HOPPER], "late")
+        await scene.intent(one, "done", within=10)
+    assert scene.upstream.verbs() == SOLD
+
+
 async def test_R12_a_pod_that_is_not_confirmed_decides_nothing(scene: Scene) -> None:
     scene.upstream.begin()
     one = await scene.rule_set()
