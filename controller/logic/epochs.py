@@ -61,7 +61,7 @@ def rebased_on(state: State, why: str, now: datetime) -> Changed:
 
     What watches begins anew; what recovers counts from the first reading in the new index; else nothing changes.
     """
-    state = replace(state, money=None, polled=None, readings=Readings())
+    state = replace(state, money=None, readings=Readings())
     if state.phase is Phase.WATCHING:
         return anew(state, why, now)
     return replace(state, start=None, peak=None, fired_index=None), (Event(EventKind.REBASED, why),)

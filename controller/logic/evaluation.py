@@ -166,7 +166,7 @@ def _latest(at: datetime | None, before: datetime | None) -> datetime | None:
 def _emptied(state: State, snapshot: Snapshot) -> State:
     """Without an index, what was measured in it is of no use any more."""
     is_empty = snapshot.index is None and snapshot.is_fresh and not snapshot.is_settling
-    return replace(state, money=None, readings=Readings()) if is_empty else state
+    return replace(state, money=None) if is_empty else state
 
 
 def _located(state: State, snapshot: Snapshot, now: datetime) -> epochs.Changed:

@@ -8,10 +8,10 @@ import pytest
 from controller.logic import epochs
 from controller.logic.evaluation import evaluate
 from controller.logic.inputs import Care
-from controller.logic.state import Phase, RuleState
+from controller.logic.state import Phase, Readings, RuleState
 from controller.logic.verdict import Event, EventKind, Stage
 from cryptwire.domain.hopper import Asset
-from cryptwire.domain.rule_set import After, Again, Once, Recovery, RuleSet, StopLoss, TrailingStop
+from cryptwire.domain.rule_set import After, Again, Once, Recovery, RuleSet, StopLoss, TakeProfit, TrailingStop
 from cryptwire.errors import Invalid
 from tests.unit.controller.logic.builders import LIVE, ONCE, T, Watch, inputs, rule_set, snapshot
 
@@ -285,3 +285,53 @@ def test_r17_who_does_not_watch_is_not_disarmed() -> None:
     see_at(watch, 1000, 60)
     see_at(watch, 1000.1, 60)
     assert watch.state.phase is Phase.OVER
+
+
+def test_r18_another_currency_while_it_cools_forgets_what_was_measured() -> None:
+    watch = ended(After(10))
+    assert (watch.state.start, watch.state.peak) == (100, 100)
+    see_at(watch, 2, 64, base=BTC)
+    assert (watch.state.start, watch.state.peak, watch.state.fired_index) == (None, None, None)
+    see_at(watch, 2.1, 64, base=BTC)
+    assert watch.last is not None
+    assert watch.last.verdict.parts[0].text == "the epoch has not begun yet"
+
+
+def test_r18_another_currency_with_another_history_of_flows_moves_nothing() -> None:
+    watch = Watch.of(StopLoss(0.1))
+    watch.fires([100, 100])
+    for _ in range(3):
+        watch.see(64, base=BTC, factor=5.0, flows_version=2)
+    assert (watch.state.start, watch.state.epoch) == (64, 2)
+    assert EventKind.REBASED not in watch.kinds()
+
+
+@pytest.mark.parametrize("rule", [StopLoss(0.1), TakeProfit(0.1), TrailingStop(0, 0.1)])
+def test_an_epoch_that_has_not_begun_tells_nothing(rule: StopLoss | TakeProfit | TrailingStop) -> None:
+    watch = fired()
+    rules = rule_set(rule, version=2)
+    state, _ = epochs.edited(watch.state, rules, T)
+    said = evaluate(rules, state, inputs(snapshot(97, 9)))
+    assert (said.verdict.parts[0].stage, said.verdict.parts[0].text) == (Stage.NO_DATA, "the epoch has not begun yet")
+
+
+def test_r19_it_says_that_it_is_over() -> None:
+    assert ended(Once()).events[-1] == Event(EventKind.ENDED, "over until its user arms it again")
+
+
+def test_r18_a_new_epoch_has_not_been_silent() -> None:
+    watch = Watch.of(StopLoss(0.1))
+    state, events = epochs.resumed(replace(watch.state, is_silent=True), T)
+    assert not state.is_silent
+    assert len(events) == 1
+
+
+def test_r7_every_index_of_the_past_moves_together() -> None:
+    watch = Watch.of(StopLoss(0.1))
+    readings = Readings((100.0, 104.0), 120.0)
+    state = replace(watch.state, start=100.0, peak=104.0, fired_index=96.0, readings=readings)
+    moved = state.rebased(0.5)
+    assert (moved.start, moved.peak, moved.fired_index) == (50, 52, 48)
+    assert moved.readings == Readings((50, 52), 60)
+    assert state.rebased(1.0) == state
+    assert watch.state.rebased(0.5) == watch.state
