@@ -93,7 +93,8 @@ class Scene:
         )
 
     def message(self) -> bytes:
-        now = to_us(SystemClock().now())
+        # within the candle for ever: a run that crosses a boundary compares the same windows
+        now = to_us(min(SystemClock().now(), self.opened_at + SPAN - timedelta(seconds=1)))
         high = max(1010.0, self.value)
         candle = Candle(ONE, self.opened_at, 1000.0, high, 990.0, self.value, timedelta(0), Quality.COMPLETE, 1)
         return portfolio_pb2.Portfolio(
