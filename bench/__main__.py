@@ -22,6 +22,7 @@ NAMES = (
     "webhook",
     "simulator",
     "replay",
+    "past",
     "gateway",
     "permissions",
     "midnight",
