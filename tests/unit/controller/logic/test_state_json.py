@@ -137,3 +137,27 @@ def test_whole_numbers_are_numbers_too() -> None:
     state = state_from_json(value)
     assert (state.start, state.peak) == (100.0, 101.0)
     assert isinstance(state.start, float)
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda value: value.update(more=1), "State has other fields"),
+        (lambda value: value["rules"][0].pop("ticks"), "RuleState has other fields"),
+        (lambda value: value["seen"].pop("at"), "Seen has other fields"),
+        (lambda value: value["readings"].pop("doubted"), "Readings has other fields"),
+        (lambda value: value["money"].pop("jump"), "Money has other fields"),
+        (lambda value: value["polled"].pop("settling"), "Polled has other fields"),
+        (lambda value: value["pairs"][0][3].pop("at"), "PairSeen has other fields"),
+        (lambda value: value.update(version=True), "true is no number"),
+        (lambda value: value.update(start=-1.5), "-1.5 is no index, balance, price or factor"),
+        (lambda value: value.update(told_at="2026-03-02T12:00:06"), "an instant has no zone"),
+        (lambda value: value.update(base=3), "a str is wanted"),
+    ],
+)
+def test_it_says_what_is_wrong_with_it(harm: Callable[[dict[str, Any]], object], says: str) -> None:
+    value = written()
+    harm(value)
+    with pytest.raises(Corrupt) as refused:
+        state_from_json(value)
+    assert str(refused.value) == f"the state of a rule set cannot be read: {says}"
