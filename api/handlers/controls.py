@@ -23,7 +23,7 @@ from cryptwire.metrics import Meters
 
 _MOST_TOLD = 200  # acts that wait for one reader
 _MOST_PAYLOAD = 200_000  # bytes
-_WITHIN: Mapping[str, timedelta] = {"replay": timedelta(seconds=9)}
+_WITHIN: Mapping[str, timedelta] = {"replay": timedelta(seconds=45)}
 _USUALLY_WITHIN = timedelta(seconds=6)
 _NOT_WATCHED = (
     "nobody watches this hopper's rules at this moment: that needs the plan Pro and a linked account, and takes up to a"

@@ -242,9 +242,9 @@ class RuleSetMutation:
     @mutation(
         "change",
         "rules",
-        "What the newest version would have done over the hopper's own candles from `since` to before `until`, 1 to 31"
-        " days; it then counts as replayed. It must be in SHADOW or ARMED. Asked of whoever watches"
-        " the hopper: UNAVAILABLE when nobody does.",
+        "What the newest version would have done over the hopper's own candles from `since` to before `until`, 1 to 100"
+        " days; it then counts as replayed. It takes seconds. Asked of whoever watches the hopper: UNAVAILABLE when"
+        " nobody does.",
     )
     async def replay_rule_set(self, info: Info, id: strawberry.ID, since: datetime, until: datetime) -> RuleSetReplay:
         info.context.must_be_ours()

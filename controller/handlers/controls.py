@@ -217,18 +217,18 @@ class Controls:
 
     async def _replay(self, request: ControlRequest, assignment: Assignment) -> Json:
         since, until = _moment(request.body, "since"), _moment(request.body, "until")
-        rule = self._watcher.rule(request.rule_set) if request.rule_set else None
+        one = await self._rule_sets.one(request.rule_set, request.hopper) if request.rule_set else None
         if request.body is not None and "body" in request.body:
             body, zone = body_from_json(request.body["body"]), "UTC"
-        elif rule is not None and rule.rule_set.hopper == request.hopper:
-            body, zone = rule.rule_set.body, rule.zone.key
+        elif one is not None:
+            body, zone = one.rule_set.body, one.zone
         else:
-            raise NotFound(f"rule set {request.rule_set[:40]} is not watched: turn it to shadow first")
+            raise Invalid("name a rule set, or give a body")
         if self._replays is None:
             raise Unavailable("rule sets are not replayed here")
         told = await self._replays.replay(assignment.hopper, body, zone, since, until)
-        if rule is not None and rule.rule_set.body == body and is_enough(told):
-            await self._rule_sets.replayed(rule.rule_set, self._clock.now(), request.asked_by)
+        if one is not None and one.rule_set.body == body and is_enough(told):
+            await self._rule_sets.replayed(one.rule_set, self._clock.now(), request.asked_by)
         return replay_to_json(told)
 
 

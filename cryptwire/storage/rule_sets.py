@@ -76,6 +76,13 @@ _WATCHED = """
       JOIN hoppers h USING (hopper_id) JOIN users u ON u.user_id = s.user_id
      WHERE a.pod = $1 AND s.mode <> 'off' AND h.user_id = s.user_id AND u.deletion_asked_at IS NULL
 """
+_ASSIGNED = """
+    SELECT s.rule_set_id::text, s.user_id::text, s.hopper_id, s.version, s.mode, s.mode_number, s.changed_at,
+           s.shadow_since, s.replayed_at, v.body, u.zone, a.fence
+      FROM rule_sets s JOIN rule_set_versions v USING (rule_set_id, version)
+      JOIN assignments a USING (hopper_id) JOIN users u ON u.user_id = s.user_id
+     WHERE s.rule_set_id = $1::text::uuid AND s.hopper_id = $2
+"""
 _BODIES = """
     SELECT v.rule_set_id::text, v.version, v.body
       FROM unnest($1::text[]::uuid[], $2::int[]) AS w (rule_set_id, version) JOIN rule_set_versions v USING (rule_set_id, version)
@@ -244,6 +251,13 @@ class WatchedRuleSets:
             elif body is not None:
                 broken.append(body)
         return found, broken
+
+    async def one(self, rule_set: RuleSetId, hopper: HopperId) -> Watched:
+        """One of a hopper's, also one that is off; raises NotFound, Corrupt."""
+        row = await self._database.row(_ASSIGNED, rule_set, hopper)
+        if row is None:
+            raise NotFound(f"there is no rule set {rule_set[:40]}")
+        return Watched(rule_set_of(row), row["zone"], row["fence"])
 
     async def audit_changes(self, pod: str, most: int) -> int:
         """Take what people did to rule sets of the pod's hoppers into the audit, once; how much it was."""

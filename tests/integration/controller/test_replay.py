@@ -121,6 +121,14 @@ async def test_R22_a_replay_tells_when_it_would_have_fired_and_marks_the_version
     assert [row["kind"] for row in changes][-1] == "replayed"
 
 
+async def test_R22_a_draft_is_replayed_before_anybody_watches_it(settled: Scene) -> None:
+    one = await settled.rule_set((PANIC,), (STOP,), Mode.OFF)
+    assert len((await replayed(settled, one, 500 / 96)).fires) == 1
+    assert await is_marked(settled, one)
+    state = await settled.owner.value("SELECT count(*) FROM rule_states")
+    assert state == 0, "a replay is no watching"
+
+
 async def test_R22_less_than_a_day_is_told_and_marks_nothing(settled: Scene) -> None:
     one = await settled.rule_set((PANIC,), (STOP,), Mode.SHADOW)
     await settled.phase(one, "watching")
