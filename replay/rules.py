@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from analyser.logic.forming import Part
 from analyser.logic.portfolio import Held, no_candles
 from analyser.logic.recall import Recall, Told
 from controller.logic.evaluation import Evaluation
@@ -28,6 +27,7 @@ from cryptwire.codec.portfolio import portfolio_from_wire
 from cryptwire.codec.rule_answers import Replay, replay_to_json
 from cryptwire.codec.rule_set import body_from_json
 from cryptwire.domain.account import Account
+from cryptwire.domain.bar import Part
 from cryptwire.domain.candle import SPAN, Candle
 from cryptwire.domain.figure import Figure, FigureKey, PairSnapshot, Snapshot, figure_key
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, UserId

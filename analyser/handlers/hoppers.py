@@ -11,13 +11,13 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from analyser.handlers.watch import Series, Watch
-from analyser.logic.forming import Part
 from analyser.logic.panel import NEVER, Panel, SeriesId
 from analyser.logic.portfolio import NAN, SECOND, Course, Held, Ledger, Open, change, drawdown, positions_figure
 from cryptwire.clock import Clock, to_us
 from cryptwire.codec.candle import candle_from_wire
 from cryptwire.codec.portfolio import flow_from_message, position_from_message
 from cryptwire.codec.trade import decimal, trade_from_wire
+from cryptwire.domain.bar import Part
 from cryptwire.domain.candle import Candle
 from cryptwire.domain.figure import FigureKey
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, UserId

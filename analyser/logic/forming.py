@@ -5,27 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from cryptwire.domain.bar import Bar, Columns, Resolution, bar_at, edges, folded
-
-
-class Part(NamedTuple):
-    """A candle, or several in one; ``volume`` in the base currency."""
-
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-    def then(self, later: "Part") -> "Part":
-        """Both in one."""
-        return Part(
-            self.open,
-            max(self.high, later.high),
-            min(self.low, later.low),
-            later.close,
-            self.volume + later.volume,
-        )
+from cryptwire.domain.bar import Bar, Columns, Part, Resolution, bar_at, edges, folded
 
 
 class Ended(NamedTuple):

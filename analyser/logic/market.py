@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analyser.logic.forming import Ended, Part
+from analyser.logic.forming import Ended
 from cryptwire.codec.ohlcv import Ohlcv
-from cryptwire.domain.bar import Bar, Columns, Resolution, bar_at
+from cryptwire.domain.bar import Bar, Columns, Part, Resolution, bar_at
 
 UTC_ZONE = ZoneInfo("UTC")
 NAN = math.nan

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analyser.logic.forming import Part, past_bars
+from analyser.logic.forming import past_bars
 from analyser.logic.panel import Panel, SeriesId
 from analyser.logic.portfolio import NAN, SECOND, Course, Open, Past, change, drawdown, no_candles
 from cryptwire.clock import to_us
-from cryptwire.domain.bar import Columns, Resolution, bar_at
+from cryptwire.domain.bar import Columns, Part, Resolution, bar_at
 from cryptwire.domain.figure import FigureKey
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import HopperId

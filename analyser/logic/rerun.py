@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from analyser.logic.forming import Part
 from analyser.logic.market import UTC_ZONE
 from analyser.logic.portfolio import NAN, SECOND, Course
 from analyser.logic.recall import Recall, Told
 from cryptwire.codec.recall import Points
-from cryptwire.domain.bar import Columns, Resolution
+from cryptwire.domain.bar import Columns, Part, Resolution
 from cryptwire.domain.candle import Quality
 from cryptwire.domain.figure import FigureKey
 from cryptwire.domain.flow import Flow

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from cryptwire.domain.bar import Bar, Columns, Resolution, bar_at, edges, folded
+from cryptwire.domain.bar import Bar, Columns, Part, Resolution, bar_at, edges, folded
 from cryptwire.domain.hopper import Hopper, HopperId
 from cryptwire.domain.trade import Side, Trade
 from cryptwire.errors import Invalid, NotFound
@@ -256,26 +256,6 @@ def marks(trades: Sequence[Trade], asked: Question, zone: ZoneInfo) -> list[dict
             break
     chosen.reverse()
     return chosen
-
-
-class Part(NamedTuple):
-    """A candle, or several in one; ``volume`` in the base currency."""
-
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-    def then(self, later: "Part") -> "Part":
-        """Both in one."""
-        return Part(
-            self.open,
-            max(self.high, later.high),
-            min(self.low, later.low),
-            later.close,
-            self.volume + later.volume,
-        )
 
 
 class Update(NamedTuple):

@@ -240,6 +240,26 @@ class Columns:
         return Columns(*(getattr(self, name)[begin:end] for name in self.__slots__))
 
 
+class Part(NamedTuple):
+    """A candle, or several in one; ``volume`` in the base currency."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+    def then(self, later: "Part") -> "Part":
+        """Both in one."""
+        return Part(
+            self.open,
+            max(self.high, later.high),
+            min(self.low, later.low),
+            later.close,
+            self.volume + later.volume,
+        )
+
+
 def columns_of(candles: Iterable[Candle]) -> Columns:
     """Candles in columns, by opening; without volume."""
     rows = sorted((int(c.opened_at.timestamp()), c.open, c.high, c.low, c.close) for c in candles)

@@ -18,12 +18,12 @@ from candles.datafeed import logic
 from candles.datafeed.handlers.live import LIVE_FOR, Live, LiveBook, is_live, key_of
 from candles.datafeed.handlers.rules import LIVE, NEEDS, STREAM, Rules
 from candles.datafeed.handlers.udf import zone_of
-from candles.datafeed.logic import Formation, Part, Update
+from candles.datafeed.logic import Formation, Update
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Sessions
 from cryptwire.clock import EPOCH, Clock
 from cryptwire.codec.access_token import presented
 from cryptwire.codec.candle import candle_from_wire
-from cryptwire.domain.bar import Resolution, bar_at, columns_of, joined
+from cryptwire.domain.bar import Part, Resolution, bar_at, columns_of, joined
 from cryptwire.domain.candle import Candle
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
 from cryptwire.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable

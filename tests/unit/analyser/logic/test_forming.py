@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyser.logic.forming import Ended, Forming, Part, past_bars
-from cryptwire.domain.bar import Columns, Resolution, bar_at, edges, folded
+from analyser.logic.forming import Ended, Forming, past_bars
+from cryptwire.domain.bar import Columns, Part, Resolution, bar_at, edges, folded
 
 SPAN = 900
 UTC = ZoneInfo("UTC")

@@ -3,10 +3,10 @@
 import math
 from datetime import UTC, datetime, timedelta
 
-from analyser.logic.forming import Ended, Part
+from analyser.logic.forming import Ended
 from analyser.logic.market import MarketBar, Samples, bars_of, begins
 from cryptwire.codec.ohlcv import Ohlcv
-from cryptwire.domain.bar import Resolution
+from cryptwire.domain.bar import Part, Resolution
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 T0 = int(T.timestamp())

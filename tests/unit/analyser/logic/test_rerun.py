@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from analyser.logic.forming import Part, past_bars
+from analyser.logic.forming import past_bars
 from analyser.logic.panel import overlay
 from analyser.logic.portfolio import Course, Open, change, drawdown
 from analyser.logic.portfolio import Past as Peaks
 from analyser.logic.rerun import PairPast, Past, Rerun
 from cryptwire.codec.recall import Points
-from cryptwire.domain.bar import Columns, Resolution, edges, folded
+from cryptwire.domain.bar import Columns, Part, Resolution, edges, folded
 from cryptwire.domain.candle import Quality
 from cryptwire.domain.figure import FigureKey, figure_key
 from cryptwire.domain.flow import DecidedBy, Flow, FlowId, FlowKind, FlowState

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candles.datafeed import logic
-from candles.datafeed.logic import Formation, Part, Question
-from cryptwire.domain.bar import Columns, Resolution, bar_at
+from candles.datafeed.logic import Formation, Question
+from cryptwire.domain.bar import Columns, Part, Resolution, bar_at
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
