@@ -21,7 +21,7 @@ def confirm(
         if state.since is None:
             return state, Stage.WAITS
         return replace(state, ticks=0, since=None, true_at=None), Stage.WAITS
-    if state.since is None or state.true_at is None or at - state.true_at > pause:
+    if state.true_at is None or at - state.true_at > pause:
         state = replace(state, ticks=0, since=at)
     since = state.since or at
     ticks = min(state.ticks + is_tick, confirmation.ticks)

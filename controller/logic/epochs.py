@@ -122,8 +122,9 @@ def rested(state: State, rule_set: RuleSet, index: float, now: datetime) -> Chan
         return anew(state, "it has cooled down", now)
     if state.fired_index is None:
         return replace(state, fired_index=index), ()
-    rise = rule_set.body.again.rise if isinstance(rule_set.body.again, Recovery) else 0.0
-    return anew(state, "the index recovered", now) if index >= state.fired_index * (1 + rise) else (state, ())
+    again = rule_set.body.again
+    assert isinstance(again, Recovery)  # nothing else recovers, and an edit begins anew
+    return anew(state, "the index recovered", now) if index >= state.fired_index * (1 + again.rise) else (state, ())
 
 
 def _began(epoch: int, reason: str) -> Event:

@@ -11,7 +11,18 @@ from controller.logic.inputs import Care
 from controller.logic.state import Phase, Readings, RuleState
 from controller.logic.verdict import Event, EventKind, Stage
 from cryptwire.domain.hopper import Asset
-from cryptwire.domain.rule_set import After, Again, Once, Recovery, RuleSet, StopLoss, TakeProfit, TrailingStop
+from cryptwire.domain.rule_set import (
+    After,
+    Again,
+    FundsUsage,
+    Once,
+    Recovery,
+    Relation,
+    RuleSet,
+    StopLoss,
+    TakeProfit,
+    TrailingStop,
+)
 from cryptwire.errors import Invalid
 from tests.unit.controller.logic.builders import LIVE, ONCE, T, Watch, inputs, rule_set, snapshot
 
@@ -335,3 +346,24 @@ def test_r7_every_index_of_the_past_moves_together() -> None:
     assert moved.readings == Readings((50, 52), 60)
     assert state.rebased(1.0) == state
     assert watch.state.rebased(0.5) == watch.state
+
+
+@pytest.mark.parametrize("again", [After(1), Recovery(0.05, 1)])
+def test_r4_what_watches_anew_is_silent_from_then_on(again: Again) -> None:
+    """Also where a figure is missing at once."""
+    rules = rule_set(FundsUsage(Relation.ABOVE, 0.5), again=again)
+    state, _ = epochs.begin(rules, 1, T)
+    for number in (1, 2):
+        state = evaluate(rules, state, inputs(snapshot(100, number))).state
+    state = replace(state, phase=Phase.FIRED, fired_index=95.0)
+    state, _ = epochs.fired_ended(state, rules, T)
+    for minutes, kinds in (
+        (9.0, [EventKind.EPOCH, EventKind.STARTED]),
+        (13.9, []),
+        (14.1, [EventKind.SILENT]),
+    ):
+        late = T + minutes * MINUTE
+        said = evaluate(rules, state, inputs(snapshot(100, 3 + int(minutes * 10), at=late)))
+        state = said.state
+        assert [event.kind for event in said.events] == kinds
+    assert state.phase is Phase.WATCHING

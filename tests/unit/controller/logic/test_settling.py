@@ -64,6 +64,9 @@ def test_r7_a_deposit_that_is_decided_moves_nothing_and_does_not_arm() -> None:
     hopper = Hopper(TrailingStop(0.1, 0.05))
     hopper.poll(1.5, is_settling=True)
     assert hopper.tell(3) is Stage.NO_DATA
+    assert hopper.watch.last is not None
+    why = "money may have come or gone; until that is decided nothing moves"
+    assert hopper.watch.last.verdict.text == why
     hopper.is_settling = False
     hopper.decided(1.5)
     assert hopper.tell(3) is Stage.WAITS
