@@ -153,7 +153,7 @@ class Controls:
             state.epoch,
             state.phase.value,
             "no-data" if verdict is None else _VERDICTS[verdict.stage],
-            self._switched_off(one) or ("it was not looked at yet" if verdict is None else verdict.text),
+            self._switched_off(one) or ("it was not looked at yet" if verdict is None else verdict.words),
             state.start,
             state.peak,
             None if heard is None else heard.snapshot.index,
@@ -186,7 +186,7 @@ class Controls:
             return preview_to_json(Preview((told.text,), "no-data", False, why))
         verdict = would_fire_now(body, inputs)
         lines = (*told.when, *told.then, told.again)
-        return preview_to_json(Preview(lines, _VERDICTS[verdict.stage], verdict.stage is Stage.TRUE, verdict.text))
+        return preview_to_json(Preview(lines, _VERDICTS[verdict.stage], verdict.stage is Stage.TRUE, verdict.words))
 
     async def _inputs(self, hopper: HopperId, body: RuleSetBody, zone: ZoneInfo) -> Inputs | None:
         """What ``body`` reads, all of it, or what there is of it in a few seconds; None: nothing."""

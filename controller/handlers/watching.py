@@ -410,7 +410,7 @@ class Watcher:
         if event.kind is EventKind.FIRED:
             facts["actions"] = ", ".join(words_of(action.deed) for action in rule.rule_set.body.then)
             if rule.verdict is not None:
-                facts["reason"] = rule.verdict.text[:300]
+                facts["reason"] = rule.verdict.words
             if rule.rule_set.mode is Mode.SHADOW:
                 kind, about = "rule-would-fire", NoticeClass.INFO
         key = f"{rule.state.epoch}" if event.kind is EventKind.FIRED else f"{rule.state.epoch}/{now.isoformat()}"

@@ -26,7 +26,8 @@ def step(rule: Compare, state: RuleState, view: View) -> tuple[RuleState, Readin
     key, base = rule.left.key, view.snapshot.base
     name = f"{rule.right} at " if isinstance(rule.right, FigureOf) else ""
     side = "above" if rule.relation in _ABOVE else "below"
-    text = f"{rule.left} is {figure_value(key, left, base)}, wanted {side} {name}{figure_value(key, right, base)}"
+    found, wanted = figure_value(key, left, base), figure_value(key, right, base)
+    text = f"{rule.left} is {found}, {'' if is_across else 'not '}{side} {name}{wanted}"
     numbers = {"left": left, "right": right}
     if not rule.relation.is_crossing:
         return state, Reading(is_across, text, numbers, distance)

@@ -1,4 +1,8 @@
-"""Every condition by its kind, and those that remember nothing."""
+"""Every condition by its kind, and those that remember nothing.
+
+A reading's text is a fact of this moment, of both sides: what is so, and how that is to what the rule wants. So it
+says why a rule is true as well as what it waits for, under a NOT, too.
+"""
 
 from controller.logic import compare, time_window, trailing_stop
 from controller.logic.state import RuleState
@@ -49,10 +53,11 @@ def stop_loss(rule: StopLoss, view: View) -> Reading:
     if view.start is None:
         return unknown("the epoch has not begun yet")
     stop = view.start * (1 - rule.loss)
-    at, start = view.money(stop), view.money(view.start)
-    text = f"stop at {money(at, view.snapshot.base)}, {percent(rule.loss)} below the start"
+    is_true, at, start = view.index <= stop, view.money(stop), view.money(view.start)
+    side = f"{'at or below' if is_true else 'above'} the stop of {money(at, view.snapshot.base)}"
+    text = f"{view.value_in_words}, {side}, {percent(rule.loss)} below the start"
     numbers = {"value": view.snapshot.balance, "start": start, "stop": at}
-    return Reading(view.index <= stop, text, numbers, max(0.0, 1 - stop / view.index))
+    return Reading(is_true, text, numbers, max(0.0, 1 - stop / view.index))
 
 
 def take_profit(rule: TakeProfit, view: View) -> Reading:
@@ -60,10 +65,11 @@ def take_profit(rule: TakeProfit, view: View) -> Reading:
     if view.start is None:
         return unknown("the epoch has not begun yet")
     goal = view.start * (1 + rule.profit)
-    at, start = view.money(goal), view.money(view.start)
-    text = f"goal at {money(at, view.snapshot.base)}, {percent(rule.profit)} above the start"
+    is_true, at, start = view.index >= goal, view.money(goal), view.money(view.start)
+    side = f"{'at or above' if is_true else 'below'} the goal of {money(at, view.snapshot.base)}"
+    text = f"{view.value_in_words}, {side}, {percent(rule.profit)} above the start"
     numbers = {"value": view.snapshot.balance, "start": start, "goal": at}
-    return Reading(view.index >= goal, text, numbers, max(0.0, goal / view.index - 1))
+    return Reading(is_true, text, numbers, max(0.0, goal / view.index - 1))
 
 
 def drawdown(rule: DrawdownGuard, view: View) -> Reading:
@@ -71,10 +77,11 @@ def drawdown(rule: DrawdownGuard, view: View) -> Reading:
     fall = view.value(FigureOf(FigureKey.of("drawdown", minutes=rule.minutes)))
     if isinstance(fall, str):
         return unknown(fall)
-    window = duration(rule.minutes * 60)
-    text = f"{percent(fall)} below the peak of the past {window}, wanted {percent(rule.fall)}"
+    is_true, window, wanted = fall >= rule.fall, duration(rule.minutes * 60), percent(rule.fall)
+    side = f"{wanted} or more" if is_true else f"less than {wanted}"
+    text = f"the value is {percent(fall)} below its peak of the past {window}, {side}"
     distance = max(0.0, 1 - (1 - rule.fall) / (1 - fall)) if fall < 1 else 0.0
-    return Reading(fall >= rule.fall, text, {"fall": fall, "wanted": rule.fall}, distance)
+    return Reading(is_true, text, {"fall": fall, "wanted": rule.fall}, distance)
 
 
 def pair_change(rule: PairChange, view: View) -> Reading:
@@ -83,8 +90,9 @@ def pair_change(rule: PairChange, view: View) -> Reading:
     if isinstance(change, str):
         return unknown(change)
     is_true = change <= rule.change if rule.change < 0 else change >= rule.change
-    window = duration(rule.minutes * 60)
-    text = f"{rule.pair} changed by {percent(change)} within {window}, wanted {percent(rule.change)}"
+    window, wanted = duration(rule.minutes * 60), f"{percent(abs(rule.change))} or more"
+    side = f"by {wanted}" if is_true else f"and has not {_moved(rule.change)} by {wanted}"
+    text = f"{rule.pair} has {_moved(change)} by {percent(abs(change))} within {window}, {side}"
     distance = 0.0 if is_true else abs((1 + rule.change) / (1 + change) - 1) if change > -1 else None
     return Reading(is_true, text, {"change": change, "wanted": rule.change}, distance)
 
@@ -93,7 +101,8 @@ def positions(rule: PositionCount, view: View) -> Reading:
     """More or fewer open positions than a count."""
     count = view.snapshot.positions
     is_true = count > rule.count if rule.relation is Relation.ABOVE else count < rule.count
-    text = f"{counted(count, 'position')} open, wanted {rule.relation.value} {rule.count}"
+    than = "more" if rule.relation is Relation.ABOVE else "fewer"
+    text = f"{counted(count, 'position')} {'is' if count == 1 else 'are'} open, {_not(is_true)}{than} than {rule.count}"
     return Reading(is_true, text, {"count": float(count), "wanted": float(rule.count)})
 
 
@@ -103,5 +112,14 @@ def funds_usage(rule: FundsUsage, view: View) -> Reading:
     if isinstance(share, str):
         return unknown(share)
     is_true = share > rule.share if rule.relation is Relation.ABOVE else share < rule.share
-    text = f"{percent(share)} of the balance invested, wanted {rule.relation.value} {percent(rule.share)}"
+    than = "more" if rule.relation is Relation.ABOVE else "less"
+    text = f"{percent(share)} of the balance is invested, {_not(is_true)}{than} than {percent(rule.share)}"
     return Reading(is_true, text, {"share": share, "wanted": rule.share})
+
+
+def _moved(change: float) -> str:
+    return "fallen" if change < 0 else "risen"
+
+
+def _not(is_true: bool) -> str:
+    return "" if is_true else "not "

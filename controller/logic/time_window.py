@@ -13,7 +13,8 @@ def read(rule: TimeWindow, view: View) -> Reading:
     """Whether the user's clock shows a time of the window; what the clock skips or repeats, the window does, too."""
     local = view.now.astimezone(view.zone)
     is_true = contains(rule, local)
-    return Reading(is_true, f"{local:%H:%M} of {_DAYS[local.weekday()]} in {view.zone.key}, wanted {words(rule)}")
+    now = f"it is {local:%H:%M} on {_DAYS[local.weekday()]} in {view.zone.key}"
+    return Reading(is_true, f"{now}, {'' if is_true else 'not '}within {words(rule)}")
 
 
 def contains(rule: TimeWindow, local: datetime) -> bool:

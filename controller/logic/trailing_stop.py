@@ -16,12 +16,13 @@ def step(rule: TrailingStop, state: RuleState, view: View) -> tuple[RuleState, R
     numbers = {"value": view.snapshot.balance, "start": view.money(view.start), "peak": view.money(view.peak)}
     if not state.is_armed and view.peak < arms_at:
         away = arms_at / view.index - 1
-        text = f"arms at {money(view.money(arms_at), base)}, {percent(away)} above now"
+        text = f"it arms at {money(view.money(arms_at), base)}, {percent(away)} above now"
         return state, Reading(False, text, {**numbers, "arms_at": view.money(arms_at)})
     stop = view.peak * (1 - rule.trail)
     at, peak = money(view.money(stop), base), money(numbers["peak"], base)
-    text = f"stop at {at}, {percent(rule.trail)} below the peak of {peak}"
     is_true = view.index <= stop
+    side = "at or below" if is_true else "above"
+    text = f"{view.value_in_words}, {side} the stop of {at}, {percent(rule.trail)} below the peak of {peak}"
     distance = max(0.0, 1 - stop / view.index)
     reading = Reading(is_true, text, {**numbers, "stop": view.money(stop)}, distance)
     return replace(state, is_armed=True), reading

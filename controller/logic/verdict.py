@@ -1,9 +1,14 @@
 """What an evaluation says: of each rule, of all of them, and what happened by it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+
+JOINS = frozenset({"all of", "any of", "not"})
+"""Texts of groups: what they say is in their parts."""
+_MOST_WORDS = 300
+_ROOM = 20  # for how many are left out
 
 
 class Stage(Enum):
@@ -32,6 +37,35 @@ class Verdict:
     ticks: int = 0
     since: datetime | None = None
     parts: tuple["Verdict", ...] = ()
+
+    @property
+    def words(self) -> str:
+        """``text``; of a group that is told by its parts, the texts of the rules that decide it.
+
+        These are the rules that are as far as the group is: of one that is true those that are true, of one that waits
+        those that it waits for. At most 300 characters; what is left out is counted.
+        """
+        if self.text not in JOINS:
+            return _cut(self.text, _MOST_WORDS)
+        deciding = list(dict.fromkeys(self._deciding()))
+        said = _cut(deciding[0], _MOST_WORDS - _ROOM)
+        for number, each in enumerate(deciding[1:], 1):
+            if len(said) + len(each) > _MOST_WORDS - _ROOM:
+                return f"{said}; and {len(deciding) - number} more"
+            said += f"; {each}"
+        return said
+
+    def _deciding(self) -> Iterator[str]:
+        if self.text not in JOINS:
+            yield f"{self.text} (being confirmed)" if self.stage is Stage.CONFIRMING else self.text
+            return
+        for part in self.parts:
+            if part.stage is self.stage:
+                yield from part._deciding()
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class EventKind(Enum):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from controller.logic.words import money
 from cryptwire.domain.figure import PairSnapshot, Snapshot
 from cryptwire.domain.rule_set import FigureOf
 from cryptwire.domain.ticker import Pair
@@ -32,6 +33,11 @@ class View:
     def money(self, index: float) -> float:
         """What the portfolio is worth, in its base currency, when the index is there and no money comes or goes."""
         return index * self.snapshot.balance / (self.snapshot.index or self.index)
+
+    @property
+    def value_in_words(self) -> str:
+        """``the value is 1,040 USDT``: the one that counts."""
+        return f"the value is {money(self.money(self.index), self.snapshot.base)}"
 
     def value(self, figure: FigureOf) -> float | str:
         """The figure's value, or why there is none."""

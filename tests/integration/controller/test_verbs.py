@@ -26,6 +26,7 @@ async def test_R20_both_truths_stand_side_by_side_and_where_they_differ(scene: S
         told = standing_from_json(await scene.ask("state", one))
         assert told.rules.phase == "watching"
         assert told.rules.verdict == "false"
+        assert told.rules.reason == "the value is 1,000 USDT, above the stop of 900 USDT, 10 % below the start"
         assert told.rules.start == 100.0
         assert told.rules.epoch == state["epoch"] == 1
         assert told.rules.evaluated_at is not None
@@ -54,9 +55,12 @@ async def test_R21_R28_a_preview_in_words_tells_whether_it_would_fire_now(scene:
         told = preview_from_json(would)
         assert told.fires_now
         assert told.verdict == "true"
-        assert any("2" in line for line in told.words)
+        assert told.words[1].startswith("sells all 2 positions at market price")
+        assert told.reason == "2 positions are open, more than 0"
         not_yet = await scene.ask("preview", body={"body": {"name": "x", "when": [STOP], "then": [PANIC]}})
         assert not preview_from_json(not_yet).fires_now
+        reason = preview_from_json(not_yet).reason
+        assert reason == "the value is 1,000 USDT, above the stop of 900 USDT, 10 % below the start"
         with pytest.raises(Invalid, match=r"\$\.when"):
             await scene.ask("preview", body={"body": {"name": "x", "when": [{"rule": "y"}], "then": [PANIC]}})
         with pytest.raises(Invalid, match="body"):

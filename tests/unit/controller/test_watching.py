@@ -167,6 +167,7 @@ async def test_R10_R16_what_fires_is_handed_on_only_after_it_is_written() -> Non
     assert intent.wish.snapshot_id == "s/3"  # a first reading is seen twice, and looked at once before it acts (R17)
     assert desk.states.kinds()[-1] == "fired"
     assert [notice.kind for notice in desk.states.notices] == ["rule-fired"]
+    assert desk.states.notices[0].facts["reason"] == "1 position is open, more than 0"
     assert len(desk.bus.sent(LIVE.action(HOPPER))) == len(desk.states.entries)
     await desk.fire()
     await desk.watcher.flush()

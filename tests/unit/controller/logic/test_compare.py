@@ -57,12 +57,10 @@ def test_it_says_what_is_compared() -> None:
         watch.see(100, pair(50_000, T + number * LIVE, {"rsi@60": 56.0}), figures=shown)
     assert watch.last is not None
     one, two = watch.last.verdict.parts
-    assert one.text == "rsi(length=14)@60 of binance BTC/USDT is 56 %, wanted above 70 %"
+    assert one.text == "rsi(length=14)@60 of binance BTC/USDT is 56 %, not above 70 %"
     assert one.numbers == {"left": 56, "right": 70}
     assert one.distance == pytest.approx(0.25)
-    assert two.text == (
-        "ema(length=9)@60 is 20, wanted below ema(length=21)@60 at 25; it must be on the other side first"
-    )
+    assert two.text == ("ema(length=9)@60 is 20, below ema(length=21)@60 at 25; it must be on the other side first")
     assert (two.stage, two.distance, two.numbers) == (Stage.WAITS, None, {"left": 20, "right": 25})
 
 
@@ -95,21 +93,21 @@ def test_r3_either_side_may_be_missing(missing: FigureOf) -> None:
         (
             Relation.ABOVE,
             [900.0, 1100.0],
-            ["balance is 900 USDT, wanted above 1,000 USDT", "balance is 1,100 USDT, wanted above 1,000 USDT"],
+            ["balance is 900 USDT, not above 1,000 USDT", "balance is 1,100 USDT, above 1,000 USDT"],
         ),
         (
             Relation.CROSSES_ABOVE,
             [900.0, 1100.0],
-            ["balance is 900 USDT, wanted above 1,000 USDT", "balance is 1,100 USDT, wanted above 1,000 USDT"],
+            ["balance is 900 USDT, not above 1,000 USDT", "balance is 1,100 USDT, above 1,000 USDT"],
         ),
         (
             Relation.CROSSES_BELOW,
             [1100.0, 900.0],
-            ["balance is 1,100 USDT, wanted below 1,000 USDT", "balance is 900 USDT, wanted below 1,000 USDT"],
+            ["balance is 1,100 USDT, not below 1,000 USDT", "balance is 900 USDT, below 1,000 USDT"],
         ),
     ],
 )
-def test_on_both_sides_it_says_the_same_words(relation: Relation, values: list[float], texts: list[str]) -> None:
+def test_on_both_sides_it_says_where_it_is(relation: Relation, values: list[float], texts: list[str]) -> None:
     watch = Watch.of(Compare(FigureOf(figure_key("balance")), relation, 1000.0))
     watch.see(100)
     said = []

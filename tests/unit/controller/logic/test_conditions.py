@@ -35,7 +35,8 @@ def test_a_stop_loss_is_below_where_the_epoch_began(index: float, stage: Stage, 
     verdict = last(StopLoss(0.125), 64, 61, 58.5, index)
     assert verdict.stage is stage
     assert verdict.distance == pytest.approx(distance)
-    assert verdict.text == "stop at 560 USDT, 12.5 % below the start"
+    side = "at or below" if stage is Stage.TRUE else "above"
+    assert verdict.text == f"the value is {index * 10:g} USDT, {side} the stop of 560 USDT, 12.5 % below the start"
     assert verdict.numbers == pytest.approx({"value": index * 10, "start": 640, "stop": 560})
 
 
@@ -50,7 +51,8 @@ def test_a_take_profit_is_above_where_the_epoch_began(index: float, stage: Stage
     verdict = last(TakeProfit(0.125), 64, 67, 70, index)
     assert verdict.stage is stage
     assert verdict.distance == pytest.approx(distance)
-    assert verdict.text == "goal at 720 USDT, 12.5 % above the start"
+    side = "at or above" if stage is Stage.TRUE else "below"
+    assert verdict.text == f"the value is {index * 10:g} USDT, {side} the goal of 720 USDT, 12.5 % above the start"
     assert verdict.numbers == pytest.approx({"value": index * 10, "start": 640, "goal": 720})
 
 
@@ -65,9 +67,11 @@ def test_a_drawdown_is_of_its_window(fall: float, stage: Stage, distance: float)
     assert verdict.numbers == {"fall": fall, "wanted": 0.1}
 
 
-def test_a_drawdown_says_it_in_words() -> None:
-    verdict = last(DrawdownGuard(0.1, 1440), 100, figures=told({"drawdown(minutes=1440)": 0.031}))
-    assert verdict.text == "3.1 % below the peak of the past 1 day, wanted 10 %"
+@pytest.mark.parametrize(("fall", "side"), [(0.031, "3.1 %, less than 10 %"), (0.12, "12 %, 10 % or more")])
+def test_a_drawdown_says_it_in_words(fall: float, side: str) -> None:
+    verdict = last(DrawdownGuard(0.1, 1440), 100, figures=told({"drawdown(minutes=1440)": fall}))
+    found, _, wanted = side.partition(", ")
+    assert verdict.text == f"the value is {found} below its peak of the past 1 day, {wanted}"
 
 
 @pytest.mark.parametrize(
@@ -95,12 +99,22 @@ def test_a_pairs_change_has_a_direction(wanted: float, change: float, is_true: b
     assert verdict.numbers == {"change": change, "wanted": wanted}
 
 
-def test_a_pairs_change_says_it_in_words() -> None:
-    watch = Watch.of(PairChange(BTC, -0.05, 60))
+@pytest.mark.parametrize(
+    ("wanted", "change", "text"),
+    [
+        (-0.05, -0.012, "has fallen by 1.2 % within 1 hour, and has not fallen by 5 % or more"),
+        (-0.05, -0.06, "has fallen by 6 % within 1 hour, by 5 % or more"),
+        (-0.05, 0.06, "has risen by 6 % within 1 hour, and has not fallen by 5 % or more"),
+        (0.05, 0.06, "has risen by 6 % within 1 hour, by 5 % or more"),
+        (0.05, -0.06, "has fallen by 6 % within 1 hour, and has not risen by 5 % or more"),
+    ],
+)
+def test_a_pairs_change_says_it_in_words(wanted: float, change: float, text: str) -> None:
+    watch = Watch.of(PairChange(BTC, wanted, 60))
     for number in (1, 2):
-        watch.see(100, pair(50_000, T + number * LIVE, {"change(minutes=60)": -0.012}))
+        watch.see(100, pair(50_000, T + number * LIVE, {"change(minutes=60)": change}))
     assert watch.last is not None
-    assert watch.last.verdict.parts[0].text == "binance BTC/USDT changed by -1.2 % within 1 hour, wanted -5 %"
+    assert watch.last.verdict.parts[0].text == f"binance BTC/USDT {text}"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +131,8 @@ def test_a_pairs_change_says_it_in_words() -> None:
 def test_more_or_fewer_positions_than_a_count(relation: Relation, count: int, is_true: bool) -> None:
     verdict = last(PositionCount(relation, count), 100, positions=12)
     assert (verdict.stage is Stage.TRUE) is is_true
-    assert verdict.text == f"12 positions open, wanted {relation.value} {count}"
+    than = f"{'' if is_true else 'not '}{'more' if relation is ABOVE else 'fewer'} than"
+    assert verdict.text == f"12 positions are open, {than} {count}"
     assert verdict.numbers == {"count": 12, "wanted": count}
 
 
@@ -135,7 +150,8 @@ def test_more_or_fewer_positions_than_a_count(relation: Relation, count: int, is
 def test_more_or_less_invested_than_a_share(relation: Relation, share: float, is_true: bool) -> None:
     verdict = last(FundsUsage(relation, share), 100, figures=told({"funds.usage": 0.5}))
     assert (verdict.stage is Stage.TRUE) is is_true
-    assert verdict.text == f"50 % of the balance invested, wanted {relation.value} {share * 100:.0f} %"
+    than = f"{'' if is_true else 'not '}{'more' if relation is ABOVE else 'less'} than"
+    assert verdict.text == f"50 % of the balance is invested, {than} {share * 100:.0f} %"
     assert verdict.numbers == {"share": 0.5, "wanted": share}
 
 

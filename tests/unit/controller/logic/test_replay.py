@@ -72,7 +72,7 @@ def test_it_fires_at_the_second_point_below_the_stop() -> None:
     (firing,) = replayer.fires
     assert firing.at == T + 4 * SPAN + OFFSETS[3]
     assert (firing.index, firing.value) == (88, 880)
-    assert firing.why == ("stop at 900 USDT, 10 % below the peak of 1,000 USDT",)
+    assert firing.why == ("the value is 880 USDT, at or below the stop of 900 USDT, 10 % below the peak of 1,000 USDT",)
     assert replayer.state.phase is Phase.OVER
 
 

@@ -103,7 +103,7 @@ def test_it_is_of_the_users_zone_and_says_so() -> None:
     assert watch.last is not None
     part = watch.last.verdict.parts[0]
     assert part.stage is Stage.TRUE
-    assert part.text == "13:00 of Monday in Europe/Amsterdam, wanted 13:00 to 14:00 on Monday and Friday"
+    assert part.text == "it is 13:00 on Monday in Europe/Amsterdam, within 13:00 to 14:00 on Monday and Friday"
 
 
 def test_every_day_is_said_as_such() -> None:

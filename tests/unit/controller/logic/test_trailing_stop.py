@@ -47,7 +47,7 @@ def test_it_stays_armed_and_the_stop_stays_where_the_peak_was() -> None:
         watch.see(index)
     assert watch.last is not None
     part = watch.last.verdict.parts[0]
-    assert part.text == "stop at 1,064 USDT, 5 % below the peak of 1,120 USDT"
+    assert part.text == "the value is 1,080 USDT, above the stop of 1,064 USDT, 5 % below the peak of 1,120 USDT"
     assert part.numbers == pytest.approx({"value": 1080, "start": 1000, "peak": 1120, "stop": 1064})
     assert part.distance == pytest.approx(1 - 106.4 / 108)
 
@@ -58,7 +58,7 @@ def test_before_it_is_armed_it_says_what_it_waits_for() -> None:
         watch.see(index)
     assert watch.last is not None
     part = watch.last.verdict.parts[0]
-    assert part.text == "arms at 1,100 USDT, 5.8 % above now"
+    assert part.text == "it arms at 1,100 USDT, 5.8 % above now"
     assert part.numbers == pytest.approx({"value": 1040, "start": 1000, "peak": 1040, "arms_at": 1100})
     assert part.distance is None
 
