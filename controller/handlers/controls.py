@@ -124,11 +124,11 @@ class Controls:
     # ---- people choose ----
 
     async def _choose(self, verb: str, request: ControlRequest) -> Json:
-        rule = self._rule(request)
+        """Of what was begun, whether its rule set is still watched or not."""
         intent = IntentId(_text(request.body, "intent"))
         choice = Retry(_who(request)) if verb == "retry" else Abandon(_who(request))
-        await self._executor.choose(intent, request.hopper, rule.rule_set.id, choice)
-        await self._rule_sets.note(rule.rule_set, "retried" if verb == "retry" else "abandoned", request.asked_by)
+        wish = await self._executor.choose(intent, request.hopper, request.user, choice)
+        await self._rule_sets.chosen(wish, "retried" if verb == "retry" else "abandoned", request.asked_by)
         return {}
 
     # ---- both truths (R20) ----

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.logic.execution import advance
 from controller.logic.limits import Limits, held_back
@@ -25,6 +27,7 @@ from controller.logic.moves import (
     Patience,
     Read,
     Recalled,
+    Record,
     Retry,
     Standing,
     Unknown,
@@ -41,7 +44,7 @@ from cryptwire.codec.control import ActionTold, action_to_wire
 from cryptwire.domain.action import Act, Fence, IntentId, RuleSetId
 from cryptwire.domain.audit import Entry, Sealed
 from cryptwire.domain.hopper import Assignment, HopperId, UserId
-from cryptwire.domain.intent import Intent, IntentState
+from cryptwire.domain.intent import Intent, IntentState, Wish
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.errors import (
     Corrupt,
@@ -68,6 +71,9 @@ _log = Log(__name__)
 _READ_WITHIN = timedelta(seconds=10)
 _SEND_WITHIN = timedelta(seconds=20)
 _PAUSE = timedelta(seconds=0.5)
+_CHOSEN_WITHIN = timedelta(seconds=4)
+_ANOTHERS = "another pod holds the hopper now; try again in a moment"
+_UNREADABLE = "how far it came cannot be read, so nothing of it is tried again"
 _BROKEN = timedelta(seconds=60)
 """An intent that a defect keeps from going on is taken up again so much later."""
 
@@ -147,13 +153,14 @@ class Executor:
         task.add_done_callback(lambda done: self._over(intent.id, done))
         self._meters.set("controller_intents", "Intents that are worked off.", len(self._working))
 
-    async def choose(self, intent: IntentId, hopper: HopperId, rule_set: RuleSetId, choice: Retry | Abandon) -> None:
-        """What a person chose of an intent of this hopper and rule set.
+    async def choose(self, intent: IntentId, hopper: HopperId, user: UserId, choice: Retry | Abandon) -> Wish:
+        """What a person chose of an intent of this hopper, which is his: the wish it is of.
 
-        Raises NotFound, Invalid when it is not there to be chosen, Unavailable.
+        What is not over or has failed is abandoned whatever became of its rule set; tried again only while it may act
+        (R9). Raises NotFound, Invalid when it is not there to be chosen, Unavailable.
         """
         known = await self._intents.one(intent)
-        if (known.wish.hopper, known.wish.rule_set) != (hopper, rule_set):
+        if (known.wish.hopper, known.wish.user) != (hopper, user):
             raise NotFound(f"there is no intent {intent}")
         if isinstance(choice, Retry) and known.state not in (IntentState.PARTIAL, IntentState.FAILED):
             raise Invalid(f"it is {known.state.value}: only what failed is tried again")
@@ -165,9 +172,33 @@ class Executor:
         if working is not None:
             await end([working[1]])
             known = await self._intents.one(intent)
+        if isinstance(choice, Retry):
+            await self._must_have_right(known)
         if known.wish.hopper not in self._held:
-            raise Unavailable("another pod holds the hopper now")
+            raise Unavailable(_ANOTHERS)
         self.take(known, choice)
+        return known.wish
+
+    async def _must_have_right(self, intent: Intent) -> None:
+        """Raises Invalid that says why it may not act (any more), Unavailable when that cannot be told."""
+        try:
+            progress = _progress(intent)
+        except Corrupt:
+            raise Invalid(f"{_UNREADABLE}: look at the hopper, then abandon it") from None
+        assignment = self._held.get(intent.wish.hopper)
+        if assignment is None:
+            raise Unavailable(_ANOTHERS)
+        found = await self._read(intent, progress, assignment, frozenset(), _CHOSEN_WITHIN)
+        match found:
+            case Read(_, standing) if standing.is_lost:
+                raise Unavailable(_ANOTHERS)
+            case Read(_, standing):
+                if standing.obstacle:
+                    raise Invalid(f"it is not tried again: {standing.obstacle}")
+            case Unread(reason, is_final=True):
+                raise Invalid(f"it is not tried again: {reason}")
+            case Unread(reason):
+                raise Unavailable(f"whether it may be tried again cannot be told: {reason}")
 
     async def stop(self) -> None:
         """Let everything go; it is taken up by whoever comes next."""
@@ -185,8 +216,12 @@ class Executor:
     # ---- work ----
 
     async def _work(self, intent: Intent, assignment: Assignment, event: Event) -> None:
-        progress = self._progress(intent)
         while True:
+            try:
+                progress = _progress(intent)
+            except Corrupt as fault:
+                await self._stuck(intent, assignment, event, str(fault))
+                return
             now = self._clock.now()
             move = advance(
                 intent.wish.actions,
@@ -198,11 +233,11 @@ class Executor:
                 is_shadow=intent.wish.is_shadow,
             )
             if (move.progress, move.state) != (progress, intent.state) or move.records or move.alarms:
-                moved = await self._written(intent, move, assignment)
+                entries, notices = self._entries(intent, move.records), self._notices(intent, move)
+                moved = await self._written(intent, to_json(move.progress), move.state, entries, notices, assignment)
                 if moved is None:
                     return
                 intent, is_ours = moved
-                progress = self._progress(intent)
                 if not is_ours:  # somebody else wrote, or we did and did not hear of it
                     if intent.state.is_over:
                         self._on_over(intent)
@@ -213,21 +248,52 @@ class Executor:
                 if intent.state.is_over:
                     self._on_over(intent)
                 return
-            event = await self._done(move.then, intent, progress, assignment)
+            event = await self._done(move.then, intent, move.progress, assignment)
 
-    def _progress(self, intent: Intent) -> Progress:
-        return from_json(intent.progress)
+    async def _stuck(self, intent: Intent, assignment: Assignment, event: Event, fault: str) -> None:
+        """How far it came cannot be read: nothing more is sent, its user and those who run the system are told, once.
 
-    async def _written(self, intent: Intent, move: Move, assignment: Assignment) -> tuple[Intent, bool] | None:
+        What stands in the database stays for them to look at; the user may abandon it, and nothing else.
+        """
+        if isinstance(event, Abandon):
+            record, state, notices = Record("abandoned", {"by": event.by}), IntentState.ABANDONED, []
+        elif intent.state.is_over:
+            return
+        else:
+            self._meters.count("controller_intents_unreadable", "Intents whose progress could not be read.")
+            _log.error("an intent cannot be read", intent=intent.id, reason=fault)
+            record, state = Record("unreadable", {"reason": fault[:300]}), IntentState.FAILED
+            notices = self._told_stuck(intent, fault)
+        entries = self._entries(intent, [record])
+        moved = await self._written(intent, intent.progress, state, entries, notices, assignment)
+        if moved is not None and moved[0].state.is_over:
+            self._on_over(moved[0])
+
+    def _told_stuck(self, intent: Intent, fault: str) -> list[Notice]:
+        wish, now = intent.wish, self._clock.now()
+        about, key = NoticeClass.FAILURE, f"intent-unreadable/{intent.id}"
+        user = {"rule": self._names(wish.rule_set)}
+        operators = {"intent": intent.id, "reason": fault[:300]}
+        return [
+            Notice(wish.user, about, "rule-unreadable", key, now, user, wish.hopper),
+            Notice(None, about, "intent-unreadable", key, now, operators, wish.hopper),
+        ]
+
+    async def _written(
+        self,
+        intent: Intent,
+        progress: Mapping[str, Any],
+        state: IntentState,
+        entries: list[Entry],
+        notices: list[Notice],
+        assignment: Assignment,
+    ) -> tuple[Intent, bool] | None:
         """The intent as it stands now, and whether that is what was to be written; None: it is not ours any more."""
-        entries = self._entries(intent, move)
-        notices = self._notices(intent, move)
-        progress = to_json(move.progress)
         right = Fence(assignment.fence)
         while True:
             try:
                 self._points.passed("move")
-                sealed = await self._intents.move(intent, progress, move.state, right, entries, notices)
+                sealed = await self._intents.move(intent, progress, state, right, entries, notices)
                 self._points.passed("moved")
                 if sealed is None:
                     return await self._intents.one(intent.id), False
@@ -244,13 +310,13 @@ class Executor:
             await self._publish(intent, entries, sealed)
             if notices:
                 await self._ring(intent)
-            return Intent(intent.id, intent.wish, move.state, progress, intent.turn + 1), True
+            return replace(intent, state=state, progress=progress, turn=intent.turn + 1), True
 
-    def _entries(self, intent: Intent, move: Move) -> list[Entry]:
+    def _entries(self, intent: Intent, records: Iterable[Record]) -> list[Entry]:
         wish, now = intent.wish, self._clock.now()
         return [
             Entry(wish.hopper, now, record.kind, record.body, wish.rule_set, wish.version, intent.id)
-            for record in move.records
+            for record in records
         ]
 
     def _notices(self, intent: Intent, move: Move) -> list[Notice]:
@@ -302,12 +368,19 @@ class Executor:
             case _:
                 raise AssertionError("an end is no event")
 
-    async def _read(self, intent: Intent, progress: Progress, assignment: Assignment, looks: frozenset[Look]) -> Event:
+    async def _read(
+        self,
+        intent: Intent,
+        progress: Progress,
+        assignment: Assignment,
+        looks: frozenset[Look],
+        within: timedelta = _READ_WITHIN,
+    ) -> Read | Unread:
         """Everything at once: what upstream shows, what the database says, and whether the account is linked."""
         user = intent.wish.user
         try:
             async with asyncio.TaskGroup() as group:
-                reading = group.create_task(self._upstream.read(assignment.hopper, looks, _READ_WITHIN))
+                reading = group.create_task(self._upstream.read(assignment.hopper, looks, within))
                 standing = group.create_task(self._intents.standing(intent.id))
                 link = group.create_task(self._upstream.link_problem(user))
                 held = group.create_task(self._held_back(intent, progress))
@@ -370,7 +443,14 @@ class Executor:
             return Recalled(Whereabouts.UNDER_WAY if outcome is None else outcome)
 
 
-def _unread(errors: BaseExceptionGroup[BaseException]) -> Event:
+def _progress(intent: Intent) -> Progress:
+    """Raises Corrupt."""
+    if intent.fault:
+        raise Corrupt(intent.fault)
+    return from_json(intent.progress)
+
+
+def _unread(errors: BaseExceptionGroup[BaseException]) -> Unread:
     """The worst of what kept something from being read; what is no error of ours is raised."""
     ours: list[CryptwireError] = []
     for error in errors.exceptions:

@@ -145,7 +145,7 @@ def from_json(value: Mapping[str, Any]) -> Progress:
             tuple(Ended(Result(result), str(reason)) for result, reason in value["results"]),
             tuple(map(str, value["alarms"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"an intent's progress cannot be read ({type(error).__name__}: {error})") from None
     if to_json(progress) != dict(value):
         raise Corrupt("an intent's progress holds what nobody wrote")

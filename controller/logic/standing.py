@@ -37,7 +37,7 @@ def judge(wish: Wish, fence: int, facts: Facts, plans: Collection[str]) -> Stand
     if facts.version is None:
         return Standing(obstacle="the rule set was deleted")
     if (facts.version, facts.mode_number) != (wish.version, wish.mode_number):
-        return Standing(obstacle="the rule set was changed since it fired")
+        return Standing(obstacle="the rule set was turned off, armed again or changed since it fired")
     if facts.is_leaving or facts.plan not in plans:
         return Standing(obstacle="the plan does not act any more")
     if facts.is_gone:

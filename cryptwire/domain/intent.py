@@ -50,10 +50,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A wish that was written down. ``progress`` is the executor's, as JSON; ``turn`` grows with each change of it."""
+    """A wish that was written down. ``progress`` is the executor's, as JSON; ``turn`` grows with each change of it.
+
+    ``fault``: why its actions cannot be read, which are none then; empty when they can.
+    """
 
     id: IntentId
     wish: Wish
     state: IntentState
     progress: Mapping[str, Any]
     turn: int
+    fault: str = ""

@@ -15,7 +15,8 @@ from cryptwire.domain.audit import Entry, Sealed
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.intent import Intent, IntentState, Wish
 from cryptwire.domain.notice import Notice
-from cryptwire.errors import Corrupt, Fenced, Invalid, NotFound
+from cryptwire.domain.rule_set import Action
+from cryptwire.errors import Fenced, Invalid, NotFound
 from cryptwire.storage import assignments, audit, notices
 from cryptwire.storage.database import Connection, Database
 
@@ -93,7 +94,7 @@ def intent_id(wish: Wish) -> IntentId:
 
 
 class Intents:
-    """Every wish to act. Raises Unavailable while the database is away, Corrupt for a row that nobody can read."""
+    """Every wish to act. Raises Unavailable while the database is away; a row that cannot be read says so itself."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -196,10 +197,12 @@ async def add_within(connection: Connection, wishes: Sequence[Wish], progress: M
 
 
 def _intent(row: asyncpg.Record) -> Intent:
+    actions: tuple[Action, ...] = ()
+    fault = ""
     try:
         actions = tuple(map(action_from_json, json.loads(row["actions"])))
     except Invalid as error:
-        raise Corrupt(f"the actions of intent {row['intent_id']} cannot be read: {error}") from None
+        fault = f"its actions cannot be read: {error}"
     wish = Wish(
         RuleSetId(row["rule_set_id"]),
         row["version"],
@@ -213,7 +216,8 @@ def _intent(row: asyncpg.Record) -> Intent:
         row["decided_at"],
         actions,
     )
-    return Intent(IntentId(row["intent_id"]), wish, IntentState(row["state"]), json.loads(row["progress"]), row["turn"])
+    id_, state, progress = IntentId(row["intent_id"]), IntentState(row["state"]), json.loads(row["progress"])
+    return Intent(id_, wish, state, progress, row["turn"], fault)
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -97,8 +97,8 @@ class RuleHistory:
 
 
 def _intent(row: asyncpg.Record) -> KeptIntent:
-    progress = json.loads(row["progress"])
-    state = IntentState(row["state"])
+    progress, state = json.loads(row["progress"]), IntentState(row["state"])
+    results, alarms = _ends(progress)
     return KeptIntent(
         IntentId(row["intent_id"]),
         RuleSetId(row["rule_set_id"]),
@@ -108,17 +108,28 @@ def _intent(row: asyncpg.Record) -> KeptIntent:
         row["is_shadow"],
         row["snapshot_id"],
         row["decided_at"],
-        tuple(_steps(json.loads(row["actions"]), progress, state)),
-        tuple(map(str, progress.get("alarms", ()))),
+        tuple(_steps(json.loads(row["actions"]), results, state)),
+        alarms,
         state,
         row["changed_at"],
     )
 
 
-def _steps(actions: Sequence[Mapping[str, Any]], progress: Mapping[str, Any], state: IntentState) -> Iterator[KeptStep]:
+def _ends(progress: Any) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """How actions ended, and what was told; nothing where the controller cannot read it either, and has said so."""
+    try:
+        ends = [(str(result), str(reason)) for result, reason in progress["results"]]
+        return ends, tuple(map(str, progress["alarms"]))
+    except (KeyError, TypeError, ValueError):
+        return [], ()
+
+
+def _steps(
+    actions: Sequence[Mapping[str, Any]], results: Sequence[tuple[str, str]], state: IntentState
+) -> Iterator[KeptStep]:
     """Results come in the actions' order; those that have none yet were not over."""
-    results = progress.get("results", ())
     for index, action in enumerate(actions):
+        result: str | None
         result, reason = results[index] if index < len(results) else (None, "")
         yield KeptStep(action, result, reason, index == len(results) and not state.is_over)
 

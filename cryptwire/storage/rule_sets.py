@@ -17,6 +17,7 @@ from cryptwire.codec.rule_set import body_from_json, body_from_stored, body_to_j
 from cryptwire.domain.action import RuleSetId
 from cryptwire.domain.audit import Entry
 from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.intent import Wish
 from cryptwire.domain.rule_set import Mode, RuleSet, RuleSetBody
 from cryptwire.errors import Corrupt, Invalid, NotFound
 from cryptwire.storage import audit
@@ -268,9 +269,15 @@ class WatchedRuleSets:
         return len(rows)
 
     async def note(self, one: RuleSet, kind: str, by: str, text: str = "") -> None:
-        """Write down what a person asked the controller for: resumed, retried, abandoned, replayed."""
+        """Write down what a person asked the controller for: resumed, replayed."""
         async with self._database.transaction() as connection:
             await _note(connection, one, kind, text[:500], by)
+
+    async def chosen(self, wish: Wish, kind: str, by: str) -> None:
+        """What a person chose of an intent: retried, abandoned; its rule set may be gone by now."""
+        mode = Mode.SHADOW if wish.is_shadow else Mode.ARMED  # when it fired
+        row = (wish.rule_set, wish.hopper, wish.user, kind, wish.version, mode.value, wish.mode_number, by, "")
+        await self._database.execute(_CHANGED, *row)
 
     async def replayed(self, one: RuleSet, at: datetime, by: str) -> None:
         """This version was replayed over the hopper's own history (R22)."""

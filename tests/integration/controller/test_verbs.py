@@ -1,15 +1,18 @@
 """What one asks a controller, and what people choose of what did not come to a good end."""
 
 import asyncio
+import json
 
 import pytest
 from starlette.responses import JSONResponse
 
 from cryptwire.codec.rule_answers import preview_from_json, standing_from_json
 from cryptwire.codec.rule_set import body_from_json, body_to_json
+from cryptwire.domain.action import IntentId
 from cryptwire.domain.hopper import UserId
 from cryptwire.domain.rule_set import Mode
 from cryptwire.errors import Invalid, NotFound, Unavailable
+from cryptwire.storage.rule_history import RuleHistory
 from cryptwire.storage.rule_sets import RuleSets
 from tests.integration.controller.conftest import HELD, PANIC, Scene
 
@@ -120,6 +123,67 @@ async def test_what_waits_is_abandoned_and_nothing_more_is_done(scene: Scene) ->
         await scene.phase(one, "review")
     assert scene.upstream.acts == []
     assert [entry["by"] for entry in await scene.audit("abandoned")] == ["admin:eva"]
+
+
+@pytest.mark.parametrize("fate", ["off", "deleted"])
+async def test_R9_R13_what_failed_is_abandoned_whatever_became_of_its_rule_set_and_tried_again_only_if_it_may_act(
+    scene: Scene, fate: str
+) -> None:
+    scene.upstream.begin("1")
+    refused = JSONResponse({"status": 403, "message": "no"}, 403)
+    scene.upstream.queue("/v1/hopper/501/config", refused, verb="PATCH")
+    one = await scene.rule_set((COARSE, PANIC))
+    async with scene.controller():
+        intent = {"intent": str((await scene.intent(one, "failed"))["intent_id"])}
+        await scene.phase(one, "review")
+        one = await scene.turn(one, Mode.OFF)
+        if fate == "deleted":
+            await RuleSets(scene.owner).delete(one)
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    await scene.ask("state", one)
+                except NotFound:
+                    break
+                await asyncio.sleep(0.05)
+        with pytest.raises(Invalid, match=f"not tried again: the rule set was .*{fate}"):
+            await scene.ask("retry", one, intent)
+        with pytest.raises(NotFound):
+            await scene.ask("abandon", one, intent, user=UserId("somebody else"))
+        await scene.ask("abandon", one, intent)
+        await scene.intent(one, "abandoned")
+        async with asyncio.timeout(8):
+            while "abandoned" not in {entry["what"] for entry in await scene.audit("changed")}:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    assert scene.upstream.verbs() == ["PATCH config"]
+
+
+@pytest.mark.parametrize("broken", ["progress", "actions"])
+async def test_R15_an_intent_that_cannot_be_read_is_told_once_and_only_abandoned(scene: Scene, broken: str) -> None:
+    scene.upstream.begin("1")
+    one = await scene.rule_set(({"action": "wait", "seconds": 60}, PANIC))
+    async with scene.controller():
+        intent = {"intent": str((await scene.intent(one, "waiting"))["intent_id"])}
+    value = {"progress": '{"phase": "dancing"}', "actions": '[{"action": "dance"}]'}[broken]
+    await scene.owner.execute(f"UPDATE intents SET {broken} = $1::text::jsonb", value)
+    for _ in range(2):
+        async with scene.controller():
+            kept = await scene.intent(one, "failed")
+            await scene.phase(one, "review")
+    assert kept[broken] == json.loads(value)
+    told = [kind for _, kind in await scene.notices() if "unreadable" in kind]
+    assert told == ["rule-unreadable", "intent-unreadable"]
+    whose = await scene.owner.fetch(
+        "SELECT user_id::text FROM notices WHERE kind LIKE '%unreadable' ORDER BY notice_id"
+    )
+    assert [row["user_id"] for row in whose] == [scene.user, None]
+    assert len(await scene.audit("unreadable")) == 1
+    async with scene.controller():
+        with pytest.raises(Invalid, match="cannot be read"):
+            await scene.ask("retry", one, intent)
+        await scene.ask("abandon", one, intent)
+        await scene.intent(one, "abandoned")
+    assert scene.upstream.acts == []
 
 
 async def test_R18_R28_an_edit_is_a_version_and_an_epoch_of_its_own(scene: Scene) -> None:
