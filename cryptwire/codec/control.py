@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from cryptwire.clock import from_us, to_us
 from cryptwire.domain.action import IntentId, RuleSetId
 from cryptwire.domain.hopper import HopperId, UserId
-from cryptwire.errors import CryptwireError, Forbidden, Invalid, NotFound, Unavailable
+from cryptwire.errors import Corrupt, CryptwireError, Forbidden, Invalid, NotFound, Unavailable
 from generated.wire.v1 import control_pb2 as pb
 
 NO_RULE_SET = RuleSetId("")
@@ -20,6 +20,7 @@ _CODES: tuple[tuple[str, type[CryptwireError]], ...] = (
     ("FORBIDDEN", Forbidden),
     ("INVALID", Invalid),
     ("UNAVAILABLE", Unavailable),
+    ("INTERNAL", Corrupt),
 )
 
 
@@ -92,14 +93,17 @@ def control_reply_to_wire(answer: Mapping[str, Any] | CryptwireError) -> bytes:
 
 
 def control_reply_from_wire(payload: bytes) -> dict[str, Any]:
-    """The answer; raises the error that came instead, or Invalid."""
+    """The answer; raises the error that came instead, or Corrupt: for what nobody can read who asked is not to blame."""
     try:
         message = pb.ControlReply.FromString(payload)
     except DecodeError:
-        raise Invalid("not a ControlReply message") from None
+        raise Corrupt("an answer that is no ControlReply message") from None
     if message.error:
         raise dict(_CODES).get(message.code, Unavailable)(message.error)
-    return _object(message.body)
+    try:
+        return _object(message.body)
+    except Invalid as error:
+        raise Corrupt(f"an answer with {error}") from None
 
 
 def action_to_wire(told: ActionTold) -> bytes:

@@ -173,10 +173,10 @@ async def test_R15_an_intent_that_cannot_be_read_is_told_once_and_only_abandoned
     assert kept[broken] == json.loads(value)
     told = [kind for _, kind in await scene.notices() if "unreadable" in kind]
     assert told == ["rule-unreadable", "intent-unreadable"]
-    whose = await scene.owner.fetch(
-        "SELECT user_id::text FROM notices WHERE kind LIKE '%unreadable' ORDER BY notice_id"
-    )
-    assert [row["user_id"] for row in whose] == [scene.user, None]
+    whose = await scene.owner.fetch("SELECT user_id::text FROM notices ORDER BY notice_id DESC LIMIT 2")
+    assert {row["user_id"] for row in whose} == {scene.user, None}
+    shown = await RuleHistory(scene.owner).intent(scene.user, IntentId(intent["intent"]))
+    assert {step.result for step in shown.steps} == {None}
     assert len(await scene.audit("unreadable")) == 1
     async with scene.controller():
         with pytest.raises(Invalid, match="cannot be read"):
