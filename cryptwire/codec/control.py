@@ -93,7 +93,7 @@ def control_reply_to_wire(answer: Mapping[str, Any] | CryptwireError) -> bytes:
 
 
 def control_reply_from_wire(payload: bytes) -> dict[str, Any]:
-    """The answer; raises the error that came instead, or Corrupt: for what nobody can read who asked is not to blame."""
+    """The answer; raises the error that came instead, or Corrupt: who asked is not to blame for it."""
     try:
         message = pb.ControlReply.FromString(payload)
     except DecodeError:

@@ -67,7 +67,7 @@ class ControlReply(_message.Message):
     error: _builtins.str
     """empty when all went well"""
     code: _builtins.str
-    """of the error: NOT_FOUND, INVALID, UNAVAILABLE, FORBIDDEN"""
+    """of the error: NOT_FOUND, INVALID, UNAVAILABLE, FORBIDDEN, INTERNAL"""
     def __init__(
         self,
         *,
