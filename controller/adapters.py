@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from controller.logic.requests import Call, Look, Request, Seen
+from controller.ports import NOW
 from cryptwire.clock import Clock
 from cryptwire.codec.control import ControlRequest, control_reply_from_wire, control_request_to_wire
 from cryptwire.codec.figure import Lease, Wanted, lease_from_wire, wanted_to_wire
@@ -33,21 +34,21 @@ class GatewayUpstream:
         self._prices = prices
         self._clock = clock
 
-    async def read(self, hopper: Hopper, looks: frozenset[Look], within: timedelta) -> Seen:
-        asked_at = self._clock.now()
+    async def read(self, hopper: Hopper, looks: frozenset[Look], within: timedelta, max_age: timedelta = NOW) -> Seen:
+        asked_at, age = self._clock.now(), max_age
         gateway, user, id_ = self._gateway, hopper.user, hopper.id
         try:
             async with asyncio.TaskGroup() as group:
                 of = group.create_task
-                itself = of(gateway.hopper(user, id_, within=within))
-                positions = of(gateway.positions(user, id_, within=within)) if Look.POSITIONS in looks else None
-                orders = of(gateway.orders(user, id_, within=within)) if Look.ORDERS in looks else None
-                config = of(gateway.config(user, id_, within=within)) if Look.CONFIG in looks else None
+                itself = of(gateway.hopper(user, id_, age, within=within))
+                positions = of(gateway.positions(user, id_, age, within=within)) if Look.POSITIONS in looks else None
+                orders = of(gateway.orders(user, id_, age, within=within)) if Look.ORDERS in looks else None
+                config = of(gateway.config(user, id_, age, within=within)) if Look.CONFIG in looks else None
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         there = None if positions is None else positions.result()
         return Seen(
-            asked_at,
+            asked_at - age,
             itself.result(),
             there,
             None if orders is None else orders.result(),

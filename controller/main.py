@@ -56,6 +56,7 @@ async def main(settings: Settings, runtime: Runtime, points: Points | None = Non
             limits=Limits(settings.actions_an_hour, settings.actions_a_day, settings.panics_a_day),
             care=Care(),
             batch=settings.batch,
+            look_each=settings.look_each,
             on_work=heartbeat.done,
             on_ready=lambda count: runtime.health.mark("rules", True, f"{count} rule sets"),
         )

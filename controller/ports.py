@@ -97,11 +97,14 @@ class Switches(Protocol):
     async def all(self) -> list[KillSwitch]: ...
 
 
+NOW = timedelta(0)
+
+
 class Upstream(Protocol):
     """A user's hopper, by way of the gateway; errors are those of ``GatewayClient``."""
 
-    async def read(self, hopper: Hopper, looks: frozenset[Look], within: timedelta) -> Seen:
-        """The hopper and ``looks``, all of it asked for now."""
+    async def read(self, hopper: Hopper, looks: frozenset[Look], within: timedelta, max_age: timedelta = NOW) -> Seen:
+        """The hopper and ``looks``, all of it asked for now, or ``max_age`` ago at most."""
         ...
 
     async def link_problem(self, user: UserId) -> str:

@@ -10,7 +10,8 @@ class Settings:
     """From ``CRYPTWIRE_CONTROLLER_<FIELD>``; spans in seconds.
 
     ``pod`` names the shard. ``batch``: messages of so long go into one round, unless one of them fires. ``settle``: how
-    long after an action its effect may be unseen, beside two refreshes of upstream (R13). Limits are of R19.
+    long after an action its effect may be unseen, beside two refreshes of upstream (R13). ``look_each``: how often
+    upstream is compared with what armed rule sets were told (R20). Limits are of R19.
     """
 
     pod: str
@@ -22,6 +23,7 @@ class Settings:
     health_port: int = 0
     batch: timedelta = timedelta(milliseconds=100)
     settle: timedelta = timedelta(seconds=60)
+    look_each: timedelta = timedelta(seconds=300)
     actions_an_hour: int = 12
     actions_a_day: int = 48
     panics_a_day: int = 3

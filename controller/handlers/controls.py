@@ -10,6 +10,7 @@ from controller.handlers.executing import Executor
 from controller.handlers.watching import Heard, Rule, Watcher
 from controller.logic.evaluation import would_fire_now
 from controller.logic.inputs import Inputs
+from controller.logic.mismatches import mismatches
 from controller.logic.moves import Abandon, Retry
 from controller.logic.preview import preview
 from controller.logic.replay import is_enough
@@ -34,7 +35,7 @@ from cryptwire.codec.rule_set import body_from_json
 from cryptwire.domain.action import IntentId
 from cryptwire.domain.figure import FigureKey, figure_key
 from cryptwire.domain.hopper import Assignment, HopperId
-from cryptwire.domain.rule_set import PanicSell, RuleSet, RuleSetBody, SellPositions
+from cryptwire.domain.rule_set import RuleSet, RuleSetBody
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import CryptwireError, Invalid, NotFound, Unavailable
 from cryptwire.log import Log
@@ -164,7 +165,8 @@ class Controls:
             return Standing(truth, None, ())
         hopper, positions = seen.hopper, seen.positions or ()
         upstream = UpstreamTruth(hopper.is_enabled, hopper.is_buying, hopper.is_selling, len(positions), seen.asked_at)
-        return Standing(truth, upstream, tuple(_mismatches(rule, seen, heard)))
+        found = mismatches(one.body, seen, None if heard is None else heard.snapshot)
+        return Standing(truth, upstream, tuple(found.values()))
 
     # ---- before arming (R21, R28) ----
 
@@ -230,22 +232,6 @@ class Controls:
         if one is not None and one.rule_set.body == body and is_enough(told):
             await self._rule_sets.replayed(one.rule_set, self._clock.now(), request.asked_by)
         return replay_to_json(told)
-
-
-def _mismatches(rule: Rule, seen: Seen, heard: Heard | None) -> list[str]:
-    """Where upstream is not as the rule believes it to be."""
-    found = []
-    hopper, positions = seen.hopper, seen.positions or ()
-    sells = any(isinstance(action.deed, PanicSell | SellPositions) for action in rule.rule_set.body.then)
-    if sells and not hopper.is_enabled:
-        found.append("the hopper is disabled: nothing would be sold")
-    if heard is not None and heard.snapshot.positions != len(positions):
-        found.append(f"upstream shows {len(positions)} positions, the rule was told of {heard.snapshot.positions}")
-    if heard is not None and heard.snapshot.base != hopper.hopper.base:
-        found.append(f"upstream's base currency is {hopper.hopper.base}, the rule counts in {heard.snapshot.base}")
-    if hopper.error:
-        found.append("upstream reports an error of the hopper")
-    return found
 
 
 def _who(request: ControlRequest) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from controller.handlers.controls import Controls
 from controller.handlers.executing import Executor
+from controller.handlers.looking import Looker
 from controller.handlers.watching import Watcher
 from controller.logic.inputs import Care
 from controller.logic.limits import Limits
@@ -36,6 +37,7 @@ _RULE_SETS_EACH = timedelta(seconds=2)
 _SWITCHES_EACH = timedelta(seconds=1)
 _LEASES_EACH = timedelta(seconds=20)
 _BEATS_EACH = timedelta(seconds=5)
+_LOOKS_EACH = timedelta(seconds=3)  # at hoppers that are due
 _SOONEST = timedelta(milliseconds=100)
 """However often somebody says that something has changed, it is looked at no sooner again."""
 _AT_ONCE = 50  # wishes for figures
@@ -68,6 +70,7 @@ class Controller:
         limits: Limits,
         care: Care,
         batch: timedelta,
+        look_each: timedelta,
         on_work: Callable[[str], None] = lambda _: None,
         on_ready: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -129,10 +132,11 @@ class Controller:
             rule_sets,
             replays,
             clock,
-            held=lambda hopper: self._held.get(hopper) if self.may_decide() else None,
+            held=self._ours,
             want=self.want,
             switched_off=self.switched_off,
         )
+        self.looker = Looker(self.watcher, upstream, clock, meters, held=self._ours, every=look_each)
 
     # ---- life ----
 
@@ -151,6 +155,7 @@ class Controller:
             self._each(_SWITCHES_EACH, self.read_switches, stop),
             self._each(_LEASES_EACH, self._renew_leases, stop, self._want_now),
             self._each(_BEATS_EACH, self._beat, stop),
+            self._each(_LOOKS_EACH, self.looker.look, stop),
             self._each(_DUTIES_EACH, self._audit_changes, stop),
             self._write_rounds(stop),
         )
@@ -198,6 +203,9 @@ class Controller:
                 each.cancel()
 
     # ---- what is held ----
+
+    def _ours(self, hopper: HopperId) -> Assignment | None:
+        return self._held.get(hopper) if self.may_decide() else None
 
     def may_decide(self) -> bool:
         """Whether this pod was confirmed within ten seconds, and knows which kill switches are on."""

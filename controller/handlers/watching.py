@@ -308,7 +308,7 @@ class Watcher:
         self._meters.count("controller_evaluations", "Rule sets evaluated.")
         rule.verdict, rule.evaluated_at = evaluation.verdict, now
         if evaluation.fires and (why := self._switched_off(rule.rule_set)):
-            self._hold(rule, why, now)
+            self._hold(rule, why)
             return
         if evaluation.state is rule.state and not evaluation.events:
             return
@@ -329,18 +329,12 @@ class Watcher:
             self.urgent.set()
         self._moved(rule, evaluation.state, evaluation.events, now)
 
-    def _hold(self, rule: Rule, why: str, now: datetime) -> None:
+    def _hold(self, rule: Rule, why: str) -> None:
         """It would fire, and a kill switch is on (R23): it stays as it was, and fires when the switch is off again."""
         if rule.told_switched_off != rule.state.epoch:
             rule.told_switched_off = rule.state.epoch
-            body = {"epoch": rule.state.epoch, "reason": why[:200]}
-            rule.entries.append(self._entry(rule, "held-back", body, now))
-            rule.notices.append(
-                self._notice(
-                    rule, "rule-held-back", NoticeClass.FAILURE, f"{rule.state.epoch}", {"reason": why[:200]}, now
-                )
-            )
-            self._mark(rule)
+            facts = {"reason": why[:200]}
+            self.told(rule, "held-back", facts, NoticeClass.FAILURE, f"{rule.state.epoch}", facts)
 
     # ---- what follows ----
 
@@ -355,6 +349,15 @@ class Watcher:
         now = self._clock.now()
         self._moved(rule, *epochs.resumed(rule.state, now), now)
         await self.flush()
+
+    def told(
+        self, rule: Rule, kind: str, body: Mapping[str, str], about: NoticeClass, key: str, facts: Mapping[str, str]
+    ) -> None:
+        """Write down with the next round, and tell the user under ``key``, what is no event of an evaluation."""
+        now = self._clock.now()
+        rule.entries.append(self._entry(rule, kind, {**body, "epoch": rule.state.epoch}, now))
+        rule.notices.append(self._notice(rule, f"rule-{kind}", about, key, facts, now))
+        self._mark(rule)
 
     def beat(self) -> None:
         """Tell of hoppers of which nothing comes (R4); write down what is old."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from starlette.responses import JSONResponse
@@ -49,6 +51,22 @@ async def test_R20_both_truths_stand_side_by_side_and_where_they_differ(scene: S
         scene.upstream.is_revoked = True
         told = standing_from_json(await scene.ask("state", one))
         assert told.upstream is None
+
+
+async def test_R20_a_mismatch_that_stays_is_an_alarm_and_so_is_its_end(scene: Scene) -> None:
+    scene.upstream.begin("1", "2")
+    scene.settings = replace(scene.settings, look_each=timedelta(seconds=2))
+    one = await scene.rule_set(when=[STOP])
+    scene.upstream.hopper["enabled"] = 0
+    async with scene.controller():
+        await scene.phase(one, "watching")
+        for kind in ("rule-mismatch", "rule-match"):
+            async with asyncio.timeout(20):
+                while ("data-problem", kind) not in await scene.notices():  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            scene.upstream.hopper["enabled"] = 1
+    assert len(await scene.notices()) == 2
+    assert [entry["what"] for entry in await scene.audit("mismatch")] == ["hopper-off"]
 
 
 async def test_R21_R28_a_preview_in_words_tells_whether_it_would_fire_now(scene: Scene) -> None:
