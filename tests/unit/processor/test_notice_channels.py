@@ -1,12 +1,16 @@
 """Actions and failures always reach their user; of the rest nobody is flooded."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 
-from cryptwire.domain.notice import NoticeClass
+from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.domain.preferences import Channels, Preferences
+from cryptwire.errors import Invalid
 from processor.logic.notices import MAIL, WEBHOOK, ToMail, channels, likeness, planned, webhook_pause
+from tests.unit.controller.test_looking import Room
+from tests.unit.controller.test_watching import HELD, watched
 
 LOUD = (NoticeClass.ACTION, NoticeClass.FAILURE)
 NONE: frozenset[str] = frozenset()
@@ -41,6 +45,55 @@ def test_actions_and_failures_reach_one_channel_whatever_was_chosen_and_whatever
 @pytest.mark.parametrize("about", [NoticeClass.INFO, NoticeClass.DATA_PROBLEM])
 def test_the_others_can_be_muted(about: NoticeClass) -> None:
     assert channels(about, "any", wishes(about, by_mail=False, by_webhook=False), has_webhook=True) == []
+
+
+async def told_by_a_controller() -> dict[str, Notice]:
+    """By kind: what fires, is held back, waits for a person, cannot see, does not fit; each was due more than once."""
+    found: dict[str, Notice] = {}
+    for is_off in (False, True):
+        desk = Room()
+        desk.switched_off = "a test" if is_off else ""
+        await desk.watcher.learn([watched(when=HELD)])
+        await desk.fire()
+        await desk.watcher.flush()
+        await desk.fire()
+        await desk.watcher.flush()
+        found |= {each.kind: each for each in desk.states.notices}
+        assert len(desk.states.notices) == 1
+    desk = Room()
+    desk.upstream.positions = ()
+    await desk.watcher.learn([watched()])
+    await desk.go_on(20)
+    for _ in range(3):
+        await desk.clock.turn(timedelta(minutes=6))
+        desk.watcher.beat()
+    await desk.see(positions=1, index=10)  # a jump after a gap
+    await desk.see(positions=1, index=10, seconds=1)
+    await desk.watcher.flush()
+    assert len({each.kind for each in desk.states.notices}) == len(desk.states.notices)
+    return found | {each.kind: each for each in desk.states.notices}
+
+
+async def test_R26_what_a_controller_does_and_fails_to_do_cannot_be_muted_and_the_rest_is_told_once() -> None:
+    told = await told_by_a_controller()
+    assert {kind: notice.about for kind, notice in told.items()} == {
+        "rule-fired": NoticeClass.ACTION,
+        "rule-held-back": NoticeClass.FAILURE,
+        "rule-review": NoticeClass.FAILURE,
+        "rule-no-data": NoticeClass.DATA_PROBLEM,
+        "rule-mismatch": NoticeClass.DATA_PROBLEM,
+    }
+    for kind, notice in told.items():
+        if notice.about in LOUD:
+            with pytest.raises(Invalid, match=notice.about.name):
+                wishes(notice.about, by_mail=False, by_webhook=False)
+            only = wishes(notice.about, by_mail=False, by_webhook=True)
+            assert channels(notice.about, kind, only, has_webhook=False) == [MAIL]
+        else:
+            mute = wishes(notice.about, by_mail=False, by_webhook=False)
+            assert channels(notice.about, kind, mute, has_webhook=True) == []
+    plan = planned(quiet(1, 2, 3, 4), [], mailed=0, alike=NONE, most=2)
+    assert [len(mail) for mail in plan.mails] == [1, 3]  # and seldom
 
 
 def test_silence_goes_by_every_channel_there_is() -> None:
