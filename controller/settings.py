@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from controller.logic.limits import Limits
+
+_USUAL = Limits()
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,6 +28,6 @@ class Settings:
     batch: timedelta = timedelta(milliseconds=100)
     settle: timedelta = timedelta(seconds=60)
     look_each: timedelta = timedelta(seconds=300)
-    actions_an_hour: int = 12
-    actions_a_day: int = 48
-    panics_a_day: int = 3
+    actions_an_hour: int = _USUAL.an_hour
+    actions_a_day: int = _USUAL.a_day
+    panics_a_day: int = _USUAL.panics_a_day

@@ -22,18 +22,16 @@ from cryptwire.domain.action import RuleSetId
 from cryptwire.domain.candle import SPAN, opening
 from cryptwire.domain.figure import PairSnapshot, Snapshot
 from cryptwire.domain.hopper import Asset, Hopper
+from cryptwire.domain.rule_effects import sells_all
 from cryptwire.domain.rule_set import (
     Compare,
     FigureOf,
     FundsUsage,
     Mode,
-    PanicSell,
     PositionCount,
     RuleSet,
     RuleSetBody,
-    SellPositions,
     Wait,
-    Which,
     rules_of,
 )
 from cryptwire.domain.ticker import Pair
@@ -170,7 +168,7 @@ class Replayer:
         Money that came or went since came or went all the same. None when it sells not all, or there is no end.
         """
         end = self.last
-        if end is None or end.index is None or not _sells_all(self.rule_set.body):
+        if end is None or end.index is None or not sells_all(self.rule_set.body):
             return None
         return end.balance * (firing.index * (1 - FEE) / end.index - 1)
 
@@ -255,10 +253,3 @@ def _leaves(verdict: Verdict) -> Iterator[Verdict]:
         yield verdict
     for part in verdict.parts:
         yield from _leaves(part)
-
-
-def _sells_all(body: RuleSetBody) -> bool:
-    return any(
-        isinstance(one.deed, PanicSell) or (isinstance(one.deed, SellPositions) and one.deed.which is Which.ALL)
-        for one in body.then
-    )

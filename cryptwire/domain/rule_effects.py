@@ -30,7 +30,7 @@ def _between(one: RuleSetBody, two: RuleSetBody) -> str | None:
         if any((switch, not is_on) in others for each, is_on in switches if each is switch):
             return f"one turns {switch.value} on, the other off"
     buying = (Switch.BUYING, True)
-    if (buying in switches and _sells_all(two)) or (buying in others and _sells_all(one)):
+    if (buying in switches and sells_all(two)) or (buying in others and sells_all(one)):
         return "one sells everything, the other turns buying on"
     fields, values = _fields(one), _fields(two)
     both = sorted(name for name in fields.keys() & values.keys() if fields[name] != values[name])
@@ -41,7 +41,8 @@ def _switches(body: RuleSetBody) -> set[tuple[Switch, bool]]:
     return {(action.deed.switch, action.deed.is_on) for action in body.then if isinstance(action.deed, Turn)}
 
 
-def _sells_all(body: RuleSetBody) -> bool:
+def sells_all(body: RuleSetBody) -> bool:
+    """Whether one of its actions leaves no position."""
     return any(
         isinstance(action.deed, SELLS)
         and not (isinstance(action.deed, SellPositions) and action.deed.which is not Which.ALL)

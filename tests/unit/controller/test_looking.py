@@ -35,7 +35,7 @@ class PlayedUpstream:
     async def read(
         self, hopper: Hopper, looks: frozenset[Look], within: timedelta, max_age: timedelta = timedelta(0)
     ) -> Seen:
-        assert (hopper.id, looks) == (HOPPER, {Look.POSITIONS})
+        assert (hopper.id, looks) == (HOPPER, frozenset({Look.POSITIONS}))
         self.asked.append(max_age)
         if self.trouble is not None:
             raise self.trouble

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from controller.logic.limits import Limits, held_back
 from controller.logic.moves import Standing
 from controller.logic.standing import Facts, judge
+from controller.settings import Settings
 from cryptwire.domain.action import RuleSetId
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.intent import Wish
@@ -55,6 +57,12 @@ def test_R12_another_fence_or_a_pod_that_is_not_confirmed_ends_it_here_whatever_
 
 
 # ---- how often ----
+
+
+def test_R19_what_is_usual_is_said_in_one_place() -> None:
+    said = Settings("pod", "", "", "", "", Path())
+    assert Limits(said.actions_an_hour, said.actions_a_day, said.panics_a_day) == Limits()
+
 
 LIMITS = Limits(an_hour=3, a_day=5, panics_a_day=2)
 STOP = Action(Turn(Switch.BUYING, is_on=False))
