@@ -179,7 +179,7 @@ class Controls:
             body = rule.rule_set.body
         else:
             raise Invalid("a body is missing: a rule set as JSON")
-        zone = ZoneInfo("UTC") if rule is None else rule.zone
+        zone = ZoneInfo(await self._rule_sets.zone_of(request.user)) if rule is None else rule.zone
         state = rule.state if rule is not None and rule.rule_set.body == body else None
         inputs = await self._inputs(request.hopper, body, zone)
         told = preview(body, state, inputs)
@@ -221,7 +221,8 @@ class Controls:
         since, until = _moment(request.body, "since"), _moment(request.body, "until")
         one = await self._rule_sets.one(request.rule_set, request.hopper) if request.rule_set else None
         if request.body is not None and "body" in request.body:
-            body, zone = body_from_json(request.body["body"]), "UTC"
+            body = body_from_json(request.body["body"])
+            zone = await self._rule_sets.zone_of(request.user)
         elif one is not None:
             body, zone = one.rule_set.body, one.zone
         else:

@@ -260,6 +260,13 @@ class WatchedRuleSets:
             raise NotFound(f"there is no rule set {rule_set[:40]}")
         return Watched(rule_set_of(row), row["zone"], row["fence"])
 
+    async def zone_of(self, user: UserId) -> str:
+        """The user's zone (IANA's name), which rules of time go by; raises NotFound."""
+        zone: str | None = await self._database.value("SELECT zone FROM users WHERE user_id = $1::text::uuid", user)
+        if zone is None:
+            raise NotFound("there is no such user")
+        return zone
+
     async def audit_changes(self, pod: str, most: int) -> int:
         """Take what people did to rule sets of the pod's hoppers into the audit, once; how much it was."""
         async with self._database.transaction() as connection:

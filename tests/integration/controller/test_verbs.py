@@ -89,6 +89,15 @@ async def test_R21_R28_a_preview_in_words_tells_whether_it_would_fire_now(scene:
     assert "index" in scene.feed.wanted[0]
 
 
+async def test_R21_a_draft_is_told_by_its_users_clock(scene: Scene) -> None:
+    scene.upstream.begin("1")
+    await scene.owner.execute("UPDATE users SET zone = 'Pacific/Auckland' WHERE user_id = $1::text::uuid", scene.user)
+    night = {"rule": "time", "from": "22:00", "until": "06:00", "confirm": {"ticks": 1, "seconds": 0}}
+    async with scene.controller():
+        told = await scene.ask("preview", body={"body": {"name": "x", "when": [night, HELD], "then": [PANIC]}})
+    assert told["words"][0].startswith("the clock in Pacific/Auckland shows 22:00 to 06:00")
+
+
 async def test_only_whose_hopper_it_is_is_answered_and_only_by_who_holds_it(scene: Scene) -> None:
     one = await scene.rule_set(mode=Mode.OFF)
     async with scene.controller():
