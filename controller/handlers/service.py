@@ -35,7 +35,11 @@ UNCONFIRMED = timedelta(seconds=10)
 _DUTIES_EACH = timedelta(seconds=3)
 _RULE_SETS_EACH = timedelta(seconds=2)
 _SWITCHES_EACH = timedelta(seconds=1)
-_LEASES_EACH = timedelta(seconds=20)
+_LEASES_EACH = timedelta(seconds=2)
+_RENEWED_AFTER, _SILENT_AFTER = timedelta(seconds=30), timedelta(seconds=20)
+"""A lease lasts sixty seconds. One so old is renewed, in one look a tenth of all, so that they spread: none gets above
+fifty. One of which nothing comes is renewed sooner.
+"""
 _BEATS_EACH = timedelta(seconds=5)
 _LOOKS_EACH = timedelta(seconds=3)  # at hoppers that are due
 _SOONEST = timedelta(milliseconds=100)
@@ -93,6 +97,8 @@ class Controller:
         self._on_switches: dict[tuple[Level, str], KillSwitch] = {}
         self._switches_read_at: datetime | None = None
         self._wanted: dict[HopperId | Pair, tuple[str, ...]] = {}
+        self._leased: dict[HopperId | Pair, tuple[tuple[str, ...], datetime]] = {}  # promised; asked when
+        self._unpromised = 0
         self._want_now = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
         self.watcher = Watcher(
@@ -148,7 +154,7 @@ class Controller:
             await self._bus.subscribe(subjects.ALL_ACCOUNTS, self._on_account),
             await self._bus.subscribe(self._world.all_control("controller"), self._on_control),
         ]
-        self._bus.on_gap(self._want_now.set)
+        self._bus.on_gap(self._want_anew)
         loops = (
             self._each(_DUTIES_EACH, self.read_duties, stop),
             self._each(_RULE_SETS_EACH, self.read_rule_sets, stop, self.watcher.must_learn),
@@ -286,19 +292,47 @@ class Controller:
     # ---- figures ----
 
     async def _renew_leases(self) -> None:
-        """Want exactly what rules read, for sixty seconds more."""
+        """Want exactly what rules read, for sixty seconds more: first what was promised, then what is new."""
         if self._learned is None:
             return
+        wanted, now = self._wanted, self._clock.now()
+        self._leased = {of: lease for of, lease in self._leased.items() if wanted.get(of) == lease[0]}
+        silent = [of for of, (_, at) in self._leased.items() if now - at >= _SILENT_AFTER and self._is_silent(of, now)]
+        old = sorted((of for of, (_, at) in self._leased.items() if now - at >= _RENEWED_AFTER), key=self._asked_at)
+        due = dict.fromkeys([*silent, *old[: len(wanted) // 10 + 1]])
+        due.update(dict.fromkeys(of for of in wanted if of not in self._leased))
         at_once = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(of: HopperId | Pair, keys: tuple[str, ...]) -> bool:
+        async def one(of: HopperId | Pair) -> bool:
             async with at_once:
-                return await self.want(Wanted(of, keys))
+                asked_at = self._clock.now()
+                is_promised = await self.want(Wanted(of, wanted[of]))
+                if is_promised:
+                    self._leased[of] = wanted[of], asked_at
+                return is_promised
 
-        done = await asyncio.gather(*(one(of, keys) for of, keys in self._wanted.items()))
-        if not all(done):
-            self._meters.count("controller_unwanted", "Figures that nobody promised.", done.count(False))
-            _log.warning("figures that nobody computes", count=done.count(False), of=len(done))
+        unpromised = (await asyncio.gather(*(one(of) for of in due))).count(False)
+        if unpromised:
+            self._meters.count("controller_unwanted", "Figures that nobody promised.", unpromised)
+            if unpromised != self._unpromised:
+                _log.warning("figures that nobody computes", count=unpromised, of=len(wanted))
+        self._unpromised = unpromised
+
+    def _asked_at(self, of: HopperId | Pair) -> datetime:
+        return self._leased[of][1]
+
+    def _is_silent(self, of: HopperId | Pair, now: datetime) -> bool:
+        """Nothing comes in spite of the promise: whoever gave it may be gone."""
+        if isinstance(of, Pair):
+            pair = self.watcher.pairs.get(of)
+            return pair is None or now - pair.at > UNCONFIRMED
+        heard = self.watcher.heard(of)
+        return heard is None or now - heard.snapshot.at > UNCONFIRMED
+
+    def _want_anew(self) -> None:
+        """Who promised may be another one now."""
+        self._leased.clear()
+        self._want_now.set()
 
     async def want(self, wanted: Wanted) -> bool:
         """Whether somebody computes it; what is refused is logged."""

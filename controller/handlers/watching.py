@@ -44,7 +44,8 @@ from cryptwire.storage.rule_states import Decision, KeptState
 
 _log = Log(__name__)
 _MOST_LISTENED = 1000
-_MOST_AT_ONCE = 1000  # states in one round
+_MOST_AT_ONCE = 250  # states in one round: what fires waits for no larger one
+_IN_A_ROW = 25  # messages, before whatever else there is to do has its turn
 _WRITTEN_EACH = timedelta(seconds=60)
 """What may be lost (the newest message seen, readings) is written so often."""
 _ALARMS = {
@@ -133,6 +134,7 @@ class Watcher:
         self.has_forgotten = False
         self._writing = asyncio.Lock()
         self._listens_to: dict[str, Pair] = {}
+        self._in_a_row = 0
 
     # ---- what is watched ----
 
@@ -245,12 +247,18 @@ class Watcher:
 
     async def on_figures(self, message: Message) -> None:
         """``figure.<hopper>``: every rule set of the hopper is evaluated on it; others' are not even read."""
-        rules, awaited = self._by_subject.get(message.subject), self._awaited.pop(message.subject, None)
+        rules, awaited = self._by_subject.get(message.subject, ()), self._awaited.pop(message.subject, None)
         if not rules and not awaited:
             return
+        self._in_a_row += 1
+        if self._in_a_row >= _IN_A_ROW:  # a shard's figures come together, and what fired is worked off meanwhile
+            self._in_a_row = 0
+            await asyncio.sleep(0)
+            rules = self._by_subject.get(message.subject, ())
         try:
             snapshot = snapshot_from_wire(message.payload)
-            if self._world.figures(snapshot.hopper) != message.subject:
+            is_known = any(rule.rule_set.hopper == snapshot.hopper for rule in rules[:1])
+            if not is_known and self._world.figures(snapshot.hopper) != message.subject:
                 raise Invalid("figures of another hopper than their subject's")
         except Invalid as fault:
             self._refuse(message, fault)
@@ -267,6 +275,7 @@ class Watcher:
         now = self._clock.now()
         for rule in rules:
             self._evaluate(rule, heard, now)
+        self._meters.count("controller_evaluations", "Rule sets evaluated.", len(rules))
         self._on_evaluated()
 
     async def on_pair(self, message: Message) -> None:
@@ -305,7 +314,6 @@ class Watcher:
 
     def _evaluate(self, rule: Rule, heard: Heard, now: datetime) -> None:
         evaluation = evaluate(rule.rule_set, rule.state, Inputs(heard.snapshot, now, rule.zone, self.pairs, self.care))
-        self._meters.count("controller_evaluations", "Rule sets evaluated.")
         rule.verdict, rule.evaluated_at = evaluation.verdict, now
         if evaluation.fires and (why := self._switched_off(rule.rule_set)):
             self._hold(rule, why)
@@ -361,9 +369,9 @@ class Watcher:
 
     def beat(self) -> None:
         """Tell of hoppers of which nothing comes (R4); write down what is old."""
-        now = self._clock.now()
+        now, may_decide = self._clock.now(), self._may_decide()
         for rule in self._rules.values():
-            if self._may_decide():
+            if may_decide:
                 state, events = overdue(rule.state, now, self.care)
                 if events:
                     self._moved(rule, state, events, now)

@@ -32,7 +32,8 @@ def step(rule: Compare, state: RuleState, view: View) -> tuple[RuleState, Readin
     if not rule.relation.is_crossing:
         return state, Reading(is_across, text, numbers, distance)
     if not is_across:
-        return replace(state, was_across=True), Reading(False, text, numbers, distance)
+        state = state if state.was_across else replace(state, was_across=True)
+        return state, Reading(False, text, numbers, distance)
     if not state.was_across:
         return state, Reading(False, f"{text}; it must be on the other side first", numbers)
     return state, Reading(True, text, numbers, distance)

@@ -59,7 +59,7 @@ def evaluate(rule_set: RuleSet, state: State, inputs: Inputs) -> Evaluation:
     when, snapshot, care = rule_set.body.when, inputs.snapshot, inputs.care
     if not _is_newer(state.seen, snapshot):
         return Evaluation(state, untold(when, "this message was seen already, or a newer one"))
-    state = replace(state, seen=Seen(snapshot.session, snapshot.sequence, snapshot.at))
+    state = state.but(seen=Seen(snapshot.session, snapshot.sequence, snapshot.at))
     why = missing(snapshot, inputs.now, care)
     if why is not None:
         return _untold(rule_set, _emptied(state, snapshot), why, (), inputs)
@@ -73,7 +73,7 @@ def evaluate(rule_set: RuleSet, state: State, inputs: Inputs) -> Evaluation:
     previous, was_doubted = state.readings.counted[-1:], state.readings.doubted
     assert snapshot.index is not None  # it is complete
     readings, index = outliers.accept(state.readings, snapshot.index, is_tick, care.outlier)
-    state = replace(state, readings=readings, ticked_at=_latest(snapshot.newest_price_at, state.ticked_at))
+    state = state.but(readings=readings, ticked_at=_latest(snapshot.newest_price_at, state.ticked_at))
     if index is None:
         why = "the first reading must be seen again"
         if previous:
@@ -84,11 +84,12 @@ def evaluate(rule_set: RuleSet, state: State, inputs: Inputs) -> Evaluation:
     if previous:
         state, happened = epochs.after_gap(state, snapshot.at, previous[-1], index, care)
         events += happened
-    state, happened = epochs.rested(replace(state, looked_at=snapshot.at), rule_set, index, inputs.now)
+    state, happened = epochs.rested(state.but(looked_at=snapshot.at), rule_set, index, inputs.now)
     state, started = _measured(state, index, snapshot)
     market = _market(state.pairs, when, inputs)
     view = _view(index, state.start, state.peak, market, is_tick, inputs)
-    return _decided(rule_set, replace(state, pairs=market.seen), view, events + happened + started, inputs)
+    state = state if state.pairs == market.seen else state.but(pairs=market.seen)
+    return _decided(rule_set, state, view, events + happened + started, inputs)
 
 
 def overdue(state: State, now: datetime, care: Care) -> tuple[State, tuple[Event, ...]]:
@@ -129,13 +130,13 @@ def _decided(rule_set: RuleSet, state: State, view: View, events: tuple[Event, .
         for number, (before, after) in enumerate(zip(state.rules, walked.rules, strict=True), 1)
         if after.is_armed and not before.is_armed
     )
-    state = replace(state, rules=walked.rules)
+    state = state if state.rules == walked.rules else state.but(rules=walked.rules)
     if verdict.stage is Stage.NO_DATA:
         state, silent = overdue(state, inputs.now, inputs.care)
         return Evaluation(state, verdict, events + armed + silent)
     heard = (Event(EventKind.HEARD, "it can be told again"),) if state.is_silent else ()
     may_fire = not state.must_look
-    state = replace(state, must_look=False, is_silent=False, told_at=inputs.now)
+    state = state.but(must_look=False, is_silent=False, told_at=inputs.now)
     if verdict.stage is not Stage.TRUE or not may_fire:
         return Evaluation(state, verdict, events + armed + heard)
     fired = Event(EventKind.FIRED, f"all rules are true at snapshot {view.snapshot.id}", {"index": view.index})
@@ -193,7 +194,8 @@ def _measured(state: State, index: float, snapshot: Snapshot) -> epochs.Changed:
         text = f"epoch {state.epoch} starts at {money(snapshot.balance, snapshot.base)}"
         numbers = {"index": index, "balance": snapshot.balance}
         return replace(state, start=index, peak=index), (Event(EventKind.STARTED, text, numbers),)
-    return replace(state, peak=max(state.peak, min(state.readings.counted))), ()
+    peak = max(state.peak, min(state.readings.counted))
+    return (state if peak == state.peak else state.but(peak=peak)), ()
 
 
 class _Market(NamedTuple):

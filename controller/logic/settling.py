@@ -47,7 +47,7 @@ def settle(state: State, snapshot: Snapshot, care: Care) -> Settled:
             state = state.rebased(jump)
     assert snapshot.index is not None  # the snapshot is complete
     money = Money(snapshot.index, snapshot.balance, snapshot.flows_version)
-    return Settled(replace(state, money=money), events, None)
+    return Settled(state.but(money=money), events, None)
 
 
 def _polled(state: State, snapshot: Snapshot) -> tuple[State, Polled]:
@@ -63,7 +63,7 @@ def _polled(state: State, snapshot: Snapshot) -> tuple[State, Polled]:
         settling = 0 if was is None else was + is_poll
         is_presumed = before is not None and before.is_presumed
     polled = Polled(snapshot.assets_at, snapshot.balance, settling, is_presumed)
-    return replace(state, polled=polled), polled
+    return state.but(polled=polled), polled
 
 
 def _reconsidered(state: State, snapshot: Snapshot) -> tuple[State, tuple[Event, ...], float]:

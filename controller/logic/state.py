@@ -1,9 +1,10 @@
 """How a rule set stands: everything that one evaluation leaves to the next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from cryptwire.domain.hopper import Asset
 from cryptwire.domain.ticker import Pair
@@ -118,6 +119,15 @@ class State:
     polled: Polled | None = None
     pairs: Mapping[Pair, PairSeen] = field(default_factory=dict)
 
+    def but(self, **changes: Any) -> "State":
+        """``dataclasses.replace`` at half its cost: every message makes several states, of thousands of hoppers."""
+        made = object.__new__(State)
+        for get, put in _SLOTS:
+            put(made, get(self))
+        for name, value in changes.items():
+            _PUT[name](made, value)
+        return made
+
     def rebased(self, factor: float) -> "State":
         """With every index of the past times ``factor``."""
         return replace(
@@ -144,6 +154,10 @@ class State:
             *(self.version, self.epoch, self.phase, self.must_look, self.is_silent, self.base, self.start, self.peak),
             *(self.until, self.fired_index, counts, settling, version),
         )
+
+
+_PUT = {each.name: getattr(State, each.name).__set__ for each in fields(State)}
+_SLOTS = tuple((getattr(State, each.name).__get__, _PUT[each.name]) for each in fields(State))
 
 
 def _times(number: float | None, factor: float) -> float | None:

@@ -25,4 +25,4 @@ def step(rule: TrailingStop, state: RuleState, view: View) -> tuple[RuleState, R
     text = f"{view.value_in_words}, {side} the stop of {at}, {percent(rule.trail)} below the peak of {peak}"
     distance = max(0.0, 1 - stop / view.index)
     reading = Reading(is_true, text, {**numbers, "stop": view.money(stop)}, distance)
-    return replace(state, is_armed=True), reading
+    return (state if state.is_armed else replace(state, is_armed=True)), reading

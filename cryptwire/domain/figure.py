@@ -185,9 +185,14 @@ class FigureKey:
         return cls(name, numbers, Resolution.of(resolution).value if definition.of_bars else resolution)
 
     def __str__(self) -> str:
-        names = [parameter.name for parameter in self.definition.parameters]
-        listed = ",".join(f"{name}={_written(number)}" for name, number in zip(names, self.parameters, strict=True))
-        return f"{self.name}{f'({listed})' if listed else ''}{f'@{self.resolution}' if self.resolution else ''}"
+        return _text(self)
+
+
+@lru_cache(maxsize=10_000)
+def _text(key: FigureKey) -> str:
+    names = [parameter.name for parameter in key.definition.parameters]
+    listed = ",".join(f"{name}={_written(number)}" for name, number in zip(names, key.parameters, strict=True))
+    return f"{key.name}{f'({listed})' if listed else ''}{f'@{key.resolution}' if key.resolution else ''}"
 
 
 def _written(number: float) -> str:

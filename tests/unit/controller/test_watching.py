@@ -1,5 +1,6 @@
 """Rule sets watched: what is decided is written first, and what cannot be written was never decided."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -172,6 +173,26 @@ async def test_R10_R16_what_fires_is_handed_on_only_after_it_is_written() -> Non
     await desk.fire()
     await desk.watcher.flush()
     assert len(desk.states.intents) == 1
+
+
+async def test_a_row_of_messages_lets_others_have_their_turn() -> None:
+    desk = Desk()
+    await desk.watcher.learn([watched()])
+    turns: list[int] = []
+
+    async def other() -> None:
+        while True:
+            turns.append(desk.evaluations)
+            await asyncio.sleep(0)
+
+    await desk.see()
+    payload = desk.watcher.heard(HOPPER).payload  # type: ignore[union-attr]  # it was just seen
+    task = asyncio.create_task(other())
+    for _ in range(100):
+        await desk.watcher.on_figures(Message(LIVE.figures(HOPPER), payload, ""))
+    task.cancel()
+    assert len(turns) == 4
+    assert max(turns) - min(turns) >= 50
 
 
 async def test_what_fired_is_written_before_what_only_changed() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,17 @@ def test_r16_a_state_comes_back_as_the_very_same(state: State) -> None:
     value = json.loads(json.dumps(state_to_json(state)))
     assert state_from_json(value) == state
     assert state_to_json(state_from_json(value)) == value
+
+
+@settings(deadline=None)
+@given(STATES, STATES, st.sets(st.sampled_from([each.name for each in fields(State)])))
+def test_another_state_is_what_replace_would_make(state: State, other: State, names: set[str]) -> None:
+    before, changes = replace(state), {name: getattr(other, name) for name in names}
+    made = state.but(**changes)
+    assert made == replace(state, **changes)
+    assert state == before
+    with pytest.raises(FrozenInstanceError):
+        made.peak = 1.0  # type: ignore[misc]
 
 
 def written() -> dict[str, Any]:
