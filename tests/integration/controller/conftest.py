@@ -143,7 +143,7 @@ class Scene:
         settings = Settings(**{**_fields(self.settings), "pod": pod})
         task = asyncio.create_task(main(settings, runtime, points))
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(40):
                 while not runtime.health.is_ready:
                     if task.done():
                         await task
@@ -164,7 +164,7 @@ class Scene:
         subject = LIVE.control(HOPPER, "controller", verb)
         return control_reply_from_wire(await self.bus.request(subject, control_request_to_wire(request), 8))
 
-    async def intent(self, one: RuleSet, *states: str, within: float = 20) -> Mapping[str, Any]:
+    async def intent(self, one: RuleSet, *states: str, within: float = 60) -> Mapping[str, Any]:
         """Its newest intent, once it is in one of ``states``."""
         began = time.monotonic()
         while True:
@@ -176,7 +176,7 @@ class Scene:
             assert time.monotonic() - began < within, (row and row["state"], await self.audit())
             await asyncio.sleep(0.02)
 
-    async def phase(self, one: RuleSet, *wanted: str, within: float = 10) -> dict[str, Any]:
+    async def phase(self, one: RuleSet, *wanted: str, within: float = 30) -> dict[str, Any]:
         """The state of a rule set, once it is in one of these phases."""
         async with asyncio.timeout(within):
             while True:

@@ -65,7 +65,7 @@ async def analyser(scene: Scene, servers: Servers, database_url: str) -> AsyncIt
     )
     task = asyncio.create_task(analyse(settings, runtime))
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while not runtime.health.is_ready:
                 if task.done():
                     await task
