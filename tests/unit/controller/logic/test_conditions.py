@@ -136,6 +136,10 @@ def test_more_or_fewer_positions_than_a_count(relation: Relation, count: int, is
     assert verdict.numbers == {"count": 12, "wanted": count}
 
 
+def test_one_position_is_open() -> None:
+    assert last(PositionCount(ABOVE, 0), 100, positions=1).text == "1 position is open, more than 0"
+
+
 @pytest.mark.parametrize(
     ("relation", "share", "is_true"),
     [

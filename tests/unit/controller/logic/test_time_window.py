@@ -106,6 +106,16 @@ def test_it_is_of_the_users_zone_and_says_so() -> None:
     assert part.text == "it is 13:00 on Monday in Europe/Amsterdam, within 13:00 to 14:00 on Monday and Friday"
 
 
+def test_it_says_that_it_is_not_within() -> None:
+    watch = Watch.of(NIGHT, PositionCount(Relation.ABOVE, 0))
+    for number in (1, 2):
+        watch.take(snapshot(100, number))
+    assert watch.last is not None
+    part = watch.last.verdict.parts[0]
+    assert part.stage is Stage.WAITS
+    assert part.text == "it is 13:00 on Monday in Europe/Amsterdam, not within 22:00 to 06:00 every day"
+
+
 def test_every_day_is_said_as_such() -> None:
     assert words(NIGHT) == "22:00 to 06:00 every day"
     assert (
