@@ -1,14 +1,17 @@
 """R2, R5: the same from the same; duplicates and reorderings change nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from controller.logic import epochs
 from controller.logic.evaluation import evaluate, overdue, would_fire_now
 from controller.logic.inputs import OF_CANDLES, Care
 from controller.logic.state import Phase, Seen
 from controller.logic.verdict import EventKind, Stage
 from cryptwire.domain.figure import Snapshot, figure_key
+from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.rule_set import (
     AllOf,
     AnyOf,
@@ -24,7 +27,8 @@ from cryptwire.domain.rule_set import (
     TakeProfit,
     TrailingStop,
 )
-from tests.unit.controller.logic.builders import BTC, LIVE, T, Watch, body, inputs, pair, snapshot, told
+from cryptwire.domain.ticker import Pair
+from tests.unit.controller.logic.builders import BTC, LIVE, T, Watch, body, inputs, pair, rule_set, snapshot, told
 
 
 def test_r2_the_same_comes_out_of_the_same() -> None:
@@ -187,3 +191,63 @@ def test_r28_what_cannot_be_told_is_said(more: dict[str, object], why: str) -> N
     shot = shot.__class__(**{**{name: getattr(shot, name) for name in shot.__slots__}, **more})
     verdict = would_fire_now(body(PositionCount(Relation.ABOVE, 5)), inputs(shot))
     assert (verdict.stage, verdict.text) == (Stage.NO_DATA, why)
+
+
+ETH = Pair(Exchange("binance"), Asset("ETH"), Asset("USDT"))
+
+
+def test_r4_one_pair_that_cannot_be_told_does_not_hide_another() -> None:
+    rules = (PairChange(BTC, -0.05, 60), PairChange(ETH, -0.05, 60))
+    blind = replace(pair(50_000, T), is_fresh=False)
+    for one, other in ((0, 1), (1, 0)):
+        watch = Watch.of(*rules)
+        watch.see(100)
+        for number in (2, 3):
+            told_now = [pair(50_000, T + number * LIVE, {"change(minutes=60)": -0.2}) for _ in rules]
+            told_now[1] = replace(told_now[1], pair=ETH)
+            told_now[one] = replace(blind, pair=told_now[one].pair, at=T + number * LIVE)
+            said = watch.see(100, *told_now)
+        assert said.verdict.parts[one].stage is Stage.NO_DATA
+        assert said.verdict.parts[other].stage is Stage.TRUE
+        doubted = [replace(each, at=T + 8 * LIVE, is_fresh=True) for each in told_now]
+        assert watch.state.pairs.keys() == {told_now[other].pair}
+        watch.number = 7
+        doubted[other] = pair(10_000, T + 8 * LIVE, {"change(minutes=60)": -0.2}, pair=doubted[other].pair)
+        doubted[one] = pair(50_000, T + 8 * LIVE, {"change(minutes=60)": -0.2}, pair=doubted[one].pair)
+        said = watch.see(100, *doubted)
+        assert said.verdict.parts[other].stage is Stage.NO_DATA
+        assert said.verdict.parts[one].stage is Stage.TRUE
+
+
+def test_what_was_seen_of_a_pair_is_kept_while_it_is_not_told_and_dropped_when_nobody_reads_it() -> None:
+    watch = Watch.of(PairChange(BTC, -0.05, 60))
+    watch.see(100)
+    watch.see(100, pair(50_000, T + 2 * LIVE, {"change(minutes=60)": 0.0}))
+    watch.see(100)
+    assert watch.state.pairs.keys() == {BTC}
+    rules = rule_set(StopLoss(0.1), version=2)
+    state, _ = epochs.edited(watch.state, rules, T)
+    assert not evaluate(rules, state, inputs(snapshot(100, 9))).state.pairs
+
+
+def test_r18_what_happens_while_a_flow_is_undecided_is_told_all_the_same() -> None:
+    watch = Watch.of(StopLoss(0.02))
+    watch.fires([100, 100])
+    watch.see(50, base=Asset("BTC"), is_settling=True)
+    assert watch.kinds().count(EventKind.EPOCH) == 2
+
+
+def test_r4_silence_counts_from_when_a_flow_was_last_waited_for() -> None:
+    watch = Watch.of(StopLoss(0.02))
+    watch.fires([100, 100])
+    waited = watch.see(100, is_settling=True)
+    assert waited.state.told_at == waited.state.looked_at == T + 3 * LIVE
+
+
+def test_r4_what_is_heard_again_is_said() -> None:
+    watch = Watch.of(StopLoss(0.02))
+    watch.fires([100, 100])
+    care = Care(alert_after=timedelta(seconds=3))
+    for is_fresh in (False, False, True):
+        watch.see(100, is_fresh=is_fresh, care=care)
+    assert watch.events[-1].text == "it can be told again"

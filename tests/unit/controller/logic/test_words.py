@@ -90,3 +90,11 @@ def test_lists_have_their_last_word() -> None:
 )
 def test_a_figure_is_told_in_its_unit(key: str, text: str) -> None:
     assert figure_value(figure_key(key), 0.5, Asset("USDT")) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(999.999, "1,000"), (1000.4, "1,000"), (1.004, "1"), (1.5, "1.5"), (10, "10"), (0.9999, "0.9999")],
+)
+def test_numbers_at_the_edges_of_their_sizes(value: float, text: str) -> None:
+    assert number(value) == text
