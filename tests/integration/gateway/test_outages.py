@@ -1,4 +1,4 @@
-"""The database may go away at any moment; no link is lost by it."""
+"""The database may go away at any moment, and the way to the gateway may be slow; no link is lost by it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from cryptwire.errors import Unavailable
+from cryptwire.gateway_client import LinkState
 from devstack.servers import free_port
 from tests.integration.gateway.conftest import HOPPER, Stage
 
@@ -18,10 +19,11 @@ ASSETS = "/v1/hopper/501/assets"
 
 @dataclass
 class Door:
-    """A way to the database that a test can shut: what is open is cut, and nothing new comes in."""
+    """A way to a server that a test can shut: what is open is cut, and nothing new comes in."""
 
     host: str
     port: int
+    delay: float = 0  # seconds until what comes in is let through
     listens_on: int = field(default_factory=free_port)
     server: asyncio.Server | None = None
     open_ends: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -39,6 +41,7 @@ class Door:
             self.server = None
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(self.delay)
         far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
         self.open_ends += [writer, far_writer]
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
@@ -109,3 +112,14 @@ async def test_a_rotated_token_is_saved_when_the_database_is_back(stage: Stage, 
         await asyncio.sleep(2.1)
         assert await tracker.assets(user, HOPPER, within=timedelta(seconds=5))
     assert stage.upstream.issued == 2
+
+
+async def test_a_gateway_that_is_slow_to_shake_hands_is_not_away(stage: Stage) -> None:
+    """A busy machine, or the other side of the world: gRPC gives an attempt its least back-off and no more."""
+    host, port = stage.settings.address.split(":")
+    way = Door(host, int(port), delay=1.5)
+    await way.open()
+    async with stage.running():
+        async with stage.on(f"127.0.0.1:{way.listens_on}").client("api") as api:
+            assert (await api.link_state(await stage.user())).state is LinkState.NONE
+    await way.shut()
