@@ -211,11 +211,12 @@ def plan(deed: Deed, part: Part, seen: Seen, *, was_disabled_by_us: bool) -> Pla
 def _chosen(deed: Deed, seen: Seen) -> tuple[Position, ...] | Nothing | Cannot:
     """The positions that ``deed`` sells."""
     assert seen.positions is not None
-    free = [position for position in seen.positions if not position.is_held]
+    meant: Sequence[Position] = seen.positions
+    if isinstance(deed, SellPositions) and deed.which is Which.COINS:
+        meant = [position for position in meant if position.base in deed.coins]
+    free = [position for position in meant if not position.is_held]
     unpriced: list[str] = []
     match deed:
-        case SellPositions(Which.COINS, coins):
-            free = [position for position in free if position.base in coins]
         case SellPositions(Which.LOSING | Which.WINNING as which):
             profits = [(position, _profit(position, seen)) for position in free]
             unpriced = sorted({position.base for position, profit in profits if profit is None})
@@ -229,7 +230,7 @@ def _chosen(deed: Deed, seen: Seen) -> tuple[Position, ...] | Nothing | Cannot:
     if not free:
         if unpriced:
             return Cannot(f"no fresh price of {', '.join(unpriced)[:200]} says whether it wins or loses")
-        held = " but such as are held back" if seen.positions else ""
+        held = " but such as are held back" if any(position.is_held for position in meant) else ""
         return Nothing(f"there is no such position{held}" if seen.positions else "no position is open", is_whole=True)
     return tuple(free)
 
