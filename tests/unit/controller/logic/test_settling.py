@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.logic.inputs import Care
 from controller.logic.state import State
-from controller.logic.verdict import EventKind, Stage
+from controller.logic.verdict import Event, EventKind, Stage
 from cryptwire.domain.rule_set import StopLoss, TakeProfit, TrailingStop
 from tests.unit.controller.logic.builders import T, Watch
 
@@ -17,9 +18,9 @@ MINUTE = timedelta(minutes=1)
 class Hopper:
     """A portfolio whose market, money and polls are moved by hand; ``divisor`` is what the index is told by."""
 
-    def __init__(self, *rules: TrailingStop | StopLoss | TakeProfit) -> None:
+    def __init__(self, *rules: TrailingStop | StopLoss | TakeProfit, is_settling: bool = False) -> None:
         self.watch = Watch.of(*rules)
-        self.balance, self.divisor, self.version, self.polls, self.is_settling = 1000.0, 10.0, 1, 0, False
+        self.balance, self.divisor, self.version, self.polls, self.is_settling = 1000.0, 10.0, 1, 0, is_settling
         self.tell(2)
 
     def tell(self, times: int = 1, **more: object) -> Stage:
@@ -48,6 +49,9 @@ class Hopper:
         """The history of flows changed: the index of now is divided by ``factor``."""
         self.divisor *= factor
         self.version += 1
+
+    def told(self, kind: EventKind) -> list[Event]:
+        return [event for event in self.watch.events if event.kind is kind]
 
     @property
     def state(self) -> State:
@@ -119,7 +123,7 @@ def test_r7_it_is_frozen_for_two_polls_at_most_and_then_taken_for_a_flow() -> No
         stages.append(hopper.tell(3))
     assert stages == [Stage.NO_DATA, Stage.NO_DATA, Stage.WAITS, Stage.WAITS]
     assert hopper.levels() == pytest.approx((1500, 1575))
-    presumed = [event for event in hopper.watch.events if event.kind is EventKind.PRESUMED]
+    presumed = hopper.told(EventKind.PRESUMED)
     text = "what changed the index by +50.00% with polls is undecided and taken for money that came or went"
     assert [event.text for event in presumed] == [text]
     assert presumed[0].numbers["factor"] == pytest.approx(1.5)
@@ -181,7 +185,7 @@ def test_r7_flows_of_long_ago_move_start_and_peak_with_the_index() -> None:
     assert hopper.levels() == pytest.approx(before)
     assert hopper.state.start == pytest.approx(80)
     assert hopper.state.readings.counted == pytest.approx((104 * 1.04**2 / 1.25,) * 2)
-    rebased = [event for event in hopper.watch.events if event.kind is EventKind.REBASED]
+    rebased = hopper.told(EventKind.REBASED)
     text = "another history of flows: the past's index is -20.00% another, start and peak with it"
     assert [event.text for event in rebased] == [text]
     assert rebased[0].numbers["factor"] == pytest.approx(0.8)
@@ -242,6 +246,74 @@ def test_r7_an_index_that_takes_a_flow_for_one_at_once_is_left_as_it_is(is_told:
     hopper.decided(1 / 1.5)  # the first was none: start and peak go with the index
     assert hopper.tell(20) is Stage.WAITS
     assert hopper.levels() == pytest.approx((hopper.balance, hopper.balance))
+
+
+def test_r7_a_rule_set_that_begins_while_money_is_undecided_starts_when_it_is_or_after_two_polls() -> None:
+    hopper = Hopper(StopLoss(0.1), is_settling=True)
+    stages = [hopper.tell(2)]
+    for factor in (1.5, 1.0):
+        hopper.poll(factor, is_settling=True)
+        stages.append(hopper.tell(2))
+    assert stages == [Stage.NO_DATA, Stage.NO_DATA, Stage.WAITS]
+    assert hopper.state.start == 150
+    assert hopper.watch.kinds() == [EventKind.EPOCH, EventKind.STARTED]
+
+
+def test_r7_only_what_changed_with_polls_is_taken_for_money_that_came() -> None:
+    hopper = Hopper(StopLoss(0.1))
+    hopper.poll(1.5, is_settling=True)
+    for _ in range(2):
+        hopper.tell()
+        hopper.market(0.98)
+        hopper.tell(2)
+        hopper.poll(is_settling=True)
+    hopper.tell()
+    assert [event.numbers["factor"] for event in hopper.told(EventKind.PRESUMED)] == pytest.approx([1.5])
+    assert hopper.state.start == pytest.approx(150)
+
+
+def test_r7_what_was_taken_for_a_flow_is_not_waited_for_again_however_patient_one_is_meanwhile() -> None:
+    hopper = Hopper(StopLoss(0.1))
+    for _ in range(3):
+        hopper.poll(is_settling=True)
+        hopper.tell()
+    assert hopper.tell(care=Care(polls=9)) is Stage.WAITS
+    hopper.poll(is_settling=True)
+    assert hopper.tell(care=Care(polls=9)) is Stage.WAITS
+
+
+def test_r7_another_history_and_a_flow_that_is_undecided_both_move_start_and_are_both_told() -> None:
+    hopper = Hopper(StopLoss(0.1))
+    for factor in (1.5, 1.0, 1.0):
+        hopper.poll(factor, is_settling=True)
+        hopper.decided(0.8 if hopper.polls == 3 else 1.0)
+        hopper.tell()
+    assert hopper.watch.kinds()[2:] == [EventKind.REBASED, EventKind.PRESUMED]
+    numbers = [event.numbers["factor"] for event in hopper.watch.events[2:]]
+    assert numbers == pytest.approx([1.25, 1.5])
+    assert hopper.levels()[0] == pytest.approx(1500)
+
+
+@pytest.mark.parametrize(("jump", "start"), [(4, 100), (2, 100), (1.9, 25), (7.9, 100), (8.1, 25), (1, 25), (0.25, 25)])
+def test_r7_a_history_is_told_from_a_flow_of_now_by_how_near_the_jump_of_the_balance_is_to_it(
+    jump: float, start: float
+) -> None:
+    """The new history divides the index by 4: a jump of 2 to 8 explains it, half of it, in logarithms, or half more."""
+    hopper = Hopper(StopLoss(0.1))
+    hopper.poll(jump)
+    hopper.decided(4)
+    hopper.tell()
+    assert hopper.state.start == pytest.approx(start)
+    assert len(hopper.told(EventKind.REBASED)) == (start != 100)
+
+
+def test_r7_a_poll_that_finds_another_balance_is_no_other_history_when_the_index_goes_on() -> None:
+    hopper = Hopper(StopLoss(0.1))
+    hopper.poll(1.2)
+    hopper.decided()
+    hopper.tell(2)
+    assert EventKind.REBASED not in hopper.watch.kinds()
+    assert hopper.state.start == 100
 
 
 FACTOR = st.floats(0.2, 5)

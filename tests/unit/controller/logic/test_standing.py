@@ -19,6 +19,8 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WISH = Wish(RuleSetId("r"), 2, 7, 1, HopperId("1"), UserId("u"), False, "s/1", b"", NOW, (Action(PanicSell()),))
 GOOD = Facts(5, True, 2, 7, "pro", False, False, False, False, "", "", "")
 PLANS = frozenset({"pro", "trial"})
+CHANGED = "the rule set was turned off, armed again or changed since it fired"
+NO_PLAN = "the plan does not act any more"
 
 
 def test_R9_when_all_is_as_it_was_it_may_act() -> None:
@@ -28,25 +30,43 @@ def test_R9_when_all_is_as_it_was_it_may_act() -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        (replace(GOOD, switched_off="user: stop"), "kill switch is on: user: stop"),
-        (replace(GOOD, version=None), "deleted"),
-        (replace(GOOD, version=3), "changed since it fired"),
-        (replace(GOOD, mode_number=8), "changed since it fired"),
-        (replace(GOOD, plan="free"), "plan"),
-        (replace(GOOD, plan=None), "plan"),
-        (replace(GOOD, is_leaving=True), "plan"),
-        (replace(GOOD, is_gone=True), "not linked"),
+        (replace(GOOD, switched_off="user: stop"), "the kill switch is on: user: stop"),
+        (replace(GOOD, version=None), "the rule set was deleted"),
+        (replace(GOOD, version=3), CHANGED),
+        (replace(GOOD, mode_number=8), CHANGED),
+        (replace(GOOD, plan="free"), NO_PLAN),
+        (replace(GOOD, plan=None), NO_PLAN),
+        (replace(GOOD, is_leaving=True), NO_PLAN),
+        (replace(GOOD, is_gone=True), "the hopper is not linked any more"),
         (replace(GOOD, link_problem="link it again"), "link it again"),
-        (replace(GOOD, is_paper_upstream=True), "paper trading now"),
-        (replace(GOOD, is_paper=True), "live trading now"),
-        (replace(GOOD, is_paper=None), "live trading now"),
+        (replace(GOOD, is_paper_upstream=True), "the hopper is paper trading now, which is not what was known of it"),
+        (replace(GOOD, is_paper=True), "the hopper is live trading now, which is not what was known of it"),
+        (replace(GOOD, is_paper=None), "the hopper is live trading now, which is not what was known of it"),
         (replace(GOOD, held_back="too often"), "too often"),
     ],
 )
 def test_R9_each_thing_that_has_changed_is_an_obstacle_and_named(facts: Facts, said: str) -> None:
-    judged = judge(WISH, 5, facts, PLANS)
-    assert said in judged.obstacle
-    assert not judged.is_lost
+    assert judge(WISH, 5, facts, PLANS) == Standing(obstacle=said)
+
+
+def test_R9_of_several_obstacles_the_first_is_named() -> None:
+    """The kill switch before all, then the rule set, the plan, the hopper, and last how often."""
+    facts = replace(GOOD, switched_off="user: x", version=3, plan="free", is_gone=True, link_problem="link it again")
+    facts = replace(facts, is_paper_upstream=True, held_back="too often")
+    said = []
+    for mended in ("switched_off", "version", "plan", "is_gone", "link_problem", "is_paper_upstream", "held_back"):
+        said.append(judge(WISH, 5, facts, PLANS).obstacle)
+        facts = replace(facts, **{mended: getattr(GOOD, mended)})
+    assert said == [
+        "the kill switch is on: user: x",
+        CHANGED,
+        NO_PLAN,
+        "the hopper is not linked any more",
+        "link it again",
+        "the hopper is paper trading now, which is not what was known of it",
+        "too often",
+    ]
+    assert judge(WISH, 5, facts, PLANS) == Standing()
 
 
 @pytest.mark.parametrize(
