@@ -42,6 +42,7 @@ FEE = 0.0025
 """Taken of everything that is sold: more than most exchanges take, and some of it need not be sold."""
 ENOUGH = timedelta(hours=24)
 _MOST_FIRES = 100
+_MOST_REASONS, _MORE = 50, "many other reasons"
 _APPROXIMATION = (
     "This is an approximation. Of each quarter of an hour four values are known: open, low and high, close; in which"
     " order low and high came is not known, and a wick within a candle looks like a value that lasted. A confirmation"
@@ -140,7 +141,7 @@ class Replayer:
             self.last = snapshot
         if evaluation.verdict.stage is Stage.NO_DATA:
             why = next(_leaves(evaluation.verdict)).text
-            self._untold[why if len(self._untold) < 50 or why in self._untold else "and more"] += 1
+            self._untold[why if len(self._untold) < _MOST_REASONS or why in self._untold else _MORE] += 1
         else:
             self.told += 1
             opened_at = opening(now)
