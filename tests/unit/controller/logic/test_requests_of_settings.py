@@ -80,6 +80,9 @@ def test_a_switch_that_somebody_turned_since_is_not_turned_back() -> None:
     assert planned(Turn(Switch.BUYING, is_on=True), seen(is_buying=False), {"buying": "1"}) == Nothing(
         "buying is not as it was left"
     )
+    assert planned(Turn(Switch.BUYING, is_on=False), seen(), {"buying": "1"}) == Ask(
+        Request(Call.BUYING, is_on=False), {"buying": Noted("1", "0")}
+    )
 
 
 # ---- fields ----
@@ -168,6 +171,11 @@ def test_R13_a_sale_is_seen_when_its_position_is_gone_or_a_new_order_sells_its_c
     assert unseen(Request(call, *SALE), now) == left
 
 
+def test_a_sale_whose_coins_are_not_its_positions_is_never_taken_for_done() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        unseen(Request(Call.SELL, ("1", "2"), ("AAA",)), seen(position("2", "AAA")))
+
+
 def test_R13_a_cancelled_order_is_seen_to_be_gone() -> None:
     asked = Request(Call.CANCEL, ("1", "2"))
     assert unseen(asked, seen(orders=(sell_order("2"), sell_order("3")))) == ("2",)
@@ -239,6 +247,8 @@ def test_R27_a_value_is_the_same_however_it_is_written(found: str, wanted: str) 
         ("[1", "[1]"),
         ("[" * 100_000, "[1]"),
         ("on", "yes please"),
+        ('["BTC"]', '{"BTC": 1}'),
+        ('["B"]', '"B"'),
     ],
     ids=lambda text: text[:12],
 )
