@@ -263,7 +263,7 @@ class _Turn:
 
     def _look(self, seen: Seen) -> None:
         """Is the effect there?"""
-        progress = self.progress
+        self.progress = progress = _unstalled(self.progress)
         assert progress.request is not None
         assert progress.deadline is not None
         left = unseen(progress.request, seen)
@@ -353,7 +353,7 @@ class _Turn:
         if progress.attempts >= self.spans.attempts or is_late:
             self._given_up(reason)
             return
-        self.progress = progress.prepared(pause_until=self.now + pause if pause else None)
+        self.progress = _unstalled(progress).prepared(pause_until=self.now + pause if pause else None)
         self._record("again", {"reason": reason[:200], "attempts": progress.attempts})
         self.then = DoSleep(self.now + pause) if pause else self._reading()
 
@@ -539,6 +539,11 @@ def _with(noted: Mapping[str, Noted], notes: Mapping[str, Noted]) -> dict[str, N
     for name, note in notes.items():
         merged[name] = Noted(merged[name].before, note.left) if name in merged else note
     return merged
+
+
+def _unstalled(progress: Progress) -> Progress:
+    """Something was read or heard: what cannot be read after it is another stall."""
+    return replace(progress, stalled_since=None, stalls=0)
 
 
 def _unseen_words(request: Request, left: Sequence[str]) -> str:

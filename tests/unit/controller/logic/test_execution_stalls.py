@@ -37,6 +37,7 @@ from tests.unit.controller.logic.execution_steps import (
     READS_CONFIG,
     READS_SALE,
     after,
+    reads,
     reads_sale,
     step,
 )
@@ -125,6 +126,14 @@ def test_R14_what_may_fail_keeps_nothing_from_being_done() -> None:
     assert move.then == READS_SALE
 
 
+def test_R15_what_was_declined_is_a_stall_no_more_so_the_next_attempt_has_its_ten_minutes() -> None:
+    declined = step(replace(ASKED, stalled_since=after(0), stalls=4), Declined("busy", retry_after=600), at=1)
+    assert declined.progress == replace(AGAIN, pause_until=after(601))
+    away = step(declined.progress, AWAY, at=601)
+    assert (away.state, away.then, away.alarms) == (OPEN, DoSleep(after(602)), ())
+    assert away.progress.stalled_since == after(601)
+
+
 # ---- nothing can be read back ----
 
 
@@ -136,6 +145,14 @@ def test_R13_what_cannot_be_read_back_is_tried_until_the_end_of_its_time(
     looking = replace(LOOKING, stalls=3, stalled_since=after(at))
     move = step(looking, Unread("away", is_final=is_final), at=at)
     assert move == Move(replace(looking, stalls=4), OPEN, (), (), DoSleep(after(until)))
+
+
+def test_R13_two_looks_that_fail_are_no_stall_when_one_between_them_did_not() -> None:
+    away = step(LOOKING, AWAY, at=5)
+    seen = step(away.progress, reads(), at=40)
+    assert seen.progress == LOOKING
+    again = step(seen.progress, AWAY, at=70)
+    assert again == Move(replace(LOOKING, stalled_since=after(70), stalls=1), OPEN, (), (), DoSleep(after(71)))
 
 
 WHY = "whether it was done could not be read back: away"
