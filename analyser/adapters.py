@@ -26,9 +26,11 @@ class StoredFlows:
         self._flows = Flows(database)
 
     async def of(self, hopper: HopperId) -> FlowBook:
-        """The flows before their version: a version that is newer than they are shows as a change at the next look."""
-        flows = await self._flows.within(hopper, EPOCH, _END)
+        """Candidates before the flows that begin of them: one that begins meanwhile is in both, never in none. Flows
+        before their version: a version that is newer than they are shows as a change at the next look.
+        """
         undecided = await self._flows.candidates(hopper)
+        flows = await self._flows.within(hopper, EPOCH, _END)
         version = await self._flows.history_version(hopper)
         changes = (await bases(self._database, [hopper])).get(hopper)
         return FlowBook(flows, undecided, version, changes[-1][0] if changes else None)

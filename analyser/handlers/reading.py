@@ -60,7 +60,6 @@ class Reader:
         """Read for whoever asks, forever; may run several times at once."""
         while True:
             watch = await self._asked.get()
-            watch.is_queued = False
             try:
                 await self.read(watch)
             except Unavailable as reason:
@@ -71,6 +70,7 @@ class Reader:
                 self._meters.count("analyser_unreadable", "Hoppers whose past makes no sense.")
                 _log.error("a hopper's past makes no sense", hopper=watch.hopper.id, reason=fault)
                 watch.needs_candles = watch.needs_flows = False
+            watch.is_queued = False  # not before: an older reading must not come after a newer one
             self.ask(watch)
 
     async def read(self, watch: Watch) -> None:

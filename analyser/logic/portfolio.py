@@ -24,7 +24,11 @@ from cryptwire.domain.portfolio import FlowCandidate
 NAN = math.nan
 SECOND = 1_000_000
 SETTLED_AFTER = 2
-"""Polls after the one that found it, after which a candidate that nobody has decided counts as a flow (R7)."""
+"""Polls after the one that found it, after which a candidate that nobody has decided counts as a flow (R7).
+
+One that the database does not even know settles for one poll more: others that were found with it may be missing, and
+who evaluates takes what the polls changed for a flow while it is told that it settles.
+"""
 
 
 class Course:
@@ -100,12 +104,17 @@ class _Pending:
     polls: int = 0  # after the one that found it
     is_known: bool = False  # the database has it
 
+    @property
+    def settles(self) -> bool:
+        return self.polls < SETTLED_AFTER + (not self.is_known)
+
 
 class Ledger:
     """The flows of one hopper: those that count, and candidates that nobody has decided yet.
 
     A candidate is taken for a flow from the instant it was found, so that a deposit is no profit for a moment either;
-    when it is decided to be none the index goes back, and ``version`` tells so.
+    when it is decided to be none the index goes back, and ``version`` tells so: it grows with whatever changes what
+    counts, a candidate that is seen or told late, too.
     """
 
     def __init__(self, refresh_seconds: float) -> None:
@@ -113,6 +122,8 @@ class Ledger:
         self._counting: list[Flow] = []
         self._pending: dict[FlowId, _Pending] = {}
         self._decided: set[FlowId] = set()
+        self._begun: set[FlowId] = set()  # that the database has a version of
+        self._history = 0
         self._since: datetime | None = None
         self._polled_us = 0
         self._last: tuple[datetime, Asset] | None = None
@@ -124,7 +135,7 @@ class Ledger:
     @property
     def is_settling(self) -> bool:
         """Money may have come or gone, and nobody has decided: at most until two more polls."""
-        return any(one.polls < SETTLED_AFTER for one in self._pending.values())
+        return any(one.settles for one in self._pending.values())
 
     @property
     def is_waiting(self) -> bool:
@@ -135,7 +146,8 @@ class Ledger:
         self, flows: Sequence[Flow], undecided: Sequence[FlowCandidate], history_version: int, since: datetime | None
     ) -> None:
         """What the database tells: the newest version of every flow, candidates that are none yet, how often what
-        counts has changed. Flows before ``since`` are of another currency.
+        counts has changed. Flows before ``since`` are of another currency. A candidate that was seen stays until it is
+        decided, though a reading lacks it.
         """
         self._since = since
         fresh = [flow for flow in flows if since is None or flow.at >= since]
@@ -149,8 +161,10 @@ class Ledger:
             if flow.id not in self._decided | known and (since is None or flow.at >= since)
         ]
         kept = {
-            id_: one for id_, one in self._pending.items() if not one.is_known and id_ not in self._decided
-        }  # seen live, and not in the database yet
+            id_: one
+            for id_, one in self._pending.items()
+            if id_ not in self._decided and (since is None or one.flow.at >= since)
+        }
         for flow in waiting:
             before = self._pending.get(flow.id)
             polls = (
@@ -158,8 +172,9 @@ class Ledger:
             )
             kept[flow.id] = _Pending(flow, polls, is_known=True)
         self._pending = kept
+        self._begun = {flow.id for flow in flows}
+        self._history = history_version
         self.mark = sum(flow.version for flow in flows)
-        self.version = history_version + self.mark - len(flows)
         self.is_read = True
         self._count()
 
@@ -184,6 +199,7 @@ class Ledger:
         course = Course(sorted(flows, key=lambda flow: (flow.at, flow.asset)), self._since)
         if course != self.course:
             self.course = course
+        self.version = self._history + self.mark + len(self._pending.keys() - self._begun)
 
 
 @dataclass(slots=True)

@@ -108,7 +108,7 @@ def test_a_deposit_does_not_move_the_index_from_the_message_that_shows_it() -> N
     assert book.see(candidate(T + MINUTE, 50.0, 100.0), to_us(T + MINUTE))
     assert book.course.index(150.0) == pytest.approx(100.0)
     assert book.is_settling
-    assert book.version == 1, "the past's index is as it was"
+    assert book.version == 2, "another flow counts"
 
 
 def test_it_settles_until_the_database_knows_and_then_counts_or_not() -> None:
@@ -143,6 +143,7 @@ def test_after_two_more_polls_it_counts_though_nobody_decided() -> None:
     book = ledger()
     book.see(candidate(T, 50.0, 100.0), to_us(T))
     book.see(candidate(T, 50.0, 100.0), to_us(T))
+    book.read([], [candidate(T, 50.0, 100.0)], 1, None)
     book.see(None, to_us(T + MINUTE))
     book.see(None, to_us(T + MINUTE))
     assert book.is_settling, "one more poll"
@@ -156,6 +157,44 @@ def test_all_assets_of_one_poll_count_as_soon_as_the_database_tells() -> None:
     book.see(candidate(T, 50.0, 100.0), to_us(T))
     book.read([], [candidate(T, 50.0, 100.0), candidate(T, -20.0, 100.0, "BTC")], 1, None)
     assert book.course.index(130.0) == pytest.approx(100.0)
+
+
+def test_what_the_database_does_not_know_settles_for_a_poll_more() -> None:
+    """By then whoever decides has taken what the polls changed for a flow: others of the same poll may be missing."""
+    book = ledger()
+    book.see(candidate(T, 50.0, 100.0), to_us(T))
+    book.see(None, to_us(T + MINUTE))
+    book.see(None, to_us(T + 2 * MINUTE))
+    assert book.is_settling
+    book.see(None, to_us(T + 3 * MINUTE))
+    assert not book.is_settling, "and for no longer"
+
+
+def test_a_candidate_that_the_database_tells_late_changes_the_index_and_says_so() -> None:
+    book = ledger()
+    book.see(candidate(T, 50.0, 100.0), to_us(T))
+    for polls in (1, 2, 3):
+        book.see(None, to_us(T + polls * MINUTE))
+    before = book.version
+    book.read([], [candidate(T, 50.0, 100.0), candidate(T, 20.0, 100.0, "BTC")], 1, None)
+    assert (book.course.index(170.0), book.is_settling) == pytest.approx((100.0, False))
+    assert book.version > before
+    counted = book.version
+    book.read([flow(T, 50.0, 100.0, FlowState.OPEN, version=1)], [candidate(T, 20.0, 100.0, "BTC")], 1, None)
+    assert book.version == counted, "nothing counts that did not"
+
+
+def test_a_candidate_stays_until_it_is_decided_though_a_reading_lacks_it() -> None:
+    book = ledger()
+    book.see(candidate(T, 50.0, 100.0), to_us(T))
+    book.read([], [candidate(T, 50.0, 100.0)], 1, None)
+    book.read([], [], 1, None)
+    assert (book.course.index(150.0), book.is_settling) == pytest.approx((100.0, True))
+    book.read([flow(T, 50.0, 100.0, FlowState.EXPLAINED)], [], 1, None)
+    assert (book.course.index(150.0), book.is_settling) == (150.0, False)
+    book.see(candidate(T + MINUTE, 50.0, 100.0), to_us(T + MINUTE))
+    book.read([], [], 1, T + QUARTER)
+    assert not book.is_waiting, "it was of another currency"
 
 
 def test_what_was_settled_before_a_restart_is_settled_after_it() -> None:
