@@ -32,7 +32,7 @@ from cryptwire.domain.candle import SPAN, Candle
 from cryptwire.domain.figure import Figure, FigureKey, PairSnapshot, Snapshot, figure_key
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, UserId
 from cryptwire.domain.portfolio import Portfolio
-from cryptwire.domain.rule_set import RuleSetBody, pairs_of
+from cryptwire.domain.rule_set import RuleSetBody
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Invalid
 from replay.main import shard_of
@@ -222,7 +222,7 @@ def decide(
     Raises Invalid for a rule set that reads positions, which a recorded portfolio has not.
     """
     must_be_told(body, is_usage_told=True)
-    unheard = pairs_of(body.when) - set(recording.pairs)
+    unheard = body.pairs - set(recording.pairs)
     if unheard:
         raise Invalid(
             f"rules read {min(map(str, unheard))}, of which nothing is recorded; here pairs are of {EXCHANGE}"

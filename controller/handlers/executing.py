@@ -133,6 +133,11 @@ class Executor:
         self._held = held
         await end([task for hopper, task in list(self._working.values()) if hopper in gone])
 
+    @property
+    def is_acting(self) -> bool:
+        """Whether any intent is worked off."""
+        return bool(self._working)
+
     async def resume(self) -> int:
         """Take up what is open of the hoppers held and is not worked off yet; how many."""
         now = self._clock.now()

@@ -36,8 +36,8 @@ _DUTIES_EACH = timedelta(seconds=3)
 _RULE_SETS_EACH = timedelta(seconds=2)
 _SWITCHES_EACH = timedelta(seconds=1)
 _LEASES_EACH = timedelta(seconds=2)
-_RENEWED_AFTER, _SILENT_AFTER = timedelta(seconds=30), timedelta(seconds=20)
-"""A lease lasts sixty seconds. One so old is renewed, in one look a tenth of all, so that they spread: none gets above
+_RENEWED_AFTER, _SILENT_AFTER = timedelta(seconds=40), timedelta(seconds=20)
+"""A lease lasts sixty seconds. One so old is renewed, in one look a fifth of all, so that they spread: none gets above
 fifty. One of which nothing comes is renewed sooner.
 """
 _BEATS_EACH = timedelta(seconds=5)
@@ -112,6 +112,7 @@ class Controller:
             care=care,
             switched_off=self.switched_off,
             may_decide=self.may_decide,
+            is_acting=lambda: self.executor.is_acting,
             on_intents=self._on_intents,
             on_evaluated=lambda: on_work("an evaluation"),
         )
@@ -299,7 +300,7 @@ class Controller:
         self._leased = {of: lease for of, lease in self._leased.items() if wanted.get(of) == lease[0]}
         silent = [of for of, (_, at) in self._leased.items() if now - at >= _SILENT_AFTER and self._is_silent(of, now)]
         old = sorted((of for of, (_, at) in self._leased.items() if now - at >= _RENEWED_AFTER), key=self._asked_at)
-        due = dict.fromkeys([*silent, *old[: len(wanted) // 10 + 1]])
+        due = dict.fromkeys([*silent, *old[: len(wanted) // 5 + 1]])
         due.update(dict.fromkeys(of for of in wanted if of not in self._leased))
         at_once = asyncio.Semaphore(_AT_ONCE)
 

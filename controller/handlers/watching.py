@@ -31,7 +31,7 @@ from cryptwire.domain.figure import PairSnapshot, Snapshot
 from cryptwire.domain.hopper import HopperId
 from cryptwire.domain.intent import Intent, IntentState, Wish
 from cryptwire.domain.notice import Notice, NoticeClass
-from cryptwire.domain.rule_set import Mode, RuleSet, pairs_of
+from cryptwire.domain.rule_set import Mode, RuleSet
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Corrupt, CryptwireError, Invalid, Unavailable
 from cryptwire.log import Log
@@ -45,7 +45,8 @@ from cryptwire.storage.rule_states import Decision, KeptState
 _log = Log(__name__)
 _MOST_LISTENED = 1000
 _MOST_AT_ONCE = 250  # states in one round: what fires waits for no larger one
-_IN_A_ROW = 25  # messages, before whatever else there is to do has its turn
+_IN_A_ROW, _WHILE_ACTING = 25, 4
+"""Messages before whatever else there is to do has its turn; what acts needs many turns until its first request."""
 _WRITTEN_EACH = timedelta(seconds=60)
 """What may be lost (the newest message seen, readings) is written so often."""
 _ALARMS = {
@@ -90,7 +91,8 @@ class Watcher:
     """Every rule set of the pod's hoppers that is in shadow or armed.
 
     ``switched_off`` tells which kill switch keeps a rule set still; ``on_intents`` is handed what was decided and
-    written; ``on_evaluated`` told of each evaluation (R24). ``may_decide``: whether this pod may, now.
+    written; ``on_evaluated`` told of each evaluation (R24). ``may_decide``: whether this pod may, now; ``is_acting``:
+    whether something that fired is worked off.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Watcher:
         care: Care,
         switched_off: Callable[[RuleSet], str],
         may_decide: Callable[[], bool],
+        is_acting: Callable[[], bool],
         on_intents: Callable[[Sequence[Intent]], None],
         on_evaluated: Callable[[], None],
     ) -> None:
@@ -119,6 +122,7 @@ class Watcher:
         self.care = care
         self._switched_off = switched_off
         self._may_decide = may_decide
+        self._is_acting = is_acting
         self._on_intents = on_intents
         self._on_evaluated = on_evaluated
         self._rules: dict[RuleSetId, Rule] = {}
@@ -238,7 +242,7 @@ class Watcher:
         self._by_subject, self._pair_subjects = {}, dict(self._listens_to)
         for rule in self._rules.values():
             self._by_subject.setdefault(self._world.figures(rule.rule_set.hopper), []).append(rule)
-            for pair in pairs_of(rule.rule_set.body.when):
+            for pair in rule.rule_set.body.pairs:
                 self._pair_subjects[self._world.pair_figures(pair)] = pair
         held = {rule.rule_set.hopper for rule in self._rules.values()}
         self._heard = {hopper: heard for hopper, heard in self._heard.items() if hopper in held}
@@ -251,13 +255,13 @@ class Watcher:
         if not rules and not awaited:
             return
         self._in_a_row += 1
-        if self._in_a_row >= _IN_A_ROW:  # a shard's figures come together, and what fired is worked off meanwhile
+        if self._in_a_row >= (_WHILE_ACTING if self.urgent.is_set() or self._is_acting() else _IN_A_ROW):
             self._in_a_row = 0
             await asyncio.sleep(0)
             rules = self._by_subject.get(message.subject, ())
         try:
             snapshot = snapshot_from_wire(message.payload)
-            is_known = any(rule.rule_set.hopper == snapshot.hopper for rule in rules[:1])
+            is_known = rules and rules[0].rule_set.hopper == snapshot.hopper
             if not is_known and self._world.figures(snapshot.hopper) != message.subject:
                 raise Invalid("figures of another hopper than their subject's")
         except Invalid as fault:

@@ -54,10 +54,13 @@ def stop_loss(rule: StopLoss, view: View) -> Reading:
         return unknown("the epoch has not begun yet")
     stop = view.start * (1 - rule.loss)
     is_true, at, start = view.index <= stop, view.money(stop), view.money(view.start)
-    side = f"{'at or below' if is_true else 'above'} the stop of {money(at, view.snapshot.base)}"
-    text = f"{view.value_in_words}, {side}, {percent(rule.loss)} below the start"
+
+    def said() -> str:
+        side = f"{'at or below' if is_true else 'above'} the stop of {money(at, view.snapshot.base)}"
+        return f"{view.value_in_words}, {side}, {percent(rule.loss)} below the start"
+
     numbers = {"value": view.snapshot.balance, "start": start, "stop": at}
-    return Reading(is_true, text, numbers, max(0.0, 1 - stop / view.index))
+    return Reading(is_true, said, numbers, max(0.0, 1 - stop / view.index))
 
 
 def take_profit(rule: TakeProfit, view: View) -> Reading:
@@ -66,10 +69,13 @@ def take_profit(rule: TakeProfit, view: View) -> Reading:
         return unknown("the epoch has not begun yet")
     goal = view.start * (1 + rule.profit)
     is_true, at, start = view.index >= goal, view.money(goal), view.money(view.start)
-    side = f"{'at or above' if is_true else 'below'} the goal of {money(at, view.snapshot.base)}"
-    text = f"{view.value_in_words}, {side}, {percent(rule.profit)} above the start"
+
+    def said() -> str:
+        side = f"{'at or above' if is_true else 'below'} the goal of {money(at, view.snapshot.base)}"
+        return f"{view.value_in_words}, {side}, {percent(rule.profit)} above the start"
+
     numbers = {"value": view.snapshot.balance, "start": start, "goal": at}
-    return Reading(is_true, text, numbers, max(0.0, goal / view.index - 1))
+    return Reading(is_true, said, numbers, max(0.0, goal / view.index - 1))
 
 
 def drawdown(rule: DrawdownGuard, view: View) -> Reading:
@@ -77,11 +83,15 @@ def drawdown(rule: DrawdownGuard, view: View) -> Reading:
     fall = view.value(FigureOf(FigureKey.of("drawdown", minutes=rule.minutes)))
     if isinstance(fall, str):
         return unknown(fall)
-    is_true, window, wanted = fall >= rule.fall, duration(rule.minutes * 60), percent(rule.fall)
-    side = f"{wanted} or more" if is_true else f"less than {wanted}"
-    text = f"the value is {percent(fall)} below its peak of the past {window}, {side}"
+    is_true, now = fall >= rule.fall, fall
+
+    def said() -> str:
+        window, wanted = duration(rule.minutes * 60), percent(rule.fall)
+        side = f"{wanted} or more" if is_true else f"less than {wanted}"
+        return f"the value is {percent(now)} below its peak of the past {window}, {side}"
+
     distance = max(0.0, 1 - (1 - rule.fall) / (1 - fall)) if fall < 1 else 0.0
-    return Reading(is_true, text, {"fall": fall, "wanted": rule.fall}, distance)
+    return Reading(is_true, said, {"fall": fall, "wanted": rule.fall}, distance)
 
 
 def pair_change(rule: PairChange, view: View) -> Reading:
@@ -90,20 +100,28 @@ def pair_change(rule: PairChange, view: View) -> Reading:
     if isinstance(change, str):
         return unknown(change)
     is_true = change <= rule.change if rule.change < 0 else change >= rule.change
-    window, wanted = duration(rule.minutes * 60), f"{percent(abs(rule.change))} or more"
-    side = f"by {wanted}" if is_true else f"and has not {_moved(rule.change)} by {wanted}"
-    text = f"{rule.pair} has {_moved(change)} by {percent(abs(change))} within {window}, {side}"
+    now = change
+
+    def said() -> str:
+        window, wanted = duration(rule.minutes * 60), f"{percent(abs(rule.change))} or more"
+        side = f"by {wanted}" if is_true else f"and has not {_moved(rule.change)} by {wanted}"
+        return f"{rule.pair} has {_moved(now)} by {percent(abs(now))} within {window}, {side}"
+
     distance = 0.0 if is_true else abs((1 + rule.change) / (1 + change) - 1) if change > -1 else None
-    return Reading(is_true, text, {"change": change, "wanted": rule.change}, distance)
+    return Reading(is_true, said, {"change": change, "wanted": rule.change}, distance)
 
 
 def positions(rule: PositionCount, view: View) -> Reading:
     """More or fewer open positions than a count."""
     count = view.snapshot.positions
     is_true = count > rule.count if rule.relation is Relation.ABOVE else count < rule.count
-    than = "more" if rule.relation is Relation.ABOVE else "fewer"
-    text = f"{counted(count, 'position')} {'is' if count == 1 else 'are'} open, {_not(is_true)}{than} than {rule.count}"
-    return Reading(is_true, text, {"count": float(count), "wanted": float(rule.count)})
+
+    def said() -> str:
+        than = "more" if rule.relation is Relation.ABOVE else "fewer"
+        are = f"{counted(count, 'position')} {'is' if count == 1 else 'are'} open"
+        return f"{are}, {_not(is_true)}{than} than {rule.count}"
+
+    return Reading(is_true, said, {"count": float(count), "wanted": float(rule.count)})
 
 
 def funds_usage(rule: FundsUsage, view: View) -> Reading:
@@ -112,9 +130,13 @@ def funds_usage(rule: FundsUsage, view: View) -> Reading:
     if isinstance(share, str):
         return unknown(share)
     is_true = share > rule.share if rule.relation is Relation.ABOVE else share < rule.share
-    than = "more" if rule.relation is Relation.ABOVE else "less"
-    text = f"{percent(share)} of the balance is invested, {_not(is_true)}{than} than {percent(rule.share)}"
-    return Reading(is_true, text, {"share": share, "wanted": rule.share})
+    now = share
+
+    def said() -> str:
+        than = "more" if rule.relation is Relation.ABOVE else "less"
+        return f"{percent(now)} of the balance is invested, {_not(is_true)}{than} than {percent(rule.share)}"
+
+    return Reading(is_true, said, {"share": share, "wanted": rule.share})
 
 
 def _moved(change: float) -> str:

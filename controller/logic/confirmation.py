@@ -21,9 +21,9 @@ def confirm(
         if state.since is None:
             return state, Stage.WAITS
         return replace(state, ticks=0, since=None, true_at=None), Stage.WAITS
-    if state.true_at is None or at - state.true_at > pause:
-        state = replace(state, ticks=0, since=at)
-    since = state.since or at
-    ticks = min(state.ticks + is_tick, confirmation.ticks)
+    is_anew = state.true_at is None or at - state.true_at > pause
+    since = at if is_anew or state.since is None else state.since
+    ticks = min((0 if is_anew else state.ticks) + is_tick, confirmation.ticks)
     is_confirmed = ticks >= confirmation.ticks and at - since >= timedelta(seconds=confirmation.seconds)
-    return replace(state, ticks=ticks, true_at=at), Stage.TRUE if is_confirmed else Stage.CONFIRMING
+    after = RuleState(state.is_armed, state.was_across, ticks, since, true_at=at)
+    return after, Stage.TRUE if is_confirmed else Stage.CONFIRMING

@@ -8,7 +8,7 @@ the rules.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from controller.logic.verdict import Event, EventKind, Stage, Verdict
 from controller.logic.view import View
 from controller.logic.words import money, percent
 from cryptwire.domain.figure import FigureKey, PairSnapshot, Snapshot
-from cryptwire.domain.rule_set import Confirmation, Node, Not, Rule, RuleSet, RuleSetBody, pairs_of, rules_of
+from cryptwire.domain.rule_set import Confirmation, Node, Not, Rule, RuleSet, RuleSetBody, rules_of
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Invalid
 
@@ -39,8 +39,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """``fires``: an intent is to be made of (rule set, version, state's epoch), in one transaction with the state."""
 
     state: State
@@ -86,7 +85,7 @@ def evaluate(rule_set: RuleSet, state: State, inputs: Inputs) -> Evaluation:
         events += happened
     state, happened = epochs.rested(state.but(looked_at=snapshot.at), rule_set, index, inputs.now)
     state, started = _measured(state, index, snapshot)
-    market = _market(state.pairs, when, inputs)
+    market = _market(state.pairs, rule_set.body.pairs, inputs)
     view = _view(index, state.start, state.peak, market, is_tick, inputs)
     state = state if state.pairs == market.seen else state.but(pairs=market.seen)
     return _decided(rule_set, state, view, events + happened + started, inputs)
@@ -113,7 +112,7 @@ def would_fire_now(body: RuleSetBody, inputs: Inputs) -> Verdict:
         return untold(body.when, why)
     assert snapshot.index is not None  # it is complete
     rules = (RuleState(),) * len(list(rules_of(body.when)))
-    view = _view(snapshot.index, snapshot.index, snapshot.index, _market({}, body.when, inputs), True, inputs)
+    view = _view(snapshot.index, snapshot.index, snapshot.index, _market({}, body.pairs, inputs), True, inputs)
     return walk(_unconfirmed(body.when), rules, view, inputs.care.pause).verdict
 
 
@@ -121,7 +120,7 @@ def _decided(rule_set: RuleSet, state: State, view: View, events: tuple[Event, .
     walked = walk(rule_set.body.when, state.rules, view, inputs.care.pause)
     verdict = walked.verdict
     if state.phase is not Phase.WATCHING:
-        return Evaluation(state, replace(verdict, text=_NAMES[state.phase]), events)
+        return Evaluation(state, replace(verdict, said=_NAMES[state.phase]), events)
     armed = tuple(
         Event(
             EventKind.ARMED,
@@ -207,10 +206,11 @@ class _Market(NamedTuple):
     newer: set[Pair]
 
 
-def _market(seen: Mapping[Pair, PairSeen], when: Node, inputs: Inputs) -> _Market:
-    wanted = pairs_of(when)
+def _market(seen: Mapping[Pair, PairSeen], wanted: frozenset[Pair], inputs: Inputs) -> _Market:
     market = _Market({pair: each for pair, each in seen.items() if pair in wanted}, {}, {}, set())
-    for pair in wanted & inputs.pairs.keys():
+    for pair in wanted:
+        if pair not in inputs.pairs:
+            continue
         told = _pair(inputs.pairs[pair], seen.get(pair), inputs)
         if isinstance(told, str):
             market.blind[pair] = told
@@ -230,7 +230,7 @@ def _view(
 ) -> View:
     return View(
         *(inputs.snapshot, index, start, peak, inputs.now, inputs.zone, is_tick),
-        *(market.pairs, market.blind, frozenset(market.newer)),
+        *(market.pairs, market.blind, market.newer),
     )
 
 

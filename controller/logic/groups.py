@@ -1,8 +1,7 @@
 """The tree of rules: groups of confirmed rules, and what cannot be told (R4, R8)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from controller.logic import conditions
 from controller.logic.confirmation import confirm
@@ -21,13 +20,11 @@ from cryptwire.domain.rule_set import (
     Rule,
     rules_of,
 )
-from cryptwire.domain.ticker import Pair
 
 _ORDER = (Stage.NO_DATA, Stage.WAITS, Stage.CONFIRMING, Stage.TRUE)
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
+class Walked(NamedTuple):
     """The rules' next states, in the order of ``rules_of``, and the verdict of all."""
 
     rules: tuple[RuleState, ...]
@@ -52,7 +49,7 @@ def walk(root: Node, states: tuple[RuleState, ...], view: View, pause: timedelta
                 part = visit(inner, not is_negated)
                 return Verdict(
                     part.stage,
-                    part.text if part.stage is Stage.NO_DATA else "not",
+                    part.said if part.stage is Stage.NO_DATA else "not",
                     distance=part.distance,
                     parts=(part,),
                 )
@@ -78,39 +75,41 @@ def untold(root: Node, why: str) -> Verdict:
 def _rule(rule: Rule, is_negated: bool, state: RuleState, view: View, pause: timedelta) -> tuple[RuleState, Verdict]:
     state, reading = conditions.step(rule.condition, state, view)
     if reading.is_true is None:
-        return state, Verdict(Stage.NO_DATA, reading.text)
-    is_tick = any(pair in view.newer if pair else view.is_tick for pair in _sources(rule.condition))
+        return state, Verdict(Stage.NO_DATA, reading.said)
+    is_tick = _is_tick(rule.condition, view)
     is_wanted = reading.is_true is not is_negated
     at, distance = view.snapshot.at, None if is_negated else reading.distance
     state, stage = confirm(rule.confirmation, state, is_wanted, is_tick, at, pause)
-    return state, Verdict(stage, reading.text, reading.numbers, distance, state.ticks, state.since)
+    return state, Verdict(stage, reading.said, reading.numbers, distance, state.ticks, state.since)
 
 
-def _sources(condition: Condition) -> Iterator[Pair | None]:
-    """Whose prices are ticks of a rule: a pair's, or (None) the hopper's.
+def _is_tick(condition: Condition, view: View) -> bool:
+    """Whether there is a newer price of what a rule is about: of a pair, or of what the hopper holds.
 
     A hopper that holds nothing with a price has a tick with each message: no price can be wrong.
     """
     match condition:
         case Compare(left, _, right):
-            yield left.pair
-            if isinstance(right, FigureOf):
-                yield right.pair
+            return view.has_ticked(left.pair) or (isinstance(right, FigureOf) and view.has_ticked(right.pair))
         case PairChange(pair):
-            yield pair
+            return view.has_ticked(pair)
         case _:
-            yield None
+            return view.is_tick
 
 
 def _group(is_any: bool, node: AllOf | AnyOf, parts: tuple[Verdict, ...]) -> Verdict:
+    name, (first, *others) = "any of" if isinstance(node, AnyOf) else "all of", parts
+    if not others:  # as most are
+        said = first.said if first.stage is Stage.NO_DATA else name
+        return Verdict(first.stage, said, {}, 0.0 if first.stage is Stage.TRUE else first.distance, parts=parts)
     stages = [part.stage for part in parts]
     if Stage.NO_DATA in stages:
-        why = next(part.text for part in parts if part.stage is Stage.NO_DATA)
+        why = next(part.said for part in parts if part.stage is Stage.NO_DATA)
         return Verdict(Stage.NO_DATA, why, parts=parts)
     stage = (max if is_any else min)(stages, key=_ORDER.index)
     far = [part.distance for part in parts if part.distance is not None and part.stage is not Stage.TRUE]
     distance = 0.0 if stage is Stage.TRUE else (min if is_any else max)(far) if far else None
-    return Verdict(stage, "any of" if isinstance(node, AnyOf) else "all of", distance=distance, parts=parts)
+    return Verdict(stage, name, distance=distance, parts=parts)
 
 
 def count(root: Node) -> int:

@@ -1,8 +1,10 @@
 """What a decision is made of: all of it is handed in, so that the same comes out of the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cryptwire.domain.figure import PairSnapshot, Snapshot
@@ -34,8 +36,7 @@ OF_CANDLES = Care(outlier=1.0, pause=timedelta(hours=1), longest_gap=timedelta(d
 """For a replay over candles, where a tick stands for minutes: an approximation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """A hopper's snapshot, the newest of each pair that the rule set reads, the time, and the user's zone.
 
     ``now`` is the reader's clock; recorded time in a replay.
@@ -44,5 +45,5 @@ class Inputs:
     snapshot: Snapshot
     now: datetime
     zone: ZoneInfo
-    pairs: Mapping[Pair, PairSnapshot] = field(default_factory=dict)
+    pairs: Mapping[Pair, PairSnapshot] = MappingProxyType({})
     care: Care = Care()

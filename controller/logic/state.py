@@ -1,7 +1,7 @@
 """How a rule set stands: everything that one evaluation leaves to the next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -88,7 +88,7 @@ class RuleState:
     true_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: ``but`` copies a dictionary
 class State:
     """``start``, ``peak``: of the index since the epoch began, None before its first reading; ``base``: its currency.
     A peak was seen by two ticks in a row.
@@ -120,12 +120,13 @@ class State:
     pairs: Mapping[Pair, PairSeen] = field(default_factory=dict)
 
     def but(self, **changes: Any) -> "State":
-        """``dataclasses.replace`` at half its cost: every message makes several states, of thousands of hoppers."""
+        """``dataclasses.replace`` at a fifth of its cost: each message makes several states, of thousands of hoppers.
+
+        Names of ``changes`` are not checked.
+        """
         made = object.__new__(State)
-        for get, put in _SLOTS:
-            put(made, get(self))
-        for name, value in changes.items():
-            _PUT[name](made, value)
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update(changes)
         return made
 
     def rebased(self, factor: float) -> "State":
@@ -154,10 +155,6 @@ class State:
             *(self.version, self.epoch, self.phase, self.must_look, self.is_silent, self.base, self.start, self.peak),
             *(self.until, self.fired_index, counts, settling, version),
         )
-
-
-_PUT = {each.name: getattr(State, each.name).__set__ for each in fields(State)}
-_SLOTS = tuple((getattr(State, each.name).__get__, _PUT[each.name]) for each in fields(State))
 
 
 def _times(number: float | None, factor: float) -> float | None:

@@ -13,8 +13,12 @@ def read(rule: TimeWindow, view: View) -> Reading:
     """Whether the user's clock shows a time of the window; what the clock skips or repeats, the window does, too."""
     local = view.now.astimezone(view.zone)
     is_true = contains(rule, local)
-    now = f"it is {local:%H:%M} on {_DAYS[local.weekday()]} in {view.zone.key}"
-    return Reading(is_true, f"{now}, {'' if is_true else 'not '}within {words(rule)}")
+
+    def said() -> str:
+        now = f"it is {local:%H:%M} on {_DAYS[local.weekday()]} in {view.zone.key}"
+        return f"{now}, {'' if is_true else 'not '}within {words(rule)}"
+
+    return Reading(is_true, said)
 
 
 def contains(rule: TimeWindow, local: datetime) -> bool:

@@ -15,14 +15,20 @@ def step(rule: TrailingStop, state: RuleState, view: View) -> tuple[RuleState, R
     base, arms_at = view.snapshot.base, view.start * (1 + rule.arm_at)
     numbers = {"value": view.snapshot.balance, "start": view.money(view.start), "peak": view.money(view.peak)}
     if not state.is_armed and view.peak < arms_at:
-        away = arms_at / view.index - 1
-        text = f"it arms at {money(view.money(arms_at), base)}, {percent(away)} above now"
-        return state, Reading(False, text, {**numbers, "arms_at": view.money(arms_at)})
+
+        def waits() -> str:
+            return f"it arms at {money(view.money(arms_at), base)}, {percent(arms_at / view.index - 1)} above now"
+
+        numbers["arms_at"] = view.money(arms_at)
+        return state, Reading(False, waits, numbers)
     stop = view.peak * (1 - rule.trail)
-    at, peak = money(view.money(stop), base), money(numbers["peak"], base)
     is_true = view.index <= stop
-    side = "at or below" if is_true else "above"
-    text = f"{view.value_in_words}, {side} the stop of {at}, {percent(rule.trail)} below the peak of {peak}"
-    distance = max(0.0, 1 - stop / view.index)
-    reading = Reading(is_true, text, {**numbers, "stop": view.money(stop)}, distance)
+
+    def said() -> str:
+        at, peak = money(view.money(stop), base), money(numbers["peak"], base)
+        side = "at or below" if is_true else "above"
+        return f"{view.value_in_words}, {side} the stop of {at}, {percent(rule.trail)} below the peak of {peak}"
+
+    numbers["stop"] = view.money(stop)
+    reading = Reading(is_true, said, numbers, max(0.0, 1 - stop / view.index))
     return (state if state.is_armed else replace(state, is_armed=True)), reading

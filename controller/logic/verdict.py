@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from controller.logic.words import Text
+
 JOINS = frozenset({"all of", "any of", "not"})
 """Texts of groups: what they say is in their parts."""
 _MOST_WORDS = 300
@@ -24,19 +26,23 @@ class Stage(Enum):
 class Verdict:
     """One node of the tree; ``parts`` are a group's, in their order.
 
-    ``text`` says it in words and numbers; ``numbers`` are the same for an app to show: levels in the hopper's base
-    currency, shares as fractions. ``distance``: how far what is watched must still move to make the rule true, as a
-    share of what it is now; 0 when it is true, None when that is no matter of distance. ``ticks`` and ``since``: what
-    is confirmed so far.
+    ``text`` says it in words and numbers, which are made when it is read: verdicts are compared by the rest.
+    ``numbers`` are the same for an app to show: levels in the hopper's base currency, shares as fractions.
+    ``distance``: how far what is watched must still move to make the rule true, as a share of what it is now; 0 when it
+    is true, None when that is no matter of distance. ``ticks`` and ``since``: what is confirmed so far.
     """
 
     stage: Stage
-    text: str
+    said: Text = field(compare=False)
     numbers: Mapping[str, float] = field(default_factory=dict)
     distance: float | None = None
     ticks: int = 0
     since: datetime | None = None
     parts: tuple["Verdict", ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.said if isinstance(self.said, str) else self.said()
 
     @property
     def words(self) -> str:

@@ -1,11 +1,13 @@
 """What a condition is read from, and what it says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from controller.logic.words import money
+from controller.logic.words import Text, money
 from cryptwire.domain.figure import PairSnapshot, Snapshot
 from cryptwire.domain.rule_set import FigureOf
 from cryptwire.domain.ticker import Pair
@@ -28,11 +30,15 @@ class View:
     is_tick: bool
     pairs: Mapping[Pair, PairSnapshot] = field(default_factory=dict)
     blind: Mapping[Pair, str] = field(default_factory=dict)
-    newer: frozenset[Pair] = frozenset()
+    newer: Set[Pair] = frozenset()
 
     def money(self, index: float) -> float:
         """What the portfolio is worth, in its base currency, when the index is there and no money comes or goes."""
         return index * self.snapshot.balance / (self.snapshot.index or self.index)
+
+    def has_ticked(self, pair: Pair | None) -> bool:
+        """Whether a pair has a newer price; None: what the hopper holds."""
+        return self.is_tick if pair is None else pair in self.newer
 
     @property
     def value_in_words(self) -> str:
@@ -56,13 +62,12 @@ class View:
         return found.value
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Whether a condition holds, None when that cannot be told; with the words, numbers and distance of a Verdict."""
 
     is_true: bool | None
-    text: str
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    said: Text
+    numbers: Mapping[str, float] = MappingProxyType({})
     distance: float | None = None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from controller.logic.evaluation import PRICE
 from cryptwire.domain.figure import FigureKey
 from cryptwire.domain.hopper import HopperId
-from cryptwire.domain.rule_set import RuleSetBody, figures_of, pairs_of
+from cryptwire.domain.rule_set import RuleSetBody, figures_of
 from cryptwire.domain.ticker import Pair
 
 INDEX = FigureKey.of("index")
@@ -27,6 +27,6 @@ def wanted_of(hopper: HopperId, body: RuleSetBody) -> dict[HopperId | Pair, set[
     for figure in figures_of(body.when):
         of: HopperId | Pair = hopper if figure.pair is None else figure.pair
         found.setdefault(of, set()).add(str(figure.key))
-    for pair in pairs_of(body.when):
+    for pair in body.pairs:
         found.setdefault(pair, set()).add(str(PRICE))
     return found

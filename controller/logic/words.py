@@ -1,9 +1,13 @@
 """Numbers as people read them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from cryptwire.domain.figure import FigureKey
 from cryptwire.domain.hopper import Asset
+
+Text: TypeAlias = str | Callable[[], str]
+"""Words, or what makes them when somebody reads them: of thousands of verdicts a second few are read."""
 
 
 def money(amount: float, base: Asset) -> str:

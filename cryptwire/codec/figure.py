@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -211,6 +212,7 @@ def _moment(microseconds: int) -> datetime | None:
     return _must(microseconds) if microseconds else None
 
 
+@lru_cache(maxsize=4096)  # thousands of messages are of one instant, and all of an exchange heard it at one
 def _must(microseconds: int) -> datetime:
     try:
         return from_us(microseconds)

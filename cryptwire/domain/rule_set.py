@@ -7,7 +7,7 @@ or went leaves no trace (R7).
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import TypeAlias
@@ -397,6 +397,8 @@ class RuleSetBody:
     when: AllOf
     then: tuple[Action, ...]
     again: Again = Once()
+    pairs: frozenset[Pair] = field(init=False, repr=False, compare=False)
+    """Every pair of which a rule reads a figure."""
 
     def __post_init__(self) -> None:
         _must(0 < len(self.name.strip()) <= len(self.name) <= _MOST_NAME, f"a name is 1 to {_MOST_NAME} characters")
@@ -409,6 +411,7 @@ class RuleSetBody:
             any(not isinstance(rule.condition, TimeWindow) for rule in rules),
             "a rule set of times alone is a calendar: add a rule about the portfolio or the market",
         )
+        object.__setattr__(self, "pairs", _pairs_of(self.when))
 
 
 def _depth(node: Node) -> int:
@@ -462,8 +465,7 @@ def _figures(condition: Condition) -> Iterator[FigureOf]:
             pass
 
 
-def pairs_of(node: Node) -> frozenset[Pair]:
-    """Every pair of which a figure is read."""
+def _pairs_of(node: Node) -> frozenset[Pair]:
     return frozenset(figure.pair for figure in figures_of(node) if figure.pair is not None)
 
 

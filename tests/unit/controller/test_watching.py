@@ -119,6 +119,7 @@ class Desk:
             care=Care(),
             switched_off=lambda _: self.switched_off,
             may_decide=lambda: self.may_decide,
+            is_acting=lambda: bool(self.handed_on),
             on_intents=self.handed_on.extend,
             on_evaluated=self._evaluated,
         )

@@ -188,6 +188,7 @@ async def compared(steps: list[Step], confirmation: Confirmation, fall: float) -
             assert plain(told) == plain(snapshot)
             assert said.fires is expected.fires
             assert said.verdict == expected.verdict
+            assert said.verdict.words == expected.verdict.words
             assert [event.kind for event in said.events] == [event.kind for event in expected.events]
             assert unnamed(one.state) == unnamed(replayer.state)
         for _ in range(step.again):

@@ -71,7 +71,7 @@ def test_words_have_an_end_and_what_is_left_out_is_counted() -> None:
     assert words.count(";") == 2
     assert 200 < len(words) <= 300
     for stage, text in ((Stage.TRUE, "all of"), (Stage.WAITS, "y" * 500)):
-        long = Verdict(stage, text, parts=tuple(replace(part, text="x" * 500) for part in parts[:1])).words
+        long = Verdict(stage, text, parts=tuple(replace(part, said="x" * 500) for part in parts[:1])).words
         assert long.endswith("…")
         assert len(long) <= 300
     edge = Verdict(Stage.TRUE, "any of", parts=(leaf(Stage.TRUE, "a" * 139), leaf(Stage.TRUE, "b" * 141))).words

@@ -37,7 +37,6 @@ from cryptwire.domain.rule_set import (
     Wait,
     Which,
     figures_of,
-    pairs_of,
     rules_of,
 )
 from cryptwire.domain.ticker import Pair
@@ -160,7 +159,8 @@ def test_the_limits_themselves_are_fine() -> None:
 )
 def test_what_a_rule_reads_is_told_and_each_pairs_price_too(condition: Condition, figures: list[str]) -> None:
     assert [str(each) for each in figures_of(Rule(condition))] == figures
-    assert pairs_of(Rule(condition)) == ({BTC} if any("BTC" in each for each in figures) else set())
+    pairs = {BTC} if any("BTC" in each for each in figures) else set()
+    assert body(Rule(condition), STOP).pairs == pairs
 
 
 def test_rules_are_listed_as_they_are_written() -> None:
