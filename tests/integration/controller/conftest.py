@@ -35,6 +35,7 @@ from cryptwire.storage import database
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.rule_sets import RuleSets
+from cryptwire.tasks import end as end_tasks
 from tests.integration.controller.played import PlayedCryptohopper
 from tests.integration.gateway.conftest import (
     HOPPER,
@@ -209,7 +210,7 @@ async def upstream() -> PlayedCryptohopper:
 
 
 @pytest.fixture
-async def scene(
+async def quiet(
     roomy: Stage,
     upstream: PlayedCryptohopper,
     database_url: str,
@@ -217,6 +218,7 @@ async def scene(
     nats_url: str,
     certificate_folder: Path,
 ) -> AsyncIterator[Scene]:
+    """A hopper and a gateway, and nobody who tells figures."""
     async with (
         database.connect(database_url, "test", 4) as owner,
         messaging.connect(nats_url, "admin") as bus,
@@ -237,16 +239,24 @@ async def scene(
             actions_a_day=1_000_000,
             panics_a_day=1_000_000,
         )
-        end = await bus.subscribe(LIVE.want, feed.lease)
         made = Scene(roomy, upstream, owner, bus, user, feed, settings)
-        jobs = [asyncio.create_task(feed.run()), asyncio.create_task(_confirm(made))]
+        confirming = asyncio.create_task(_confirm(made))
         try:
             yield made
         finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
-            await end()
+            await end_tasks([confirming])
+
+
+@pytest.fixture
+async def scene(quiet: Scene) -> AsyncIterator[Scene]:
+    """The same, with figures that are played."""
+    end = await quiet.bus.subscribe(LIVE.want, quiet.feed.lease)
+    playing = asyncio.create_task(quiet.feed.run())
+    try:
+        yield quiet
+    finally:
+        await end_tasks([playing])
+        await end()
 
 
 async def _confirm(scene: Scene) -> None:
