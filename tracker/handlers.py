@@ -405,15 +405,19 @@ class Tracker:
         if hopper.id not in self._held:
             return
         now = self._clock.now()
+        flows: list[FlowCandidate] = []
         if self._shard.holds(hopper.id):
             flows = self._shard.renew(account, now, unexplained)
             if flows:
                 _log.info("money came or went without a trade", hopper=hopper.id, assets=[flow.asset for flow in flows])
                 self._meters.count("tracker_flow_candidates", "Flow candidates found.", len(flows))
-                self._flows_out += flows
         else:
             self._shard.take_in(hopper, self._held[hopper.id].fence, account, now)
-        await self._accounts.keep(account)
+        try:
+            await self._accounts.keep(account, [flow_to_wire(flow) for flow in flows])
+        except Unavailable:  # a flow that is queued twice is one: its hopper, time and asset are its key
+            self._flows_out += flows
+            raise
 
     # -- boundaries and rounds -------------------------------------------------------------------------------------
 

@@ -39,7 +39,9 @@ class Flows(Protocol):
 class KeptAccounts(Protocol):
     """Accounts as last read, through a restart."""
 
-    async def keep(self, account: Account) -> None: ...
+    async def keep(self, account: Account, flows: Sequence[bytes] = ()) -> None:
+        """With the flow candidates that it told of: both or neither."""
+        ...
 
     async def all(self) -> dict[HopperId, Account]: ...
 

@@ -1,6 +1,6 @@
 """Balances and positions as last polled, kept in Redis so that a tracker goes on with them after a kill."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from cryptwire.codec.portfolio import account_from_wire, account_to_wire
@@ -9,6 +9,7 @@ from cryptwire.domain.hopper import HopperId
 from cryptwire.errors import Invalid
 from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
+from cryptwire.storage.write_queue import WriteQueue
 
 _log = Log(__name__)
 
@@ -19,10 +20,17 @@ class Accounts:
     def __init__(self, redis: Redis, shard: str, keys: str = LIVE_KEYS) -> None:
         self._redis = redis
         self._key = f"{keys}tracker:{shard}:accounts"
+        self._flows = WriteQueue(redis, keys, what="flows")
 
-    async def keep(self, account: Account) -> None:
+    async def keep(self, account: Account, flows: Sequence[bytes] = ()) -> None:
+        """Keep it, and queue the ``flows`` that it told of, both or neither: whoever goes on with the new balances
+        compares with them, and would never find these flows again.
+        """
         with our_errors():
-            await self._redis.hset(self._key, account.hopper, account_to_wire(account))
+            async with self._redis.pipeline(transaction=True) as pipe:
+                self._flows.append(pipe, flows)
+                pipe.hset(self._key, account.hopper, account_to_wire(account))
+                await pipe.execute()
 
     async def all(self) -> dict[HopperId, Account]:
         """Every account that was kept; one that cannot be read is left out and logged: it is polled again."""

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
 
+from redis.asyncio.client import Pipeline
+
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
 
 _TAKE = """
@@ -62,11 +64,15 @@ class WriteQueue:
         """Append values, and with them keep the state of the shard ``state_of``: both or neither."""
         with our_errors():
             async with self._redis.pipeline(transaction=True) as pipe:
-                for start in range(0, len(candles), 5000):
-                    pipe.rpush(self._list, *candles[start : start + 5000])
+                self.append(pipe, candles)
                 if state_of is not None and state is not None:
                     pipe.set(f"{self._state_key}:{state_of}:state", state)
                 await pipe.execute()
+
+    def append(self, pipe: Pipeline, values: Sequence[bytes]) -> None:
+        """Append values with whatever else is in ``pipe``."""
+        for start in range(0, len(values), 5000):
+            pipe.rpush(self._list, *values[start : start + 5000])
 
     async def state(self, shard: str) -> bytes | None:
         """The state last kept for a shard."""

@@ -19,6 +19,7 @@ from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.database import Database
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.trades import Trades
+from cryptwire.storage.write_queue import WriteQueue
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE, TWO = HopperId("1"), HopperId("2")
@@ -210,6 +211,17 @@ async def test_a_kept_account_that_is_damaged_is_not_the_others_fault(redis_url:
         await kept.drop([])
         assert await kept.all() == {TWO: two}
         assert await Accounts(client, "another").all() == {}
+
+
+async def test_an_account_is_kept_together_with_the_flows_that_it_told_of(redis_url: str) -> None:
+    async with redis.connect(redis_url) as client:
+        kept, queue = Accounts(client, "pod"), WriteQueue(client, what="flows")
+        await kept.keep(Account(ONE, T, {}, ()), [b"one", b"two"])
+        assert await queue.take("w", 10) == [b"one", b"two"]
+        await queue.done("w")
+        await kept.keep(Account(TWO, T, {}, ()))
+        assert await queue.take("w", 10) == []
+        assert (await kept.all()).keys() == {ONE, TWO}
 
 
 async def test_every_service_reads_what_it_needs_with_its_own_role(database_url: str) -> None:

@@ -70,13 +70,18 @@ class Cryptohopper:
 
 
 class Kept:
-    """Accounts through a restart."""
+    """Accounts through a restart, and where their flows go."""
 
-    def __init__(self) -> None:
+    def __init__(self, flows: "Sink") -> None:
         self.accounts: dict[HopperId, Account] = {}
+        self.is_away = False
+        self._flows = flows
 
-    async def keep(self, account: Account) -> None:
+    async def keep(self, account: Account, flows: Sequence[bytes] = ()) -> None:
+        if self.is_away:
+            raise Unavailable("Redis is away")
         self.accounts[account.hopper] = account
+        self._flows.values += flows
 
     async def all(self) -> dict[HopperId, Account]:
         return dict(self.accounts)
@@ -120,9 +125,9 @@ class World:
         self.queue = MemoryWriteQueue(self.clock)
         self.duty = Duty(*(hoppers or (hopper(refresh=600 * S),)))
         self.cryptohopper = Cryptohopper(self.clock)
-        self.kept = Kept()
         self.prices = Prices(tick(10.0, T - S))
         self.flows = Sink()
+        self.kept = Kept(self.flows)
         self.meters = Meters()
         self.sequence = 0
         self.rounds: list[int] = []
@@ -820,6 +825,41 @@ async def test_money_that_came_without_a_trade_is_told_and_goes_to_its_list() ->
         (flow,) = map(flow_from_wire, world.flows.values)
         assert (flow.hopper, flow.asset, flow.quantity) == (ONE, "BTC", Decimal("0.5"))
         assert (flow.price, flow.value_before) == (10.0, 10.0)
+    finally:
+        await world.stop()
+
+
+async def test_money_that_came_is_known_as_soon_as_its_balance_is_kept_whatever_is_killed_then() -> None:
+    world = World(hopper(refresh=60 * S))
+    await world.start()
+    await world.pass_with_feed(5)
+    world.cryptohopper.quantities[ONE] = {"BTC": "1.5"}
+    while world.kept.accounts[ONE].quantities != {"BTC": Decimal("1.5")}:
+        await world.turn(0.05)
+    assert world.live()[-1].flow is None, "nobody was told yet"
+    await world.kill()
+    await world.start()
+    try:
+        await world.pass_with_feed(120)
+        (flow,) = map(flow_from_wire, world.flows.values)
+        assert (flow.asset, flow.quantity, flow.value_before) == ("BTC", Decimal("0.5"), 10.0)
+    finally:
+        await world.stop()
+
+
+async def test_money_that_came_while_accounts_cannot_be_kept_is_told_later() -> None:
+    world = World(hopper(refresh=60 * S))
+    await world.start()
+    try:
+        await world.pass_with_feed(5)
+        world.cryptohopper.quantities[ONE] = {"BTC": "1.5"}
+        world.kept.is_away = True
+        await world.pass_with_feed(70)
+        world.kept.is_away = False
+        await world.pass_with_feed(70)
+        (flow,) = map(flow_from_wire, world.flows.values)
+        assert (flow.asset, flow.quantity) == ("BTC", Decimal("0.5"))
+        assert world.kept.accounts[ONE].quantities == {"BTC": Decimal("1.5")}
     finally:
         await world.stop()
 
