@@ -317,7 +317,11 @@ class Hoppers:
 
     def _take_held(self, watch: Watch, message: portfolio_pb2.Portfolio) -> None:
         at, assets, quantities = watch.settled
-        if message.assets_at_us != at or message.assets != assets or message.quantities != quantities:
+        is_other = message.assets != assets or message.quantities != quantities
+        if watch.held is not None and is_other and not message.HasField("flow"):
+            watch.needs_flows = True  # the tracker may have told of one when nobody heard it
+            self._ask(watch)
+        if message.assets_at_us != at or is_other:
             held = Held(
                 Asset(message.base_currency),
                 [Asset(asset) for asset in message.assets],

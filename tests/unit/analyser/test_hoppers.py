@@ -266,6 +266,23 @@ async def test_a_decision_is_found_within_seconds_though_nobody_tells() -> None:
         assert (snapshot.is_settling, snapshot.index) == (False, 150.0)
 
 
+async def test_a_flow_that_a_live_message_never_told_is_looked_for_when_balances_change() -> None:
+    """A tracker that is killed right after the poll goes on with the new balances, and tells no candidate of them."""
+    async with playing() as played:
+        await played.live(100.0)
+        await played.want("index")
+        flow = deposit(50.0, 100.0, 10)
+        await played.until(T + 12 * S)
+        played.tables.books[ONE] = FlowBook([], [flow], 1, None)
+        more = (("USDT", "15", 1.0),)
+        await played.live(150.0, open_=100.0, polled_at=T + 9 * S, holdings=more)
+        await played.clock.turn(S / 2)
+        await played.live(150.0, open_=100.0, polled_at=T + 9 * S, holdings=more)
+        snapshot = played.told()[-1]
+        assert snapshot.is_settling
+        assert snapshot.index == pytest.approx(100.0)
+
+
 # -- what is held ------------------------------------------------------------------------------------------------------
 
 
