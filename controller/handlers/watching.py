@@ -452,9 +452,8 @@ class Watcher:
     async def _flush(self) -> None:
         self.something.clear()
         self.urgent.clear()
-        while self._dirty:
-            fired = [id_ for id_, rule in self._dirty.items() if rule.wish is not None]
-            ids = (fired or list(self._dirty))[:_MOST_AT_ONCE]  # what fired waits for nothing else
+        due = dict.fromkeys(self._dirty)  # what else comes meanwhile makes a round of its own, unless it fires
+        while ids := self._next_round(due):
             round_ = [self._dirty.pop(id_) for id_ in ids]
             try:
                 await self._write(round_)
@@ -469,6 +468,11 @@ class Watcher:
                     continue
                 for rule in round_:  # one of them is at fault
                     await self._alone(rule)
+
+    def _next_round(self, due: Iterable[RuleSetId]) -> list[RuleSetId]:
+        """What fired waits for nothing else."""
+        fired = [id_ for id_, rule in self._dirty.items() if rule.wish is not None]
+        return (fired or [id_ for id_ in due if id_ in self._dirty])[:_MOST_AT_ONCE]
 
     async def _alone(self, rule: Rule) -> None:
         try:
