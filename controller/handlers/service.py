@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from controller.handlers.backlog import Backlog
 from controller.handlers.controls import Controls
 from controller.handlers.executing import Executor
 from controller.handlers.looking import Looker
@@ -112,7 +113,6 @@ class Controller:
             care=care,
             switched_off=self.switched_off,
             may_decide=self.may_decide,
-            is_acting=lambda: self.executor.is_acting,
             on_intents=self._on_intents,
             on_evaluated=lambda: on_work("an evaluation"),
         )
@@ -132,6 +132,12 @@ class Controller:
             may_act=self.may_decide,
             on_over=self.watcher.ended,
         )
+        self.backlog = Backlog(
+            self.watcher.on_figures,
+            is_read=self.watcher.is_read,
+            is_urgent=self.watcher.is_urgent,
+            is_acting=lambda: self.executor.is_acting,
+        )
         self.controls = Controls(
             self.watcher,
             self.executor,
@@ -150,7 +156,7 @@ class Controller:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch and act until ``stop`` is set; what is open then is taken up by whoever comes next."""
         ends = [
-            await self._bus.subscribe(self._world.all_figures, self.watcher.on_figures),
+            await self._bus.subscribe(self._world.all_figures, self.backlog.put),
             await self._bus.subscribe(self._world.all_pair_figures, self.watcher.on_pair),
             await self._bus.subscribe(subjects.ALL_ACCOUNTS, self._on_account),
             await self._bus.subscribe(self._world.all_control("controller"), self._on_control),
@@ -165,6 +171,7 @@ class Controller:
             self._each(_LOOKS_EACH, self.looker.look, stop),
             self._each(_DUTIES_EACH, self._audit_changes, stop),
             self._write_rounds(stop),
+            self.backlog.run(stop),
         )
         try:
             async with asyncio.TaskGroup() as group:

@@ -20,7 +20,7 @@ from controller.logic.inputs import Care, Inputs
 from controller.logic.progress import Progress, to_json
 from controller.logic.state import Phase, State
 from controller.logic.state_json import state_from_json, state_to_json
-from controller.logic.verdict import Event, EventKind, Verdict
+from controller.logic.verdict import Event, EventKind, Stage, Verdict
 from controller.ports import Intents, Points, States
 from cryptwire.clock import Clock
 from cryptwire.codec.control import action_to_wire
@@ -45,8 +45,7 @@ from cryptwire.storage.rule_states import Decision, KeptState
 _log = Log(__name__)
 _MOST_LISTENED = 1000
 _MOST_AT_ONCE = 250  # states in one round: what fires waits for no larger one
-_IN_A_ROW, _WHILE_ACTING = 25, 4
-"""Messages before whatever else there is to do has its turn; what acts needs many turns until its first request."""
+_CLOSE = (Stage.CONFIRMING, Stage.TRUE)
 _WRITTEN_EACH = timedelta(seconds=60)
 """What may be lost (the newest message seen, readings) is written so often."""
 _ALARMS = {
@@ -78,6 +77,11 @@ class Rule:
     wish: Wish | None = None
     told_switched_off: int = 0  # the epoch in which it was told
 
+    @property
+    def is_close(self) -> bool:
+        """Whether it is being confirmed, or true already and held back."""
+        return self.verdict is not None and self.verdict.stage in _CLOSE and self.state.phase is Phase.WATCHING
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -91,8 +95,7 @@ class Watcher:
     """Every rule set of the pod's hoppers that is in shadow or armed.
 
     ``switched_off`` tells which kill switch keeps a rule set still; ``on_intents`` is handed what was decided and
-    written; ``on_evaluated`` told of each evaluation (R24). ``may_decide``: whether this pod may, now; ``is_acting``:
-    whether something that fired is worked off.
+    written; ``on_evaluated`` told of each evaluation (R24). ``may_decide``: whether this pod may, now.
     """
 
     def __init__(
@@ -108,7 +111,6 @@ class Watcher:
         care: Care,
         switched_off: Callable[[RuleSet], str],
         may_decide: Callable[[], bool],
-        is_acting: Callable[[], bool],
         on_intents: Callable[[Sequence[Intent]], None],
         on_evaluated: Callable[[], None],
     ) -> None:
@@ -122,7 +124,6 @@ class Watcher:
         self.care = care
         self._switched_off = switched_off
         self._may_decide = may_decide
-        self._is_acting = is_acting
         self._on_intents = on_intents
         self._on_evaluated = on_evaluated
         self._rules: dict[RuleSetId, Rule] = {}
@@ -138,7 +139,6 @@ class Watcher:
         self.has_forgotten = False
         self._writing = asyncio.Lock()
         self._listens_to: dict[str, Pair] = {}
-        self._in_a_row = 0
 
     # ---- what is watched ----
 
@@ -249,16 +249,19 @@ class Watcher:
 
     # ---- what comes in ----
 
-    async def on_figures(self, message: Message) -> None:
+    def is_read(self, subject: str) -> bool:
+        """Whether a rule set, or somebody, reads these figures."""
+        return subject in self._by_subject or subject in self._awaited
+
+    def is_urgent(self, subject: str) -> bool:
+        """Whether somebody waits for these figures, or a rule set is about to fire."""
+        return subject in self._awaited or any(rule.is_close for rule in self._by_subject.get(subject, ()))
+
+    def on_figures(self, message: Message) -> None:
         """``figure.<hopper>``: every rule set of the hopper is evaluated on it; others' are not even read."""
         rules, awaited = self._by_subject.get(message.subject, ()), self._awaited.pop(message.subject, None)
         if not rules and not awaited:
             return
-        self._in_a_row += 1
-        if self._in_a_row >= (_WHILE_ACTING if self.urgent.is_set() or self._is_acting() else _IN_A_ROW):
-            self._in_a_row = 0
-            await asyncio.sleep(0)
-            rules = self._by_subject.get(message.subject, ())
         try:
             snapshot = snapshot_from_wire(message.payload)
             is_known = rules and rules[0].rule_set.hopper == snapshot.hopper

@@ -119,7 +119,6 @@ class Desk:
             care=Care(),
             switched_off=lambda _: self.switched_off,
             may_decide=lambda: self.may_decide,
-            is_acting=lambda: bool(self.handed_on),
             on_intents=self.handed_on.extend,
             on_evaluated=self._evaluated,
         )
@@ -140,7 +139,7 @@ class Desk:
             "positions": positions, "figures": {},
         }  # fmt: skip
         payload = snapshot_to_wire(Snapshot(**{**values, **changes}))
-        await self.watcher.on_figures(Message(LIVE.figures(HOPPER), payload, ""))
+        self.watcher.on_figures(Message(LIVE.figures(HOPPER), payload, ""))
 
     async def fire(self) -> None:
         for _ in range(4):
@@ -176,24 +175,31 @@ async def test_R10_R16_what_fires_is_handed_on_only_after_it_is_written() -> Non
     assert len(desk.states.intents) == 1
 
 
-async def test_a_row_of_messages_lets_others_have_their_turn() -> None:
+async def test_figures_of_what_is_confirmed_or_awaited_are_urgent_and_of_nobody_are_not_read() -> None:
     desk = Desk()
-    await desk.watcher.learn([watched()])
-    turns: list[int] = []
-
-    async def other() -> None:
-        while True:
-            turns.append(desk.evaluations)
-            await asyncio.sleep(0)
-
+    subject = LIVE.figures(HOPPER)
+    assert not desk.watcher.is_read(subject)
+    slow = {**HELD, "confirm": {"ticks": 3, "seconds": 0}}
+    await desk.watcher.learn([watched(when=slow)])
+    assert desk.watcher.is_read(subject)
     await desk.see()
-    payload = desk.watcher.heard(HOPPER).payload  # type: ignore[union-attr]  # it was just seen
-    task = asyncio.create_task(other())
-    for _ in range(100):
-        await desk.watcher.on_figures(Message(LIVE.figures(HOPPER), payload, ""))
-    task.cancel()
-    assert len(turns) == 4
-    assert max(turns) - min(turns) >= 50
+    await desk.see()
+    assert not desk.watcher.is_urgent(subject)
+    await desk.see(positions=1)
+    assert desk.watcher.is_urgent(subject)  # once seen true, twice to be seen
+    await desk.see()
+    assert not desk.watcher.is_urgent(subject)
+    for _ in range(3):
+        await desk.see(positions=1)
+    assert desk.states.intents == []
+    await desk.watcher.flush()
+    assert len(desk.states.intents) == 1
+    assert not desk.watcher.is_urgent(subject)  # it has fired
+    other = LIVE.figures(HopperId("502"))
+    waiting = asyncio.create_task(desk.watcher.next_of(HopperId("502"), timedelta(seconds=5)))
+    await asyncio.sleep(0)
+    assert (desk.watcher.is_read(other), desk.watcher.is_urgent(other)) == (True, True)
+    waiting.cancel()
 
 
 async def test_what_fired_is_written_before_what_only_changed() -> None:
@@ -386,9 +392,9 @@ async def test_only_what_must_be_kept_is_written_at_once_and_the_rest_each_minut
 async def test_messages_of_hoppers_that_nobody_watches_are_not_read_and_bad_ones_refused() -> None:
     desk = Desk()
     await desk.watcher.learn([watched()])
-    await desk.watcher.on_figures(Message(LIVE.figures(HopperId("999")), b"\xff", ""))
+    desk.watcher.on_figures(Message(LIVE.figures(HopperId("999")), b"\xff", ""))
     assert desk.meters.value("controller_refused_messages", subject="figure") == 0
-    await desk.watcher.on_figures(Message(LIVE.figures(HOPPER), b"\xff", ""))
+    desk.watcher.on_figures(Message(LIVE.figures(HOPPER), b"\xff", ""))
     assert desk.meters.value("controller_refused_messages", subject="figure") == 1
     await desk.see(hopper=HopperId("999"))
     assert desk.meters.value("controller_refused_messages", subject="figure") == 2
