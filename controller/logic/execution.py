@@ -383,7 +383,7 @@ class _Turn:
         progress = self.progress
         noted = {} if isinstance(self._deed, Restore) else progress.noted
         self.state = IntentState.OPEN
-        self._record("action-ended", {"action": self._words, "result": ended.result.value, "reason": ended.reason})
+        self._record("action-ended", {"words": self._words, "result": ended.result.value, "reason": ended.reason})
         self.progress = replace(progress, noted=noted, results=(*progress.results, ended))
         self._next()
 
@@ -391,7 +391,7 @@ class _Turn:
         result = Result.PARTIAL if self.progress.has_effect else Result.FAILED
         may_fail = self.actions[self.progress.deed].may_fail
         self.state = IntentState.OPEN
-        self._record("action-ended", {"action": self._words, "result": result.value, "reason": reason[:200]})
+        self._record("action-ended", {"words": self._words, "result": result.value, "reason": reason[:200]})
         self.progress = replace(self.progress, results=(*self.progress.results, Ended(result, reason[:200])))
         if not may_fail or ends_all:
             missing = len(self.actions) - len(self.progress.results)

@@ -211,11 +211,7 @@ class Replayer:
             more = f"; the first {_MOST_FIRES} are listed" if self.count > _MOST_FIRES else ""
             yield f"It would have fired {counted(self.count, 'time')}{more}."
         if saved is not None:
-            also = (
-                ""
-                if self.count == 1
-                else " Each is told by itself: who has sold at the first has nothing left to sell."
-            )
+            also = " Each is told by itself: who has sold at the first has nothing left to sell."
             yield (
                 f"In all, sold at the first and kept in {base} to the end, it would have"
                 f" {'saved' if saved >= 0 else 'cost'} {money(abs(saved), base)}, the fee taken."

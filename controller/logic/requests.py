@@ -146,17 +146,18 @@ def parts_of(deed: Deed, noted: Mapping[str, Noted]) -> tuple[Part, ...]:
 
 
 def _restoring(noted: Mapping[str, Noted]) -> list[Part]:
+    """Fields of the configuration are set back together, with the latest of them."""
+    config = {name.removeprefix(_CONFIG): note for name, note in noted.items() if name.startswith(_CONFIG)}
     parts: list[Part] = []
-    config: dict[str, Noted] = {}
-    for name, note in noted.items():
-        if name.startswith(_CONFIG):
-            config[name.removeprefix(_CONFIG)] = note
-        else:
+    is_config_due = True
+    for name, note in reversed(list(noted.items())):
+        if not name.startswith(_CONFIG):
             parts.append(Part(Turn(Switch(name), is_on=note.before == "1"), left={name: note.left}))
-    if config:
-        changes = ChangeConfig({name: note.before for name, note in config.items()})
-        parts.append(Part(changes, left={name: note.left for name, note in config.items()}))
-    return parts[::-1]
+        elif is_config_due:
+            is_config_due = False
+            changes = ChangeConfig({field: each.before for field, each in config.items()})
+            parts.append(Part(changes, left={field: each.left for field, each in config.items()}))
+    return parts
 
 
 def looks_of(deed: Deed, part: Part) -> frozenset[Look]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from controller.logic.evaluation import PRICE
 from cryptwire.domain.figure import FigureKey
 from cryptwire.domain.hopper import HopperId
 from cryptwire.domain.rule_set import RuleSetBody, figures_of
@@ -22,11 +21,9 @@ def wanted_by(rule_sets: Iterable[tuple[HopperId, RuleSetBody]]) -> dict[HopperI
 
 
 def wanted_of(hopper: HopperId, body: RuleSetBody) -> dict[HopperId | Pair, set[str]]:
-    """The figures that one rule set reads; of each pair its price, too (R6)."""
+    """The figures that one rule set reads; ``figures_of`` tells of each pair its price, too (R6)."""
     found: dict[HopperId | Pair, set[str]] = {hopper: {str(INDEX)}}
     for figure in figures_of(body.when):
         of: HopperId | Pair = hopper if figure.pair is None else figure.pair
         found.setdefault(of, set()).add(str(figure.key))
-    for pair in body.pairs:
-        found.setdefault(pair, set()).add(str(PRICE))
     return found

@@ -119,7 +119,6 @@ async def test_a_gateway_that_is_slow_to_shake_hands_is_not_away(stage: Stage) -
     host, port = stage.settings.address.split(":")
     way = Door(host, int(port), delay=1.5)
     await way.open()
-    async with stage.running():
-        async with stage.on(f"127.0.0.1:{way.listens_on}").client("api") as api:
-            assert (await api.link_state(await stage.user())).state is LinkState.NONE
+    async with stage.running(), stage.on(f"127.0.0.1:{way.listens_on}").client("api") as api:
+        assert (await api.link_state(await stage.user())).state is LinkState.NONE
     await way.shut()

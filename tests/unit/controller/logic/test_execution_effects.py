@@ -115,7 +115,7 @@ def test_R13_of_many_that_are_left_a_hundred_are_named() -> None:
 @pytest.mark.parametrize("progress", [LOOKING, replace(LOOKING, is_unknown=True), ASKED])
 def test_R13_once_all_of_it_is_seen_the_action_is_done(progress: Progress) -> None:
     move = step(progress, reads("2"), at=500, actions=(CONFIG, Action(CancelOrders())))
-    ended = record("action-ended", action="change configuration", result="done", reason="")
+    ended = record("action-ended", words="change configuration", result="done", reason="")
     assert move.records == (record("verified", number=1), ended)
     assert move.progress == Progress(deed=1, number=1, patience=180.0, noted=ASKED.noted, results=(Ended(Result.DONE),))
 

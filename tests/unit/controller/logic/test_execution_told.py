@@ -38,7 +38,7 @@ def configured() -> Played:
     return Played(config={"a": "1"})
 
 
-def record(action: int | str, part: int, kind: str, **body: object) -> Record:
+def record(action: int, part: int, kind: str, **body: object) -> Record:
     return Record(kind, {"action": action, "part": part, **body})
 
 
@@ -62,7 +62,7 @@ def test_the_audit_of_a_sale_says_each_step_of_it() -> None:
         record(0, 1, "asks", number=2, changes_from={}, **positions),
         record(0, 1, "answered", said="ok", sent_at=second, answered_at=second, is_repeated=False),
         record(0, 1, "verified", number=2),
-        record("panic sell", 1, "action-ended", result="done", reason=""),
+        record(0, 1, "action-ended", words="panic sell", result="done", reason=""),
         record(0, 1, "ended", state="done", results=[["done", ""]], changed={"buying": {"before": "1", "now": "0"}}),
     ]
 
@@ -75,17 +75,17 @@ def test_R22_the_audit_in_shadow_says_what_would_be_asked_and_waited_for() -> No
     why = "buying is on already"
     assert run.records == [
         record(0, 0, "would-wait", seconds=3600),
-        record("wait", 0, "action-ended", result="done", reason=""),
+        record(0, 0, "action-ended", words="wait", result="done", reason=""),
         record(1, 0, "says", text="hello"),
-        record("notify", 0, "action-ended", result="done", reason=""),
+        record(1, 0, "action-ended", words="notify", result="done", reason=""),
         record(2, 0, "would-ask", **request("SetBuying")),
         record(2, 1, "would-ask", **request("StartPanic", ids=["1"], coins=["C1"])),
-        record("panic sell", 1, "action-ended", result="done", reason=""),
+        record(2, 1, "action-ended", words="panic sell", result="done", reason=""),
         record(3, 0, "would-ask", **request("ChangeConfig", changes={"a": "2"})),
-        record("change configuration", 0, "action-ended", result="done", reason=""),
+        record(3, 0, "action-ended", words="change configuration", result="done", reason=""),
         record(4, 0, "nothing-to-do", reason="nothing is as it was left", attempts=0),
         record(4, 1, "nothing-to-do", reason=why, attempts=0),
-        record("restore", 1, "action-ended", result="nothing", reason=why),
+        record(4, 1, "action-ended", words="restore", result="nothing", reason=why),
         record(4, 1, "ended", state="done", results=[["done", ""]] * 4 + [["nothing", why]], changed={}),
     ]
     assert (run.alarms, played.now, played.sent) == ([], START, [])
@@ -93,7 +93,9 @@ def test_R22_the_audit_in_shadow_says_what_would_be_asked_and_waited_for() -> No
 
 def test_a_reason_of_any_length_is_kept_in_two_hundred_characters() -> None:
     run = Run([CONFIG], Played(unread=[unread("!" * 300, is_final=True)])).go()
-    assert run.records[0] == record("change configuration", 0, "action-ended", result="failed", reason="!" * 200)
+    assert run.records[0] == record(
+        0, 0, "action-ended", words="change configuration", result="failed", reason="!" * 200
+    )
     assert run.progress.results == (Ended(Result.FAILED, "!" * 200),)
 
 
@@ -102,7 +104,7 @@ def test_R14_the_audit_of_an_end_says_how_each_action_ended_and_what_stays_chang
     played.faults = [Fault(), REFUSED]
     run = Run([CONFIG, STOP_BUYING, Action(Notify("x"))], played).go()
     assert run.records[-2:] == [
-        record("turn buying off", 0, "action-ended", result="failed", reason="must be linked again"),
+        record(1, 0, "action-ended", words="turn buying off", result="failed", reason="must be linked again"),
         record(
             1,
             0,
@@ -194,7 +196,7 @@ def test_a_notice_is_told_when_its_turn_comes_and_is_no_failure() -> None:
     assert run.alarms[0] == Alarm("rule-says", {"text": "hello"}, is_failure=False)
     assert run.records[:2] == [
         record(0, 0, "says", text="hello"),
-        record("notify", 0, "action-ended", result="done", reason=""),
+        record(0, 0, "action-ended", words="notify", result="done", reason=""),
     ]
     assert run.told() == ["rule-says", "rule-done"]
 

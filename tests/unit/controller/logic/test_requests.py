@@ -103,8 +103,8 @@ def test_what_is_restored_is_set_back_latest_first_and_all_fields_at_once() -> N
         "hopper": Noted("1", "0"),
     }
     assert parts_of(Restore(), noted) == (
-        Part(ChangeConfig({"amount": "10", "config.most": "12"}), left={"amount": "5", "config.most": "3"}),
         Part(Turn(Switch.HOPPER, is_on=True), left={"hopper": "0"}),
+        Part(ChangeConfig({"amount": "10", "config.most": "12"}), left={"amount": "5", "config.most": "3"}),
         Part(Turn(Switch.SELLING, is_on=False), left={"selling": "1"}),
         Part(Turn(Switch.BUYING, is_on=True), left={"buying": "0"}),
     )
