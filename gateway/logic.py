@@ -13,17 +13,18 @@ _FIRST_PAUSE = 0.25
 _TRADES = frozenset({"ListTradesSince", "ListOutput"})
 
 
-def urgency(caller: str, call: str, *, is_import: bool) -> Urgency:
+def urgency(caller: str, call: str, *, is_import: bool, max_age: timedelta = timedelta(0)) -> Urgency:
     """How urgent a service's read is, within the budget of its user's token.
 
-    First what the controller asks, for its reads are the checks of its actions; then what the API asks while somebody
-    looks at the screen, or links an account; then polls of balances, reads of trades, and long histories.
+    First what the controller asks to be read now: the checks of its actions. Where it takes what is a while old it
+    looks, and checks nothing, so that goes with what the API asks while somebody looks at the screen, or links an
+    account; then polls of balances, reads of trades, and long histories.
     """
     if is_import:
         return Urgency.IMPORT
-    if caller == "controller":
+    if caller == "controller" and not max_age:
         return Urgency.ACTION
-    if caller == "api" or call == "LinkAccount":
+    if caller in ("api", "controller") or call == "LinkAccount":
         return Urgency.SIGN_IN
     return Urgency.TRADES if call in _TRADES else Urgency.POLL
 

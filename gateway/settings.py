@@ -41,7 +41,7 @@ class Settings:
     scopes: str = "read,notifications,manage,trade"
     uses_pkce: bool = True
     requests_per_window: int = 30
-    reserved_per_window: int = 6
+    reserved_per_window: int = 12
     request_window: timedelta = timedelta(seconds=60)
     orders_per_window: int = 8
     order_window: timedelta = timedelta(seconds=8)

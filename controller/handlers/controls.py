@@ -44,6 +44,9 @@ from cryptwire.messaging.bus import Message
 _log = Log(__name__)
 _MOST_PAYLOAD = 200_000  # bytes
 _READ_WITHIN = timedelta(seconds=4)
+_LOOKED = timedelta(
+    seconds=10
+)  # ago: it is shown, and its age; what was just read serves, and is no check of an action
 _FIGURES_WITHIN = timedelta(seconds=4.5)
 _VERBS = ("state", "preview", "replay", "resume", "retry", "abandon")
 _VERDICTS = {Stage.TRUE: "true", Stage.CONFIRMING: "true", Stage.WAITS: "false", Stage.NO_DATA: "no-data"}
@@ -138,7 +141,7 @@ class Controls:
         try:
             looks = frozenset({Look.POSITIONS})
             seen = await asyncio.wait_for(
-                self._upstream.read(assignment.hopper, looks, _READ_WITHIN), _READ_WITHIN.total_seconds() + 0.5
+                self._upstream.read(assignment.hopper, looks, _READ_WITHIN, _LOOKED), _READ_WITHIN.total_seconds() + 0.5
             )
         except (CryptwireError, TimeoutError):
             seen = None

@@ -33,8 +33,9 @@ class ReadCalls(pb_grpc.GatewayServicer):
 
     async def ListHoppers(self, request: pb.ListHoppersRequest, context: Context) -> pb.ListHoppersResponse:
         async with self._desk.admission("ListHoppers", context) as admitted:
-            urgency = logic.urgency(admitted.service, "ListHoppers", is_import=False)
-            read = await self._reads.hoppers(user_of(request.user_id), span(request.max_age), admitted.until, urgency)
+            max_age = span(request.max_age)
+            urgency = logic.urgency(admitted.service, "ListHoppers", is_import=False, max_age=max_age)
+            read = await self._reads.hoppers(user_of(request.user_id), max_age, admitted.until, urgency)
             return pb.ListHoppersResponse(hoppers=map(hopper_to_message, read.value), read_at=timestamp(read.at))
 
     async def GetHopper(self, request: pb.GetHopperRequest, context: Context) -> pb.GetHopperResponse:
@@ -94,6 +95,6 @@ class ReadCalls(pb_grpc.GatewayServicer):
 def _asked(call: str, request: Any, admitted: Admitted) -> tuple[UserId, HopperId, timedelta, datetime, Urgency]:
     """Whose hopper, how old the answer may be, until when it is wanted, and how urgently."""
     user, hopper = whose(request)
-    is_import = getattr(request, "is_import", False)
-    urgency = logic.urgency(admitted.service, call, is_import=is_import)
-    return user, hopper, span(request.max_age), admitted.until, urgency
+    is_import, max_age = getattr(request, "is_import", False), span(request.max_age)
+    urgency = logic.urgency(admitted.service, call, is_import=is_import, max_age=max_age)
+    return user, hopper, max_age, admitted.until, urgency

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 CALLS_A_POLL = 4
 """Assets, positions, assets again, and now and then the trade list."""
-CALLS_A_MINUTE = 24
-"""Of the thirty that a token has, six are kept for actions."""
+CALLS_A_MINUTE = 18
+"""Of the thirty that a token has, twelve are kept for actions."""
 
 
 def rhythm(plan: timedelta, hoppers_of_user: int) -> timedelta:

@@ -57,7 +57,7 @@ def budget(clock: HandClock) -> TokenBudget:
 
 
 def test_windows_are_a_second_longer_than_upstreams() -> None:
-    assert limits(settings()) == Limits(30, 6, 61 * SECOND, 8, 9 * SECOND)
+    assert limits(settings()) == Limits(30, 12, 61 * SECOND, 8, 9 * SECOND)
 
 
 @pytest.mark.parametrize("other", [{"requests_per_window": 6}, {"reserved_per_window": -1}, {"orders_per_window": 0}])

@@ -34,6 +34,12 @@ def test_actions_and_their_checks_come_first_and_long_histories_last(
     assert logic.urgency(caller, call, is_import=is_import) is urgency
 
 
+def test_what_the_controller_takes_a_while_old_is_a_look_and_no_check() -> None:
+    old = timedelta(seconds=1)
+    assert logic.urgency("controller", "ListPositions", is_import=False, max_age=old) is Urgency.SIGN_IN
+    assert logic.urgency("tracker", "ListPositions", is_import=False, max_age=old) is Urgency.POLL
+
+
 @pytest.mark.parametrize(
     ("plan", "seconds"),
     [("Hero", 60), ("hero - yearly", 60), ("Adventurer", 120), ("Explorer-monthly", 300), ("PIONEER", 600), ("", 300)],
