@@ -44,9 +44,8 @@ from cryptwire.messaging.bus import Message
 _log = Log(__name__)
 _MOST_PAYLOAD = 200_000  # bytes
 _READ_WITHIN = timedelta(seconds=4)
-_LOOKED = timedelta(
-    seconds=10
-)  # ago: it is shown, and its age; what was just read serves, and is no check of an action
+_LOOKED = timedelta(milliseconds=100)
+"""What is shown may be so old: it is no check of an action, and does not go before everything else for the user."""
 _FIGURES_WITHIN = timedelta(seconds=4.5)
 _VERBS = ("state", "preview", "replay", "resume", "retry", "abandon")
 _VERDICTS = {Stage.TRUE: "true", Stage.CONFIRMING: "true", Stage.WAITS: "false", Stage.NO_DATA: "no-data"}
