@@ -49,6 +49,7 @@ async def test_R20_both_truths_stand_side_by_side_and_where_they_differ(scene: S
             "upstream shows 3 positions, the rule was told of 2",
         )
         scene.upstream.is_revoked = True
+        await asyncio.sleep(0.2)  # what was read a moment ago serves
         told = standing_from_json(await scene.ask("state", one))
         assert told.upstream is None
 
