@@ -250,10 +250,12 @@ class Past:
             self.add(at, open_, high, close, course, span)
 
     def add(self, at: int, open_: float, high: float, close: float, course: Course, span: int) -> None:
-        """A candle that opened ``at``, later than all before."""
+        """A candle that opened ``at``, later than all before. One that was left counts as it was last seen."""
+        left, self.unclosed = self.unclosed, None
+        if left is not None and left.opened_at < at:
+            self.add(left.opened_at, left.open, left.high, left.value, course, span)
         begins, ends = at * SECOND, (at + span) * SECOND
         self.until = at + span
-        self.unclosed = None
         closed = course.index_at(close, ends - 1)
         if closed != closed and course.index_at(open_, begins) != course.index_at(open_, begins):
             return

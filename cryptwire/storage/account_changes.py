@@ -56,8 +56,8 @@ class AccountChanges:
         ``proved``: the hash of the password that was given for it. Raises Refused when it was changed meanwhile.
         """
         async with self._database.transaction() as connection:
+            person = await users.lock_within(connection, user)  # first: two who only shared him would block each other
             await users.must_know_within(connection, user, proved)
-            person = await users.lock_within(connection, user)
             is_taken = await users.is_taken_within(connection, address)
             await one_time_tokens.void_within(connection, Purpose.EMAIL_CHANGE, user)
             token = await one_time_tokens.add_within(connection, Purpose.EMAIL_CHANGE, user=user, address=address)

@@ -61,9 +61,9 @@ class ApiTokens:
         """
         text = TOKEN_PREFIX + secrets.token_urlsafe(32)
         async with self._database.transaction() as connection:
+            person = await users.lock_within(connection, user)  # first: two who only shared him would block each other
             if proved is not None:
                 await users.must_know_within(connection, user, proved)
-            person = await users.lock_within(connection, user)
             await connection.execute(_LOCK, user)
             if await connection.fetchval(_COUNT, user) >= MOST_TOKENS:
                 raise Refused(f"you have {MOST_TOKENS} API tokens, which is the most; end one first")

@@ -160,7 +160,7 @@ async def look_at_figures(me: Script) -> None:
         said = await me.got("query($i: ID!) { hopper(id: $i) { portfolio { value } } }", i=one)
         return said["portfolio"] is not None
 
-    await until(is_live, 40, "a trial's hopper is tracked live")
+    await until(is_live, 75, "a trial's hopper is tracked live")  # after the minute's budget
     now = int(datetime.now(UTC).timestamp())  # noqa: TID251
     span = {"from": now - (DAYS + 1) * 86_400, "to": now, "resolution": "15"}
 

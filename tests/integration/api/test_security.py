@@ -142,6 +142,13 @@ async def test_a_script_uses_a_personal_token_within_its_scopes(world: World) ->
     assert (await world.ask("{ me { id } }", bearer(read)))["data"]["me"] is None
 
 
+async def test_tokens_that_are_made_at_once_do_not_block_each_other(world: World) -> None:
+    access, _ = await tokens(world)
+    for _ in range(4):
+        creating = (world.ask(CREATE, bearer(access), n="x", s=["READ"], p=PASSWORD) for _ in range(8))
+        assert [answer for answer in await asyncio.gather(*creating) if "errors" in answer] == []
+
+
 async def test_a_token_that_cannot_be_is_refused_and_one_that_expired_is_nobodys(world: World) -> None:
     access, _ = await tokens(world)
     soon = (now() + timedelta(hours=1)).isoformat()

@@ -31,7 +31,9 @@ async def test_everything_of_an_account_is_there_and_its_owner_is_told(scene: Sc
         await queue.put(user)
         scene.replicas.start()
         await scene.until(DONE, user, is_what="done")
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while not (heard and heard[-1].state is ImportState.DONE):  # noqa: ASYNC110 - it comes by the bus
+                await asyncio.sleep(0.05)
     await queue.close()
 
     linked = await scene.gateway.hoppers(user)

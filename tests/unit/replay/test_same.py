@@ -13,7 +13,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from analyser.handlers.hoppers import Hoppers
@@ -161,7 +161,15 @@ def unnamed(state: State) -> State:
     return replace(state, seen=None)
 
 
+_PEAK_IN_THE_FIRST_CANDLE = [
+    *(Step(factor, 2, 0, is_late=False, is_killed=False) for factor in (1.0, 1.0, 0.8)),
+    *[Step(1.0, 200, 0, is_late=False, is_killed=False)] * 8,
+]
+"""A hopper's first candle is never heard closed; its peak counts nevertheless, also two candles later."""
+
+
 @settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate])
+@example(_PEAK_IN_THE_FIRST_CANDLE, Confirmation(3, 4.0), 0.06)
 @given(STEPS, CONFIRMATIONS, st.sampled_from([0.02, 0.06, 0.2]))
 def test_R2_live_is_shadow_is_replay(steps: list[Step], confirmation: Confirmation, fall: float) -> None:
     asyncio.run(compared(steps, confirmation, fall))
