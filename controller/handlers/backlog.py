@@ -42,6 +42,7 @@ class Backlog:
         self._something = asyncio.Event()
 
     async def put(self, message: Message) -> None:
+        """Handle it now, or keep it until its turn; returns later while more than 20,000 wait."""
         waiting = self._waiting.get(message.subject)
         if waiting is not None:
             waiting.append(message)

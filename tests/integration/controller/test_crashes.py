@@ -88,6 +88,18 @@ class Nursery:
             os.kill(self._running, signal.SIGKILL)
             await self.ended()
 
+    async def close(self) -> None:
+        """No more begin: it forks what it was told to, says so, and goes without waiting for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    def kill_orphan(self) -> None:
+        """After everything that the nursery said was read: end what it left."""
+        if self._running is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._running, signal.SIGKILL)
+
 
 @asynccontextmanager
 async def nursing(scene: Scene, folder: Path) -> AsyncIterator[Nursery]:
@@ -106,11 +118,9 @@ async def nursing(scene: Scene, folder: Path) -> AsyncIterator[Nursery]:
     try:
         yield nursery
     finally:
-        with suppress(ProcessLookupError):
-            await nursery.kill()
-            process.kill()
-        await process.wait()
-        listening.cancel()
+        await nursery.close()
+        await listening
+        nursery.kill_orphan()
 
 
 async def through(scene: Scene, nursery: Nursery, which: int, kills: "itertools.chain[int]") -> int:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.logic.execution import advance
-from controller.logic.moves import DoRead, Event, Move, Patience, Read, Standing
+from controller.logic.moves import DoRead, Event, Move, Patience, Read, Record, Standing
 from controller.logic.progress import Phase, Progress
 from controller.logic.requests import Call, Look, Noted, Request
 from cryptwire.domain.intent import IntentState
@@ -60,6 +61,11 @@ def step(
 ) -> Move:
     """What follows from ``event``, ``at`` seconds after the start."""
     return advance(actions, progress, state, event, after(at), spans or Patience(), is_shadow=is_shadow)
+
+
+def record(kind: str, part: int = 0, **body: Any) -> Record:
+    """An entry of the first action's."""
+    return Record(kind, {"action": 0, "part": part, **body})
 
 
 def reads(value: str = "1", *, obstacle: str = "", is_lost: bool = False) -> Read:

@@ -36,15 +36,12 @@ from tests.unit.controller.logic.execution_steps import (
     read_of,
     reads,
     reads_sale,
+    record,
     step,
 )
 from tests.unit.controller.logic.played_hopper import Played, sell_order
 
 OPEN = IntentState.OPEN
-
-
-def record(kind: str, part: int = 0, **body: Any) -> Record:
-    return Record(kind, {"action": 0, "part": part, **body})
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -39,6 +38,7 @@ from tests.unit.controller.logic.execution_steps import (
     after,
     reads,
     reads_sale,
+    record,
     step,
 )
 
@@ -46,10 +46,6 @@ OPEN = IntentState.OPEN
 AWAY = Unread("away")
 STALLED = Progress(stalled_since=after(0), stalls=3)
 GUARD_LOOKING = replace(GUARDED, phase=Phase.VERIFY)
-
-
-def record(kind: str, part: int = 0, **body: Any) -> Record:
-    return Record(kind, {"action": 0, "part": part, **body})
 
 
 # ---- nothing can be read ----

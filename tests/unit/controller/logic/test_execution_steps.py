@@ -44,6 +44,7 @@ from tests.unit.controller.logic.execution_steps import (
     read_of,
     reads,
     reads_sale,
+    record,
     step,
 )
 from tests.unit.controller.logic.played_hopper import Played
@@ -51,10 +52,6 @@ from tests.unit.controller.logic.played_hopper import Played
 OPEN = IntentState.OPEN
 SLEEPING = Progress(phase=Phase.SLEEPING, pause_until=after(60))
 PAUSED = Progress(pause_until=after(60))
-
-
-def record(kind: str, part: int = 0, **body: Any) -> Record:
-    return Record(kind, {"action": 0, "part": part, **body})
 
 
 # ---- before a request ----
