@@ -101,7 +101,10 @@ class Desk:
         """The block runs for whoever may make this call (an action judges that itself); its errors become statuses."""
         caller = caller_of(context)
         is_action = call in ACTIONS
-        outcome = "ok"
+
+        def ended(outcome: str) -> None:  # before the answer leaves: who has it may look at the meters at once
+            self._meters.count("gateway_calls", "Calls, by outcome", call=call, caller=caller[:40], outcome=outcome)
+
         try:
             if not is_action:
                 self.authority.must_call(caller, call)
@@ -109,19 +112,19 @@ class Desk:
             left = _DEADLINE if left is None else max(0.0, min(left, 86_400.0))
             yield Admitted(caller, self._clock.now() + timedelta(seconds=left))
         except CryptwireError as error:
-            outcome = type(error).__name__
+            ended(type(error).__name__)
             if isinstance(error, Forbidden | Corrupt | Fenced | SwitchedOff):
                 _log.warning("refused", call=call, caller=caller[:40], reason=error)
             await refuse(context, error, is_action=is_action)
         except asyncio.CancelledError:
-            outcome = "cancelled"
+            ended("cancelled")
             raise
         except Exception as error:  # noqa: BLE001 - the outermost edge
-            outcome = "defect"
+            ended("defect")
             _log.error("a defect", call=call, exception=error)
             await context.abort(grpc.StatusCode.INTERNAL, "a defect of the gateway; its log tells more")
-        finally:
-            self._meters.count("gateway_calls", "Calls, by outcome", call=call, caller=caller[:40], outcome=outcome)
+        else:
+            ended("ok")
 
 
 def whose(request: Any) -> tuple[UserId, HopperId]:

@@ -18,7 +18,12 @@ from cryptwire.errors import (
     Unavailable,
     Unconfirmed,
 )
+from cryptwire.memory.clock import HandClock
+from cryptwire.metrics import Meters
+from gateway.authority import Authority
 from gateway.handlers import Context, Handlers, caller_of, refuse
+from gateway.handlers.admission import Desk
+from gateway.policy import load
 from gateway.ports import Late, TokenRefused
 from generated.wire.v1 import gateway_pb2 as pb
 from generated.wire.v1 import gateway_pb2_grpc as pb_grpc
@@ -95,3 +100,25 @@ def test_every_call_of_the_contract_is_answered() -> None:
     """None is left to the class that protoc makes, which answers UNIMPLEMENTED."""
     for method in pb.DESCRIPTOR.services_by_name["Gateway"].methods:
         assert getattr(Handlers, method.name) is not getattr(pb_grpc.GatewayServicer, method.name)
+
+
+@pytest.mark.parametrize(("error", "outcome"), [(NotFound("x"), "NotFound"), (RuntimeError("x"), "defect")])
+async def test_a_call_is_counted_before_its_answer_leaves(error: Exception, outcome: str) -> None:
+    meters = Meters()
+
+    class Leaving(FakeContext):
+        counted = 0.0
+
+        def time_remaining(self) -> float:
+            return 1.0
+
+        async def abort(self, *aborted: Any) -> None:
+            self.counted = meters.value("gateway_calls", call="GetHopper", caller="tracker", outcome=outcome)
+            await super().abort(*aborted)
+
+    context = Leaving(x509_common_name=[b"tracker"])
+    desk = Desk(Authority(load(), None), HandClock(), meters)
+    with pytest.raises(RuntimeError, match="aborted"):
+        async with desk.admission("GetHopper", cast("Context", context)):
+            raise error
+    assert context.counted == 1
