@@ -68,6 +68,8 @@ EXPORTED: tuple[Held, ...] = (
     Held("open_orders", "hopper"),
     Held("trades", "hopper", order="hopper_id, at, trade_id"),
     Held("trade_comparisons", "hopper"),
+    Held("trade_results", "hopper", order="hopper_id, at, trade_id"),
+    Held("result_progress", "hopper"),
     Held("candles", "hopper", order="hopper_id, opened_at"),
     Held("backfills", "hopper"),
     Held("flow_candidates", "hopper", order="hopper_id, at"),
