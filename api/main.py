@@ -16,6 +16,7 @@ from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
 from api.handlers import export, playground
 from api.handlers.accounts import Accounts
+from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
 from api.handlers.changes import Changes
@@ -143,6 +144,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             _rule_sets(runtime, db, controls, linking, changes),
             RuleHistory(rule_history.RuleHistory(db), Hoppers(db)),
             acts,
+            Sources(Users(db), Hoppers(db), portfolios, runtime.clock),
         )
         billing = None
         if settings.billing_secret is not None:

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from api.schema.accounts import AccountMutation
+from api.schema.analytics import AnalyticsQuery
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
 from api.schema.figures import FigureQuery
@@ -35,6 +36,7 @@ class Query(
     PlanQuery,
     NoticeQuery,
     StatisticsQuery,
+    AnalyticsQuery,
     FlowQuery,
     FigureQuery,
     RuleSetQuery,

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from api.handlers.accounts import Accounts
+from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.changes import Changes
 from api.handlers.controls import Acts
@@ -56,6 +57,7 @@ class Services:
     rule_sets: RuleSets
     rule_history: RuleHistory
     acts: Acts
+    analytics: Sources
 
 
 @dataclass(slots=True)

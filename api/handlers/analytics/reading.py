@@ -1,0 +1,51 @@
+"""What the fields of one operation read, each thing once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
+
+from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
+from api.handlers.live import Portfolios
+from api.ports import Hoppers
+from cryptwire.clock import Clock
+from cryptwire.domain.hopper import UserId
+
+T = TypeVar("T")
+
+
+class People(Protocol):
+    """Every user; raises NotFound, Unavailable."""
+
+    async def by_id(self, user: UserId) -> Person: ...
+
+
+@dataclass(slots=True)
+class Sources:
+    """What figures are made of; one for the process."""
+
+    people: People
+    hoppers: Hoppers
+    portfolios: Portfolios
+    clock: Clock
+
+    async def scope(self, user: UserId, asked: Asked) -> Scope:
+        """See ``scope_of``."""
+        person, known = await asyncio.gather(self.people.by_id(user), self.hoppers.known(user))
+        return scope_of(user, person, known, asked, self.clock.now())
+
+
+class Reading:
+    """What was read for one scope: fields that need the same wait for one question."""
+
+    def __init__(self, sources: Sources, scope: Scope) -> None:
+        self.sources = sources
+        self.scope = scope
+        self._once: dict[Hashable, asyncio.Future[Any]] = {}
+
+    async def once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """What ``read`` gives, for whoever asks under ``key``; its error, too."""
+        future = self._once.get(key)
+        if future is None:
+            future = self._once[key] = asyncio.ensure_future(read())
+        return cast("T", await future)

@@ -1,0 +1,142 @@
+"""What the groups of figures have in common: a scope, what was read for it, and masking, which is done here alone."""
+
+import copy
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import cache, wraps
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry.types.base import StrawberryContainer, StrawberryObjectDefinition, get_object_definition
+from strawberry.types.field import StrawberryField
+
+from api.handlers.analytics.reading import Reading
+from api.handlers.analytics.scope import Scope
+from api.schema.rules import covered, field
+from cryptwire.domain.definitions import DEFINITIONS
+
+_AMOUNT = "amount"
+Resolver = TypeVar("Resolver", bound=Callable[..., Awaitable[Any]])
+
+
+@strawberry.type
+class Part:
+    """Base of the groups that ``Analytics`` is made of."""
+
+    scope: strawberry.Private[Scope]
+    reading: strawberry.Private[Reading]
+
+
+def analytic(action: str, resource: str, description: str, **more: Any) -> Callable[[Resolver], Any]:
+    """A field below ``Analytics``: what its resolver gives is told without amounts when the scope is masked."""
+
+    def make(resolver: Resolver) -> Any:
+        @wraps(resolver)
+        async def told(self: Part, *arguments: Any, **named: Any) -> Any:
+            answer = await resolver(self, *arguments, **named)
+            return masked(answer) if self.scope.is_masked else answer
+
+        return field(action, resource, description, **more)(told)
+
+    return make
+
+
+def amount(description: str, **more: Any) -> Any:
+    """A field that is a float and yet money or units: it must be nullable, and is masked as a Decimal is."""
+    return strawberry.field(description=description, metadata={_AMOUNT: True}, **more)
+
+
+def is_amount(one: StrawberryField) -> bool:
+    """Whether a field holds money or units: every Decimal does, and what says so (``amount``)."""
+    return bool(one.metadata.get(_AMOUNT)) or _leaf(one) is Decimal
+
+
+def masked(answer: Any) -> Any:
+    """The same without amounts: null in their place, in columns for each of their rows."""
+    if isinstance(answer, list | tuple):
+        return [masked(one) for one in answer]
+    definition = get_object_definition(type(answer))
+    if definition is None:
+        return answer
+    shown = copy.copy(answer)
+    for name, holds_amount in _held(definition):
+        value = getattr(shown, name)
+        if value is None:
+            continue
+        if holds_amount:
+            setattr(shown, name, [None] * len(value) if isinstance(value, list) else None)
+        else:
+            setattr(shown, name, masked(value))
+    return shown
+
+
+@cache
+def _held(definition: StrawberryObjectDefinition) -> tuple[tuple[str, bool], ...]:
+    """The fields of a type that masking looks at, and whether they hold an amount; others are left alone."""
+    found = []
+    for one in definition.fields:
+        if one.base_resolver is not None:
+            continue
+        if is_amount(one):
+            found.append((one.python_name, True))
+        elif get_object_definition(_leaf(one)) is not None:
+            found.append((one.python_name, False))
+    return tuple(found)
+
+
+def _leaf(one: StrawberryField) -> Any:
+    """The type of a field without what says that it is a list or may be null."""
+    kind: Any = one.type
+    while isinstance(kind, StrawberryContainer):
+        kind = kind.of_type
+    return kind
+
+
+@covered("view", "statistics")
+@strawberry.type(
+    description="A figure that is a number without unit: a ratio, a percentage as a fraction, a count of days."
+)
+class Ratio:
+    value: float | None = strawberry.field(description="Null when it cannot be told; `note` says why.")
+    sample_size: int = strawberry.field(description="From how many days, trades or results it is made.")
+    definition: str = strawberry.field(description="What it is, in a sentence.")
+    as_of: datetime | None = strawberry.field(description="How new what it is made of is; null: nothing is.")
+    note: str | None = strawberry.field(description='What to know about it, such as "too short".')
+
+
+@covered("view", "statistics")
+@strawberry.type(description="A figure that is money.")
+class Money:
+    amount: Decimal | None = strawberry.field(description="Null when it cannot be told, or amounts are masked.")
+    currency: str = strawberry.field(description="In which it is told.")
+    sample_size: int = strawberry.field(description="From how many days, trades or results it is made.")
+    definition: str = strawberry.field(description="What it is, in a sentence.")
+    as_of: datetime | None = strawberry.field(description="How new what it is made of is; null: nothing is.")
+    note: str | None = strawberry.field(description="What to know about it.")
+
+
+def ratio(
+    name: str, value: float | None, sample_size: int, as_of: datetime | None = None, note: str | None = None
+) -> Ratio:
+    """A figure by its name in ``cryptwire.domain.definitions``."""
+    return Ratio(value=value, sample_size=sample_size, definition=DEFINITIONS[name], as_of=as_of, note=note)
+
+
+def money(
+    scope: Scope,
+    name: str,
+    sum_of_money: Decimal | None,
+    sample_size: int,
+    as_of: datetime | None = None,
+    note: str | None = None,
+) -> Money:
+    """The same for an amount in the currency of ``scope``."""
+    return Money(
+        amount=sum_of_money,
+        currency=scope.currency,
+        sample_size=sample_size,
+        definition=DEFINITIONS[name],
+        as_of=as_of,
+        note=note,
+    )
