@@ -42,6 +42,7 @@ SOMEBODY_ELSES = {
     "Mutation.endSession.id": "{ sessions { id } }",
     "Mutation.endApiToken.id": "{ apiTokens { id } }",
     "Query.dailyStatistics.hopperId": "{ hoppers { id } }",
+    "Query.analytics.hopperIds": "{ hoppers { id } }",
     "Query.flows.hopperId": "{ hoppers { id } }",
     "Mutation.decideFlow.id": '{ flows(hopperId: "2") { nodes { id } } }',
     "Mutation.markNoticesRead.until": "{ notices { nodes { id } } }",
