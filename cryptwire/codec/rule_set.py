@@ -7,16 +7,14 @@ order, and ``body_from_json`` of it is the same body. docs/rules.md has examples
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import time
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
 
+from cryptwire.codec.checked_json import at, must_fit
 from cryptwire.domain.figure import figure_key
 from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.rule_set import (
@@ -62,8 +60,7 @@ from cryptwire.errors import Invalid
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PAIR = re.compile(r"([a-z0-9_]{1,40}):([^\s:/]{1,30})/([^\s:/]{1,30})")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
-_MOST_VALUES = 5_000
-_MOST_NESTED = 24  # JSON's levels; the domain counts groups
+_HINT = "groups stand four deep at most, with 20 rules in all"  # the domain counts them
 
 Json = dict[str, Any]
 
@@ -82,10 +79,7 @@ def _validator() -> Draft202012Validator:
 
 def body_from_json(value: object) -> RuleSetBody:
     """The body that ``value``, parsed JSON, writes down. Raises Invalid, naming the path and what to do about it."""
-    _must_be_small(value)
-    error = best_match(_validator().iter_errors(value))
-    if error is not None:
-        raise Invalid(f"{error.json_path}: {_said(error)}")
+    must_fit(value, _validator(), _FORMS, _HINT)
     return _body(value)  # type: ignore[arg-type]  # the schema says so
 
 
@@ -100,9 +94,9 @@ def body_from_stored(value: object) -> RuleSetBody:
 def _body(body: Json) -> RuleSetBody:
     when = AllOf(_nodes(body["when"], "$.when"))
     then = tuple(_action(each, f"$.then[{index}]") for index, each in enumerate(body["then"]))
-    with _at("$.again"):
+    with at("$.again"):
         again = _again(body.get("again", {"policy": "once"}))
-    with _at("$"):
+    with at("$"):
         return RuleSetBody(body["name"], when, then, again)
 
 
@@ -123,68 +117,13 @@ def action_to_json(action: Action) -> Json:
 
 def action_from_json(value: object) -> Action:
     """One action, as ``action_to_json`` wrote it. Raises Invalid."""
-    _must_be_small(value)
-    error = best_match(_validator().evolve(schema=_action_schema()).iter_errors(value))
-    if error is not None:
-        raise Invalid(f"{error.json_path}: {_said(error)}")
+    must_fit(value, _validator().evolve(schema=_action_schema()), _FORMS, _HINT)
     return _action(value, "$")  # type: ignore[arg-type]  # the schema says so
 
 
 @cache
 def _action_schema() -> Json:
     return {"$defs": schema()["$defs"], "$ref": "#/$defs/action"}
-
-
-@contextmanager
-def _at(path: str) -> Iterator[None]:
-    """What is invalid within is so at ``path``."""
-    try:
-        yield
-    except Invalid as error:
-        raise Invalid(f"{path}: {error}") from None
-
-
-def _must_be_small(value: object) -> None:
-    """Before anything walks it by recursion. Raises Invalid."""
-    left, rest = _MOST_VALUES, [(value, 0)]
-    while rest:
-        each, depth = rest.pop()
-        inner = list(each.values()) if isinstance(each, dict) else each if isinstance(each, list) else []
-        left -= len(inner)
-        if depth > _MOST_NESTED or left < 0:
-            raise Invalid("$: it is nested too deep or too long; groups stand four deep at most, with 20 rules in all")
-        rest += [(one, depth + 1) for one in inner]
-
-
-def _said(error: ValidationError) -> str:
-    """What is wrong and what to do, in a line; ``error.message`` would quote all that was sent."""
-    rule = error.validator
-    wanted: Any = error.validator_value
-    found: Any = error.instance
-    match rule:
-        case "required":
-            return f"needs {', '.join(sorted(set(wanted) - set(found)))}"
-        case "additionalProperties":
-            known = error.schema.get("properties", {})  # type: ignore[union-attr]  # only objects forbid properties
-            more = sorted(str(name) for name in found if name not in known)
-            return f"does not know {more[0][:40]!r}; it has {', '.join(known)}"
-        case "enum":
-            return f"is one of {', '.join(map(str, wanted))}"
-        case "type":
-            return f"is {'an' if wanted[0] in 'aio' else 'a'} {wanted}"
-        case "minimum" | "maximum" | "exclusiveMinimum":
-            words = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
-            return f"is {words[str(rule)]} {wanted:g}"
-        case "minItems" | "minLength" | "minProperties":
-            return f"has at least {wanted}"
-        case "maxItems" | "maxLength" | "maxProperties":
-            return f"has at most {wanted}"
-        case "uniqueItems":
-            return "has each one once"
-        case "pattern":
-            return f"is written {_FORMS.get(str(wanted), f'as {wanted}')}"
-        case _:
-            return f"is not as the schema wants it ({rule})"
 
 
 _FORMS = {
@@ -210,7 +149,7 @@ def _node(value: Json, path: str) -> Node:
         case {"all": nodes}:
             return AllOf(_nodes(nodes, f"{path}.all"))
         case _:
-            with _at(path):
+            with at(path):
                 return Rule(_condition(value), _confirmation(value.get("confirm", {})))
 
 
@@ -312,7 +251,7 @@ def _pair_json(pair: Pair) -> str:
 
 
 def _action(value: Json, path: str) -> Action:
-    with _at(path):
+    with at(path):
         return Action(_deed(value), value.get("may_fail", False))
 
 
