@@ -1,18 +1,17 @@
 """Tables ``candles`` and ``trades`` as a series in columns, for charts.
 
-Candles come over as they are stored and ``cryptwire.domain.bar`` folds them (docs/decisions/0005). Columns travel as
-PostgreSQL's binary arrays and become numpy arrays without a Python object a number: float64 arrives unchanged.
+Candles come over as they are stored and ``cryptwire.domain.bar`` folds them (docs/decisions/0005).
+They travel as ``cryptwire.storage.columns`` says.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.candle import Quality
 from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.storage.columns import floats, seconds
 from cryptwire.storage.database import Database
 
 _NEWEST = """
@@ -40,11 +39,6 @@ _QUALITIES = """
 _EARLIEST = "SELECT opened_at FROM candles WHERE hopper_id = $1 ORDER BY opened_at LIMIT 1"
 _LATEST = "SELECT opened_at FROM candles WHERE hopper_id = $1 AND opened_at < $2 ORDER BY opened_at DESC LIMIT 1"
 
-_ARRAY_HEADER = 20  # dimensions, flags, type, length, lower bound: four bytes each
-_POSTGRES_EPOCH = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
-_FLOATS = np.dtype([("size", ">i4"), ("value", ">f8")])
-_MOMENTS = np.dtype([("size", ">i4"), ("value", ">i8")])
-
 
 class CandleSeries:
     """Candles and volumes of hoppers, oldest first."""
@@ -56,8 +50,8 @@ class CandleSeries:
         """The last ``limit`` candles opened in ``[since, until)`` seconds, without volume; gaps stay gaps."""
         row = await self._database.row(_NEWEST, hopper, _moment(since), _moment(until), limit)
         assert row is not None
-        at = _seconds(row[0])[::-1].copy()
-        opens, highs, lows, closes = (_floats(column)[::-1].copy() for column in row[1:])
+        at = seconds(row[0])[::-1].copy()
+        opens, highs, lows, closes = (floats(column)[::-1].copy() for column in row[1:])
         return Columns(at, opens, highs, lows, closes, np.zeros(len(at)))
 
     async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes:
@@ -66,10 +60,10 @@ class CandleSeries:
         A trade whose quote is the base currency counts its total; others do not count yet.
         """
         if until <= since:
-            return Volumes(_seconds(None), _floats(None))
+            return Volumes(seconds(None), floats(None))
         row = await self._database.row(_VOLUMES, hopper, _moment(since), _moment(until), base)
         assert row is not None
-        return Volumes(_seconds(row[0]), _floats(row[1]))
+        return Volumes(seconds(row[0]), floats(row[1]))
 
     async def volume(self, hopper: HopperId, base: Asset, since: int, until: int) -> float:
         """The sum of the hopper's own trades in ``[since, until)`` seconds, counted as ``volumes`` does."""
@@ -95,16 +89,3 @@ class CandleSeries:
 
 def _moment(second: int) -> datetime:
     return datetime.fromtimestamp(second, UTC)
-
-
-def _floats(array: Any) -> NDArray[np.float64]:
-    if array is None:
-        return np.empty(0, np.float64)
-    return np.frombuffer(array, _FLOATS, offset=_ARRAY_HEADER)["value"].astype(np.float64)
-
-
-def _seconds(array: Any) -> NDArray[np.int64]:
-    if array is None:
-        return np.empty(0, np.int64)
-    microseconds = np.frombuffer(array, _MOMENTS, offset=_ARRAY_HEADER)["value"].astype(np.int64)
-    return microseconds // 1_000_000 + _POSTGRES_EPOCH
