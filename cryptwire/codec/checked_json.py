@@ -13,7 +13,7 @@ MOST_VALUES = 5_000
 MOST_NESTED = 24  # JSON's levels
 
 
-def must_fit(value: object, validator: Validator, forms: Mapping[str, str], hint: str) -> None:
+def must_fit(value: Any, validator: Validator, forms: Mapping[str, str], hint: str) -> None:
     """Raises Invalid, naming the path and what to do about it, when parsed JSON is not of the schema.
 
     ``forms``: what a pattern of the schema looks like, in words; ``hint``: what keeps a value small.
