@@ -40,6 +40,7 @@ def trade_to_message(trade: Trade) -> pb.Trade:
         buy_id=trade.buy_id or "",
         trigger=trade.trigger or "",
         result="" if trade.result is None else str(trade.result),
+        strategy=trade.strategy or "",
     )
 
 
@@ -70,6 +71,7 @@ def trade_from_message(message: pb.Trade) -> Trade:
         message.buy_id or None,
         message.trigger or None,
         decimal(message.result) if message.result else None,
+        message.strategy or None,
     )
 
 

@@ -26,7 +26,8 @@ class Trade:
 
     ``quantity`` in units of the pair's base, ``rate`` and ``total`` in its quote, ``total`` without the ``fee``, which
     is paid in ``fee_currency``. Of a sell: ``buy_id`` tells what it closes and ``result`` the profit in percent as
-    Cryptohopper says; both may be unknown.
+    Cryptohopper says; both may be unknown. ``trigger`` is Cryptohopper's name of what caused it, ``strategy`` that of
+    the strategy; None where there was none, or none was told.
     """
 
     hopper: HopperId
@@ -42,6 +43,7 @@ class Trade:
     buy_id: str | None = None
     trigger: str | None = None
     result: Decimal | None = None
+    strategy: str | None = None
 
     def changes(self) -> dict[Asset, Decimal]:
         """What it adds to the balance of each asset, fee included."""

@@ -12,16 +12,21 @@ from cryptwire.storage.database import Connection, Database
 
 _COLUMNS = (
     "hopper_id, trade_id, exchange, base, quote, side, quantity, rate, total, fee, fee_currency, at, buy_id, trigger,"
-    " result"
+    " result, strategy"
 )
 
+# A strategy that was not told when a trade was stored is added; what is computed from trades then finds it by the time.
 _ADD = f"""
-    INSERT INTO trades ({_COLUMNS})
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::numeric[],
-                         $8::numeric[], $9::numeric[], $10::numeric[], $11::text[], $12::timestamptz[], $13::text[],
-                         $14::text[], $15::numeric[])
-    ON CONFLICT DO NOTHING
-    RETURNING trade_id
+    WITH told ({_COLUMNS}) AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::numeric[],
+                             $8::numeric[], $9::numeric[], $10::numeric[], $11::text[], $12::timestamptz[],
+                             $13::text[], $14::text[], $15::numeric[], $16::text[])),
+    added AS (INSERT INTO trades ({_COLUMNS}) SELECT * FROM told ON CONFLICT DO NOTHING RETURNING trade_id),
+    filled AS (
+        UPDATE trades t SET strategy = told.strategy, stored_at = now() FROM told
+         WHERE t.hopper_id = told.hopper_id AND t.trade_id = told.trade_id AND t.strategy IS NULL
+           AND told.strategy IS NOT NULL)
+    SELECT trade_id FROM added
 """  # noqa: S608 - columns of ours
 
 _BATCH = 5_000
@@ -40,7 +45,9 @@ _LAST_AT = "SELECT max(at) FROM trades WHERE hopper_id = $1"
 
 
 class Trades:
-    """Fills of every hopper. They come only from the trade list; a trade that is there already stays as it is."""
+    """Fills of every hopper. They come only from the trade list; a trade that is there already stays as it is, but for
+    a strategy that was not told the first time.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -114,6 +121,7 @@ def _row(trade: Trade) -> tuple[object, ...]:
         trade.buy_id,
         trade.trigger,
         trade.result,
+        trade.strategy,
     )
 
 
@@ -132,4 +140,5 @@ def _trade(row: asyncpg.Record) -> Trade:
         row["buy_id"],
         row["trigger"],
         row["result"],
+        row["strategy"],
     )

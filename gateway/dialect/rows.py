@@ -1,5 +1,6 @@
 """Hoppers, balances, positions, orders, trades and log entries out of what lies under ``data``."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +34,7 @@ ENTRIES = 500
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _ENTRY = 1_000  # characters
+_STRATEGY_RESULT = 20_000  # characters
 
 T = TypeVar("T")
 
@@ -243,7 +245,18 @@ def _trade(row: Mapping[str, Any], hopper: HopperId, home: Pair) -> Trade | None
         _none_if_zero(identity(row.get("buy_id"))),
         text(row.get("trigger_strategy")) or None,
         percent(row.get("result")) if side is Side.SELL else None,
+        _strategy(row.get("strategy_result")),
     )
+
+
+def _strategy(told: Any) -> str | None:
+    """The name of a trade's strategy: upstream tells an object, the same as JSON text, or an empty list for none."""
+    if isinstance(told, str) and told.lstrip().startswith("{") and len(told) <= _STRATEGY_RESULT:
+        try:
+            told = json.loads(told)
+        except (ValueError, RecursionError):
+            return None
+    return text(told.get("strategy")) or None if isinstance(told, dict) else None
 
 
 def _none_if_zero(known: str | None) -> str | None:

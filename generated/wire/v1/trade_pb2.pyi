@@ -55,6 +55,7 @@ class Trade(_message.Message):
     BUY_ID_FIELD_NUMBER: _builtins.int
     TRIGGER_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
     hopper_id: _builtins.str
     trade_id: _builtins.str
     """Cryptohopper's, unique within the hopper"""
@@ -79,6 +80,8 @@ class Trade(_message.Message):
     """Cryptohopper's name of what caused it; may be empty"""
     result: _builtins.str
     """of a sell: profit in percent as Cryptohopper says; may be empty"""
+    strategy: _builtins.str
+    """name of the strategy that caused it; may be empty"""
     def __init__(
         self,
         *,
@@ -97,10 +100,11 @@ class Trade(_message.Message):
         buy_id: _builtins.str = ...,
         trigger: _builtins.str = ...,
         result: _builtins.str = ...,
+        strategy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "base", b"base", "buy_id", b"buy_id", "exchange", b"exchange", "fee", b"fee", "fee_currency", b"fee_currency", "hopper_id", b"hopper_id", "quantity", b"quantity", "quote", b"quote", "rate", b"rate", "result", b"result", "side", b"side", "total", b"total", "trade_id", b"trade_id", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "base", b"base", "buy_id", b"buy_id", "exchange", b"exchange", "fee", b"fee", "fee_currency", b"fee_currency", "hopper_id", b"hopper_id", "quantity", b"quantity", "quote", b"quote", "rate", b"rate", "result", b"result", "side", b"side", "strategy", b"strategy", "total", b"total", "trade_id", b"trade_id", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -57,6 +57,7 @@ def trade(number: int, quantity: str = "1", name: HopperId = ONE, at: datetime =
         "b1",
         change.get("trigger"),
         Decimal("-1.5"),
+        change.get("strategy"),
     )
 
 
@@ -78,6 +79,18 @@ async def test_the_same_number_of_another_hopper_is_another_trade(rows: Database
     trades = Trades(rows)
     await trades.add([trade(1)])
     assert await trades.add([trade(1, name=TWO)]) == [trade(1, name=TWO)]
+
+
+async def test_a_strategy_that_was_not_told_at_first_is_added_and_shows_as_news(rows: Database) -> None:
+    trades = Trades(rows)
+    await trades.add([trade(1), trade(2, strategy="macd"), trade(3)])
+    await rows.execute("UPDATE trades SET stored_at = $1", T)
+    read_again = [trade(1, strategy="rsi"), trade(2, strategy="other"), trade(3), trade(4, strategy="new")]
+    assert await trades.add(read_again) == [trade(4, strategy="new")]
+    found = await trades.within(ONE, T, T + timedelta(seconds=1))
+    assert [each.strategy for each in found] == ["rsi", "macd", None, "new"]
+    news = await rows.fetch("SELECT trade_id FROM trades WHERE stored_at > $1 ORDER BY 1", T)
+    assert [row["trade_id"] for row in news] == ["1", "4"]
 
 
 async def test_a_trade_that_cannot_be_stored_is_invalid_and_stores_nothing(rows: Database) -> None:

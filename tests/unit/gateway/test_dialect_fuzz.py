@@ -27,8 +27,8 @@ _WORDS = """
     error_message config_error paper_trading pair currency amount rate buy_id buy_trigger percentage_profit
     stop_loss_percentage hold sold cost val trailing_percentage trailing_arm_percentage buy_time sell_time
     stop_loss_enabled tsl_enabled order_type order_trigger market_order open_time date type total fee fee_currency
-    result trigger_strategy log_type log_output log_time data hoppers hopper trades results output config error
-    status message code access_token refresh_token expires_in scope success
+    result trigger_strategy strategy_result strategy log_type log_output log_time data hoppers hopper trades results
+    output config error status message code access_token refresh_token expires_in scope success
 """
 FIELDS = _WORDS.split()
 LEAVES = (

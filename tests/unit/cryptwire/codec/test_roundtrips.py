@@ -81,6 +81,7 @@ trades = st.builds(
     st.none() | names,
     st.none() | names,
     st.none() | decimals,
+    st.none() | names,
 )
 candles = st.builds(
     lambda four, opened, gap, quality, fence: Candle(
