@@ -16,6 +16,7 @@ from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
 from api.handlers import export, playground
 from api.handlers.accounts import Accounts
+from api.handlers.analytics.conversions import Conversions
 from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
@@ -57,6 +58,7 @@ from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.attempts import Attempts
 from cryptwire.storage.daily_statistics import DailyStatistics
+from cryptwire.storage.day_series import DaySeries
 from cryptwire.storage.flows import Flows
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.import_queue import ImportQueue
@@ -71,10 +73,12 @@ from cryptwire.storage.own_data import OwnData
 from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
 from cryptwire.storage.query_texts import QueryTexts
+from cryptwire.storage.rate_series import RateSeries
 from cryptwire.storage.second_factors import SecondFactorRows
 from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.sign_ups import SignUps
+from cryptwire.storage.trade_list import TradeList
 from cryptwire.storage.users import Users
 from cryptwire.texts import Texts
 
@@ -144,7 +148,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             _rule_sets(runtime, db, controls, linking, changes),
             RuleHistory(rule_history.RuleHistory(db), Hoppers(db)),
             acts,
-            Sources(Users(db), Hoppers(db), portfolios, runtime.clock),
+            _analytics(runtime, db, portfolios),
         )
         billing = None
         if settings.billing_secret is not None:
@@ -218,6 +222,19 @@ def _rule_sets(
 ) -> RuleSets:
     rows, intents, switches = rule_sets.RuleSets(db), rule_history.RuleHistory(db), KillSwitches(db)
     return RuleSets(rows, intents, switches, Hoppers(db), controls, linking, changes, runtime.clock)
+
+
+def _analytics(runtime: Runtime, db: database.Database, portfolios: Portfolios) -> Sources:
+    return Sources(
+        people=Users(db),
+        hoppers=Hoppers(db),
+        portfolios=portfolios,
+        clock=runtime.clock,
+        days=DaySeries(db),
+        flows=Flows(db),
+        conversions=Conversions(RateSeries(db), runtime.clock),
+        trade_list=TradeList(db),
+    )
 
 
 async def _accounts(

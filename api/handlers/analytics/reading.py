@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
+from api.handlers.analytics.conversions import Conversions
+from api.handlers.analytics.ports import DayRows, FlowRows
 from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
 from api.handlers.live import Portfolios
 from api.ports import Hoppers
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
+from cryptwire.storage.trade_list import TradeList
 
 T = TypeVar("T")
 
@@ -28,6 +31,10 @@ class Sources:
     hoppers: Hoppers
     portfolios: Portfolios
     clock: Clock
+    days: DayRows
+    flows: FlowRows
+    conversions: Conversions
+    trade_list: TradeList
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:
         """See ``scope_of``."""
@@ -36,11 +43,15 @@ class Sources:
 
 
 class Reading:
-    """What was read for one scope: fields that need the same wait for one question."""
+    """What was read for one scope: fields that need the same wait for one question.
 
-    def __init__(self, sources: Sources, scope: Scope) -> None:
+    ``sees_live``: whether who asks may see what hoppers are worth this moment, and not only their closed candles.
+    """
+
+    def __init__(self, sources: Sources, scope: Scope, *, sees_live: bool = False) -> None:
         self.sources = sources
         self.scope = scope
+        self.sees_live = sees_live
         self._once: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:

@@ -1,0 +1,230 @@
+"""The days of a scope: of each hopper, and of all of them as one portfolio, the day in progress included."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from api.handlers.analytics.ports import Bases
+from api.handlers.analytics.reading import Reading
+from api.handlers.analytics.scope import Scope
+from cryptwire.domain.day import zone_of
+from cryptwire.domain.flow import Flow
+from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
+from cryptwire.domain.hopper_days import (
+    HopperDays,
+    Move,
+    PortfolioDays,
+    Rates,
+    converted,
+    date_of,
+    day_number,
+    outer,
+    portfolio_days,
+)
+from cryptwire.domain.portfolio import Portfolio
+
+_BEFORE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeDays:
+    """Days of each hopper in the currency of the scope, from the last one before it where there is one; ``flows`` that
+    count, of all of them, oldest first, and the same as ``moves``; ``as_of``: how new the newest value is.
+    """
+
+    hoppers: Mapping[HopperId, HopperDays]
+    flows: Sequence[Flow]
+    moves: Sequence[Move]
+    as_of: datetime | None
+    computed_until: datetime | None
+    notes: Sequence[str]
+
+
+async def scope_days(reading: Reading) -> ScopeDays:
+    """The days of a scope, read once for an operation."""
+    return await reading.once("days", lambda: _read(reading))
+
+
+async def all_days(reading: Reading) -> PortfolioDays:
+    """The same as one portfolio."""
+
+    async def combine() -> PortfolioDays:
+        days = await scope_days(reading)
+        return portfolio_days(days.hoppers, reading.scope.since, days.moves)
+
+    return await reading.once("portfolio days", combine)
+
+
+async def days_of(reading: Reading, hopper: HopperId) -> PortfolioDays:
+    """The same of one hopper alone: a transfer to another one counts for it."""
+    days = await scope_days(reading)
+    own = {id: one for id, one in days.hoppers.items() if id == hopper}
+    flows = await _flows(reading, own)
+    moves = await _moves(reading, own, [flow for flow in flows if flow.counts])
+    return portfolio_days(own, reading.scope.since, moves)
+
+
+async def _read(reading: Reading) -> ScopeDays:
+    scope, rows = reading.scope, reading.sources.days
+    stored = await rows.read(scope.ids, scope.zone, scope.since, scope.until)
+    told_at: list[datetime] = []
+    if scope.includes_today:
+        stored = await _with_today(reading, stored, told_at)
+    currencies = {currency for days in stored.values() for currency in days.currency}
+    rates = await conversions(reading, currencies)
+    hoppers = {id: converted(days, scope.currency, rates) for id, days in stored.items()}
+    flows = outer(await _flows(reading, hoppers))
+    ends = [int(days.ends_at[-1]) for days in stored.values() if len(days)]
+    as_of = max(told_at, default=None) or (datetime.fromtimestamp(max(ends), UTC) if ends else None)
+    return ScopeDays(
+        hoppers,
+        flows,
+        await _moves(reading, hoppers, flows),
+        as_of,
+        await rows.computed_until(scope.ids, scope.zone),
+        _notes(rates),
+    )
+
+
+def _notes(rates: Mapping[Asset, Rates]) -> list[str]:
+    said = [getattr(one, "note", None) for one in rates.values()]
+    return sorted({note for note in said if note is not None})
+
+
+async def conversions(reading: Reading, currencies: set[Asset]) -> dict[Asset, Rates]:
+    """From each of ``currencies`` into that of the scope, over its days and the one before."""
+    scope = reading.scope
+    since = scope.begins_at - _BEFORE - timedelta(days=30)
+    found: dict[Asset, Rates] = {}
+    for one in sorted(currencies):
+        found[one] = await reading.sources.conversions.between(one, scope.currency, since, scope.ends_at)
+    return found
+
+
+async def _flows(reading: Reading, hoppers: Mapping[HopperId, HopperDays]) -> list[Flow]:
+    """Every flow within the days of these hoppers, oldest first."""
+    spans = [
+        (id, datetime.fromtimestamp(int(days.begins_at[0]), UTC), reading.scope.ends_at)
+        for id, days in hoppers.items()
+        if len(days)
+    ]
+    if not spans:
+        return []
+    found = await reading.sources.flows.of_many(spans)
+    return sorted(
+        (flow for flows in found.values() for flow in flows), key=lambda flow: (flow.at, flow.hopper, flow.asset)
+    )
+
+
+async def _moves(reading: Reading, hoppers: Mapping[HopperId, HopperDays], flows: Sequence[Flow]) -> list[Move]:
+    """Flows as the portfolio feels them; those of one poll are one."""
+    if not flows:
+        return []
+    scope, rows = reading.scope, reading.sources.days
+    known = {one.hopper.id: one.hopper for one in scope.hoppers}
+    bases = await rows.bases(list(known))
+    others = [(id, flow.at) for flow in flows for id in hoppers if id != flow.hopper]
+    worth = await rows.worth(sorted(set(others)))
+    moments = {(known[id], at) for id, at in worth} | {(known[flow.hopper], flow.at) for flow in flows}
+    was = {(hopper.id, at): _base_at(hopper, bases, at) for hopper, at in moments}
+    rates = await conversions(reading, set(was.values()))
+
+    def told(id: HopperId, at: datetime, amount: float) -> float:
+        return amount * float(rates[was[id, at]].at(np.array([int(at.timestamp())]))[0])
+
+    moves: list[Move] = []
+    for flow in flows:
+        rate = rates[was[flow.hopper, flow.at]].exactly(flow.at)
+        amount = None if rate is None else flow.amount * rate
+        at = int(flow.at.timestamp())
+        last = moves[-1] if moves else None
+        if last is not None and (last.hopper, last.at) == (flow.hopper, at):
+            both = None if amount is None or last.amount is None else last.amount + amount
+            moves[-1] = Move(last.hopper, last.at, both, last.before)
+            continue
+        before = {id: told(id, flow.at, worth[id, flow.at]) for id in hoppers if (id, flow.at) in worth}
+        before[flow.hopper] = told(flow.hopper, flow.at, flow.value_before)
+        moves.append(Move(flow.hopper, at, amount, before))
+    return moves
+
+
+def _base_at(hopper: Hopper, bases: Bases, at: datetime) -> Asset:
+    return with_base(hopper, bases.get(hopper.id, ()), at).base
+
+
+async def _with_today(
+    reading: Reading, stored: Mapping[HopperId, HopperDays], told_at: list[datetime]
+) -> dict[HopperId, HopperDays]:
+    """The same with a row for what has passed since the last one, for hoppers whose value now is known."""
+    scope, sources = reading.scope, reading.sources
+    alive = [one.hopper for one in scope.hoppers if one.is_linked]
+    live = {
+        hopper.id: portfolio
+        for hopper in alive
+        if reading.sees_live and (portfolio := sources.portfolios.of(hopper.id, scope.now)) is not None
+    }
+    asked = [(hopper.id, scope.now) for hopper in alive if hopper.id not in live]
+    closed = await sources.days.worth(asked)
+    found = dict(stored)
+    for hopper in alive:
+        before, portfolio = stored.get(hopper.id), live.get(hopper.id)
+        close = portfolio.candle.close if portfolio is not None else closed.get((hopper.id, scope.now))
+        if close is None:
+            continue
+        told_at.append(portfolio.at if portfolio is not None else scope.now)
+        row = _today(scope, hopper, close, portfolio, None if before is None else int(before.ends_at[-1]))
+        if row is not None:
+            found[hopper.id] = row if before is None else _appended(before, row)
+    return found
+
+
+def _today(
+    scope: Scope, hopper: Hopper, close: float, portfolio: Portfolio | None, since: int | None
+) -> HopperDays | None:
+    now = int(scope.now.timestamp())
+    begins = since if since is not None else int(scope.now.astimezone(zone_of(scope.zone)).timestamp()) - 86_400
+    if begins >= now:
+        return None
+    balance, positions = Decimal(repr(close)), None
+    free = invested = unrealised = None
+    if portfolio is not None:
+        priced = {one.asset: Decimal(repr(one.price)) for one in portfolio.holdings if one.price is not None}
+        priced[hopper.base] = Decimal(1)
+        balance = sum(
+            (one.quantity * priced[one.asset] for one in portfolio.holdings if one.asset in priced), Decimal(0)
+        )
+        positions = len(portfolio.positions)
+        if all(one.base in priced and one.quote in priced for one in portfolio.positions):
+            invested = sum((one.quantity * priced[one.base] for one in portfolio.positions), Decimal(0))
+            cost = sum((one.cost * priced[one.quote] for one in portfolio.positions), Decimal(0))
+            free, unrealised = balance - invested, invested - cost
+    return HopperDays(
+        np.array([day_number(scope.until)]),
+        np.array([begins]),
+        np.array([now]),
+        [hopper.base],
+        np.array([np.nan]),
+        np.array([close]),
+        np.array([0.0]),
+        [False],
+        [balance],
+        [unrealised],
+        [free],
+        [invested],
+        [None],
+        [positions],
+    )
+
+
+def _appended(days: HopperDays, row: HopperDays) -> HopperDays:
+    if date_of(int(days.days[-1])) >= date_of(int(row.days[-1])):
+        return days
+    columns: dict[str, Any] = {}
+    for name in HopperDays.__slots__:
+        was, more = getattr(days, name), getattr(row, name)
+        columns[name] = np.concatenate([was, more]) if isinstance(was, np.ndarray) else [*was, *more]
+    return HopperDays(**columns)

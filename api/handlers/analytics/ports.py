@@ -1,0 +1,32 @@
+"""What the analytics want from the world; every method raises Unavailable."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from cryptwire.domain.flow import Flow
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.hopper_days import HopperDays
+
+Bases = Mapping[HopperId, Sequence[tuple[datetime, Asset]]]
+"""Until when hoppers had another base currency, and which, oldest first."""
+
+
+class DayRows(Protocol):
+    """See cryptwire/storage/day_series.py."""
+
+    async def read(
+        self, hoppers: Sequence[HopperId], zone: str, since: date, until: date
+    ) -> dict[HopperId, HopperDays]: ...
+
+    async def computed_until(self, hoppers: Sequence[HopperId], zone: str) -> datetime | None: ...
+
+    async def worth(self, moments: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], float]: ...
+
+    async def bases(self, hoppers: Sequence[HopperId]) -> Bases: ...
+
+
+class FlowRows(Protocol):
+    """See cryptwire/storage/flows.py."""
+
+    async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Flow]]: ...

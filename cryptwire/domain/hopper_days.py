@@ -1,0 +1,261 @@
+"""The days of hoppers in columns, and several of them as one portfolio.
+
+The return of a day is time-weighted: the value is taken right before each flow, and what lies between is linked
+(shared reference: performance-metrics 4). Days are the user's local dates; a return that nobody knows is NaN.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.flow import Flow, FlowId
+from cryptwire.domain.hopper import Asset, HopperId
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Moneys = list[Decimal | None]
+
+MONEY = ("balance", "unrealised", "free", "invested", "reserved")
+_EPOCH = date(1970, 1, 1)
+_NOTHING_LEFT = 1e-9
+"""As cryptwire.domain.flow.Index has it: the share of a value below which nothing is left."""
+
+
+class Rates(Protocol):
+    """What one unit of a currency is worth in another over time: cryptwire.domain.conversion."""
+
+    def at(self, seconds: Ints) -> Floats: ...
+
+    def exactly(self, at: datetime) -> Decimal | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HopperDays:
+    """Days of one hopper, oldest first, in columns of equal length; money in the ``currency`` of each day.
+
+    ``days``: since the epoch; ``begins_at`` and ``ends_at``: seconds; ``opening``, ``closing``: NaN where not known;
+    ``gap``: seconds without fresh prices. The last may be the day in progress, which ends now.
+    """
+
+    days: Ints
+    begins_at: Ints
+    ends_at: Ints
+    currency: list[Asset]
+    opening: Floats
+    closing: Floats
+    gap: Floats
+    is_made_up: list[bool]
+    balance: Moneys
+    unrealised: Moneys
+    free: Moneys
+    invested: Moneys
+    reserved: Moneys
+    positions: list[int | None]
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+
+def date_of(day: int) -> date:
+    """The date of a number of days since the epoch."""
+    return _EPOCH + timedelta(days=day)
+
+
+def day_number(on: date) -> int:
+    """The inverse of ``date_of``."""
+    return (on - _EPOCH).days
+
+
+def converted(days: HopperDays, into: Asset, rates: Mapping[Asset, Rates]) -> HopperDays:
+    """The same in another currency, at the rates of each day's end (the opening's: of its beginning).
+
+    NaN or None where nobody knows the rate.
+    """
+    others = sorted(set(days.currency) - {into})
+    if not others:
+        return days
+    begins, ends = np.ones(len(days)), np.ones(len(days))
+    exact: Moneys = [Decimal(1)] * len(days)
+    for currency in others:
+        rows = np.array([one == currency for one in days.currency])
+        begins[rows], ends[rows] = rates[currency].at(days.begins_at[rows]), rates[currency].at(days.ends_at[rows])
+        for row in np.flatnonzero(rows):
+            exact[row] = rates[currency].exactly(datetime.fromtimestamp(int(days.ends_at[row]), UTC))
+    moneys = {
+        name: [
+            None if amount is None or rate is None else amount * rate
+            for amount, rate in zip(getattr(days, name), exact, strict=True)
+        ]
+        for name in MONEY
+    }
+    return replace(
+        days,
+        currency=[into] * len(days),
+        opening=days.opening * begins,
+        closing=days.closing * ends,
+        **moneys,  # type: ignore[arg-type]  # by name
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A flow as a portfolio feels it: at a second, ``amount`` in its currency, None when nobody knows the rate.
+
+    ``before``: what its own hopper, and each other one, was worth right before, in the same currency.
+    """
+
+    hopper: HopperId
+    at: int
+    amount: Decimal | None
+    before: Mapping[HopperId, float]
+
+
+def outer(flows: Iterable[Flow]) -> list[Flow]:
+    """Those that count for all of them together: of a transfer whose other side is among them nothing is left."""
+    listed = [flow for flow in flows if flow.counts]
+    ids: set[FlowId] = {flow.id for flow in listed}
+    return [flow for flow in listed if flow.counterpart not in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioDays:
+    """Days of several hoppers as one portfolio, oldest first, in one currency.
+
+    ``returns``: NaN where nobody knows; ``values``: NaN when no hopper's is known, else without the ``missing`` ones;
+    ``base``: the value from which the first return is taken, NaN when not known. ``flows``: what came less what went;
+    money None: not known of some hopper that was there.
+    """
+
+    days: Ints
+    ends_at: Ints
+    returns: Floats
+    values: Floats
+    base: float
+    missing: Ints
+    flows: Moneys
+    gap: Floats
+    is_made_up: list[bool]
+    balance: Moneys
+    unrealised: Moneys
+    free: Moneys
+    invested: Moneys
+    reserved: Moneys
+    positions: list[int | None]
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+
+def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: Sequence[Move]) -> PortfolioDays:
+    """The days from ``since`` on of hoppers in one currency; they may hold earlier ones, from which returns begin.
+
+    A hopper is part of a day's return when its value is known at the day's end and at its beginning: at the end of the
+    day before, or as the opening of its first candle; in that case it is money that came. What leaves (deleted, or not
+    known) takes its value along, without return. ``moves``: oldest first.
+    """
+    ids = list(hoppers)
+    axis = np.unique(np.concatenate([one.days for one in hoppers.values()] or [np.empty(0, np.int64)]))
+    first = int(np.searchsorted(axis, day_number(since)))
+    rows = {id: _rows(axis, one.days) for id, one in hoppers.items()}
+    openings, closings = (
+        np.array([_spread(rows[id], getattr(hoppers[id], name)) for id in ids]).reshape(len(ids), len(axis))
+        for name in ("opening", "closing")
+    )
+    ends, begins = np.zeros(len(axis), np.int64), np.zeros(len(axis), np.int64)
+    for id, one in hoppers.items():
+        begins[rows[id] >= 0], ends[rows[id] >= 0] = one.begins_at, one.ends_at
+    is_known, has_day = ~np.isnan(closings), np.array([rows[id] >= 0 for id in ids]).reshape(len(ids), len(axis))
+    values = np.where(is_known.any(axis=0), np.where(is_known, closings, 0.0).sum(axis=0), np.nan)
+    before = np.concatenate([np.full((len(ids), 1), np.nan), closings[:, :-1]], axis=1)
+    stays = is_known & ~np.isnan(before)
+    joins = is_known & np.isnan(before) & ~np.isnan(openings)
+    starts = np.where(stays, before, 0.0).sum(axis=0)
+    joined = np.where(joins, openings, 0.0).sum(axis=0)
+    inside = stays | joins
+    closes = np.where(inside, closings, 0.0).sum(axis=0)
+    growth = np.where(starts > 0, closes / np.where(starts > 0, starts, 1.0), np.nan)
+    by_day: dict[int, list[Move]] = {}
+    for move, place in zip(moves, np.searchsorted(ends, [move.at for move in moves], side="right"), strict=True):
+        if place < len(axis) and move.at >= begins[place]:
+            by_day.setdefault(int(place), []).append(move)
+    for place in np.flatnonzero(joins.any(axis=0)).tolist():
+        by_day.setdefault(place, [])
+    flows: Moneys = [Decimal(0)] * len(axis)
+    for place, moved in by_day.items():
+        is_in = {id for number, id in enumerate(ids) if inside[number, place]}
+        growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), is_in, moved)
+        amounts = [move.amount for move in moved]
+        flows[place] = None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+    part = slice(first, None)
+    places = range(first, len(axis))
+    moneys = {name: [_sum(_present(hoppers, rows, name, place)) for place in places] for name in MONEY}
+    gap = np.zeros(len(axis))
+    for id, one in hoppers.items():
+        gap[rows[id] >= 0] = np.maximum(gap[rows[id] >= 0], one.gap)
+    return PortfolioDays(
+        axis[part],
+        ends[part],
+        growth[part] - 1,
+        values[part],
+        float(starts[first] + joined[first]) if first < len(axis) and inside[:, first].any() else float("nan"),
+        (has_day & ~is_known).sum(axis=0).astype(np.int64)[part],
+        flows[part],
+        gap[part],
+        [any(_present(hoppers, rows, "is_made_up", place)) for place in places],
+        positions=[_count(_present(hoppers, rows, "positions", place)) for place in places],
+        **moneys,
+    )
+
+
+def _growth(start: float, joined: float, close: float, inside: set[HopperId], moves: Sequence[Move]) -> float:
+    """What one unit has become over a day, flows taken out where they happened; NaN when that cannot be told.
+
+    What joins does so at the beginning: beside others it is one more flow, alone it is what the day begins with.
+    """
+    if start <= 0:
+        start, joined = joined, 0.0
+    if start <= 0:
+        return float("nan")
+    divisor = 1 + joined / start
+    for move in moves:
+        if move.hopper not in inside:
+            continue
+        before = sum(worth for id, worth in move.before.items() if id in inside)
+        if move.amount is None or not before > 0:
+            return float("nan")
+        factor = 1 + float(move.amount) / before
+        if factor <= _NOTHING_LEFT:
+            return float("nan")
+        divisor *= factor
+    return close / (start * divisor)
+
+
+def _rows(axis: Ints, days: Ints) -> Ints:
+    """For each day of the axis its row among ``days``, -1 where it has none."""
+    found = np.full(len(axis), -1, np.int64)
+    found[np.searchsorted(axis, days)] = np.arange(len(days))
+    return found
+
+
+def _spread(rows: Ints, column: Floats) -> Floats:
+    spread = np.full(len(rows), np.nan)
+    spread[rows >= 0] = column
+    return spread
+
+
+def _present(hoppers: Mapping[HopperId, HopperDays], rows: Mapping[HopperId, Ints], name: str, place: int) -> list:  # type: ignore[type-arg]
+    """A column's values on one day, of the hoppers that have it."""
+    return [getattr(one, name)[rows[id][place]] for id, one in hoppers.items() if rows[id][place] >= 0]
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    return None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+
+
+def _count(numbers: Sequence[int | None]) -> int | None:
+    return None if None in numbers else sum(each for each in numbers if each is not None)
