@@ -9,9 +9,7 @@ from types import MappingProxyType
 
 DEFINITIONS: Mapping[str, str] = MappingProxyType(
     {
-        # value and return
-        "value": "What all of it is worth: the sum over coins of quantity times last price; coins without a price count"
-        " nothing and are listed.",
+        # returns
         "time-weighted-return": "What a unit of money that was there all the time has earned, deposits and withdrawals "
         "taken out: the returns of all local days linked, Π(1 + r) − 1; a fraction (true time-weighted return, GIPS).",
         "money-weighted-return": "The yearly rate at which your own deposits and withdrawals, when they happened, make "

@@ -169,7 +169,8 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     ends, begins = np.zeros(len(axis), np.int64), np.zeros(len(axis), np.int64)
     for id, one in hoppers.items():
         begins[rows[id] >= 0], ends[rows[id] >= 0] = one.begins_at, one.ends_at
-    is_known, has_day = ~np.isnan(closings), np.array([rows[id] >= 0 for id in ids]).reshape(len(ids), len(axis))
+    is_known = ~np.isnan(closings)
+    has_day = np.array([rows[id] >= 0 for id in ids], np.bool_).reshape(len(ids), len(axis))
     values = np.where(is_known.any(axis=0), np.where(is_known, closings, 0.0).sum(axis=0), np.nan)
     before = np.concatenate([np.full((len(ids), 1), np.nan), closings[:, :-1]], axis=1)
     stays = is_known & ~np.isnan(before)

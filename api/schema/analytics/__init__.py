@@ -7,7 +7,7 @@ import strawberry
 
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Asked, HopperKind
-from api.schema.analytics.parts import Part
+from api.schema.analytics.performance import PerformanceFigures
 from api.schema.context import Info
 from api.schema.rules import covered, field
 
@@ -29,7 +29,7 @@ class AnalyticsScope:
 
 
 @strawberry.type(description="Figures over a choice of hoppers and days.")
-class Analytics(Part):
+class Analytics(PerformanceFigures):
     @field("view", "statistics", "What was asked about, as it was understood.", name="scope")
     def understood(self) -> AnalyticsScope:
         scope = self.scope
@@ -68,4 +68,5 @@ class AnalyticsQuery:
         caller, sources = await info.context.caller(), info.context.services.analytics
         asked: Any = Asked(hopper_ids, kind, since, until, currency, masked)
         scope = await sources.scope(caller.user, asked)
-        return Analytics(scope=scope, reading=Reading(sources, scope))
+        sees_live = await info.context.can("view", "live-portfolio")
+        return Analytics(scope=scope, reading=Reading(sources, scope, sees_live=sees_live))

@@ -1,0 +1,311 @@
+"""Value, return and risk over the days of a scope."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Self
+
+import numpy as np
+import strawberry
+from numpy.typing import NDArray
+
+from api.handlers.analytics.days import ScopeDays, all_days, scope_days
+from api.handlers.analytics.scope import Scope
+from api.schema.analytics.parts import Money, Part, Ratio, amount, analytic, money, ratio
+from api.schema.rules import covered
+from cryptwire.domain import drawdown, money_weighted, performance
+from cryptwire.domain.definitions import DEFINITIONS
+from cryptwire.domain.hopper_days import PortfolioDays, date_of
+from cryptwire.domain.measured import Measured
+
+MOST_DRAWDOWNS = 100
+Span = strawberry.enum(
+    performance.Span, name="CalendarSpan", description="How much of the calendar is one row; weeks begin on Monday."
+)
+
+
+def numbers(column: NDArray[np.float64]) -> list[float | None]:
+    """A column as it is told: null where nobody knows."""
+    return [None if value != value else value for value in column.tolist()]
+
+
+def measured(name: str, figure: Measured, as_of: datetime | None = None) -> Ratio:
+    """A figure of the domain as it is told."""
+    return ratio(name, figure.value, figure.sample_size, as_of, figure.note)
+
+
+def dates_of(days: PortfolioDays) -> NDArray[np.datetime64]:
+    return days.days.astype("datetime64[D]")
+
+
+def whole(days: PortfolioDays, scope: Scope) -> slice:
+    """The days that have ended: figures of daily returns do not take in the one in progress."""
+    last = len(days) - 1 if scope.includes_today and len(days) and date_of(int(days.days[-1])) == scope.until else None
+    return slice(0, last)
+
+
+@covered("view", "statistics")
+@strawberry.type(
+    description="The days of the choice in columns of equal length, oldest first; the last may be the one in progress."
+    " Null: not known."
+)
+class AnalyticsDays:
+    dates: list[date] = strawberry.field(name="date", description="The user's local dates.")
+    ends_at: list[datetime] = strawberry.field(description="When each ended, or now.")
+    value: list[float | None] = amount("What all of it was worth at the end of the day.")
+    balance: list[Decimal | None] = strawberry.field(
+        description="The same as the exact sum of stored quantities times prices; null when one hopper's is not known."
+    )
+    returns: list[float | None] = strawberry.field(
+        name="return", description="Of the day, time-weighted: flows are taken out where they happened."
+    )
+    index: list[float] = strawberry.field(
+        description="What 1 at the beginning has become; a day without a known return leaves it where it was."
+    )
+    depth: list[float] = strawberry.field(description="Index divided by its highest so far, less 1.")
+    flows: list[Decimal | None] = strawberry.field(description="Money that came, less what went, without a trade.")
+    unrealised: list[Decimal | None] = strawberry.field(description="Worth of open positions less their cost.")
+    free: list[Decimal | None] = strawberry.field(description="What is neither invested nor reserved.")
+    invested: list[Decimal | None] = strawberry.field(description="Worth of open positions.")
+    reserved: list[Decimal | None] = strawberry.field(description="Worth of what hoppers may not sell.")
+    usage: list[float | None] = strawberry.field(description="Share of the value that is invested.")
+    positions: list[int | None] = strawberry.field(description="Open positions.")
+    missing: list[int] = strawberry.field(description="Hoppers whose value is not known, and left out.")
+    gap: list[float] = strawberry.field(description="Seconds of the day without fresh prices, the most of any hopper.")
+    is_made_up: list[bool] = strawberry.field(description="True when a midnight was missed and made up afterwards.")
+    base: float | None = amount("The value from which the first return is taken.")
+    as_of: datetime | None = strawberry.field(description="How new the newest value is.")
+    computed_until: datetime | None = strawberry.field(description="Until when days of all hoppers are there.")
+    notes: list[str] = strawberry.field(description="What is to be known about them.")
+    definition: str = strawberry.field(description="What a day's return is.")
+
+    @classmethod
+    def of(cls, days: PortfolioDays, read: ScopeDays) -> Self:
+        usage = [
+            None if invested is None or not balance else float(invested / balance)
+            for invested, balance in zip(days.invested, days.balance, strict=True)
+        ]
+        return cls(
+            dates=[date_of(day) for day in days.days.tolist()],
+            ends_at=[datetime.fromtimestamp(second, UTC) for second in days.ends_at.tolist()],
+            value=numbers(days.values),
+            balance=days.balance,
+            returns=numbers(days.returns),
+            index=drawdown.growth(days.returns).tolist(),
+            depth=drawdown.under_water(days.returns).tolist(),
+            flows=days.flows,
+            unrealised=days.unrealised,
+            free=days.free,
+            invested=days.invested,
+            reserved=days.reserved,
+            usage=usage,
+            positions=days.positions,
+            missing=days.missing.tolist(),
+            gap=days.gap.tolist(),
+            is_made_up=days.is_made_up,
+            base=None if days.base != days.base else days.base,
+            as_of=read.as_of,
+            computed_until=read.computed_until,
+            notes=list(read.notes),
+            definition=DEFINITIONS["time_weighted_return"],
+        )
+
+
+@covered("view", "statistics")
+@strawberry.type(description="How well the money was invested, and what became of it, over the days of the choice.")
+class Returns:
+    time_weighted: Ratio = strawberry.field(description="Of the whole range: how well it was invested.")
+    money_weighted: Ratio = strawberry.field(description="A year's rate: what one's own money earned.")
+    money_weighted_of_range: Ratio = strawberry.field(description="The same for the range itself.")
+    annual_growth: Ratio = strawberry.field(description="The time-weighted return as a year's rate.")
+    value: Money = strawberry.field(description="What all of it is worth at the end.")
+    value_before: Money = strawberry.field(description="What it was worth at the beginning.")
+    flows: Money = strawberry.field(description="What came less what went without a trade.")
+    gain: Money = strawberry.field(description="What it is worth, less what it was, less flows.")
+    unrealised: Money = strawberry.field(description="Worth of open positions at the end less their cost.")
+    free: Money = strawberry.field(description="What is neither invested nor reserved at the end.")
+    today: Ratio = strawberry.field(description="Return of the day in progress; null when it is not among the days.")
+    today_gain: Money = strawberry.field(description="What the day in progress has brought, flows taken out.")
+
+
+@covered("view", "statistics")
+@strawberry.type(description="Figures of daily returns; a figure of too few days is not told, and says so.")
+class Risk:
+    volatility: Ratio = strawberry.field(description="Volatility; its definition says how.")
+    sharpe: Ratio = strawberry.field(description="Sharpe; its definition says how.")
+    sortino: Ratio = strawberry.field(description="Sortino; its definition says how.")
+    calmar: Ratio = strawberry.field(description="Calmar; its definition says how.")
+    omega: Ratio = strawberry.field(description="Omega; its definition says how.")
+    ulcer: Ratio = strawberry.field(description="Ulcer; its definition says how.")
+    tail_ratio: Ratio = strawberry.field(description="Tail ratio; its definition says how.")
+    value_at_risk: Ratio = strawberry.field(description="Value at risk; its definition says how.")
+    conditional_value_at_risk: Ratio = strawberry.field(
+        description="Conditional value at risk; its definition says how."
+    )
+    winning_days: Ratio = strawberry.field(description="Winning days; its definition says how.")
+    max_drawdown: Ratio = strawberry.field(description="Max drawdown; its definition says how.")
+    current_drawdown: Ratio = strawberry.field(description="Current drawdown; its definition says how.")
+    longest_under_water: Ratio = strawberry.field(description="Longest under water; its definition says how.")
+    current_under_water: Ratio = strawberry.field(description="Current under water; its definition says how.")
+    share_under_water: Ratio = strawberry.field(description="Share under water; its definition says how.")
+    exposure: Ratio = strawberry.field(description="Exposure; its definition says how.")
+
+
+@covered("view", "statistics")
+@strawberry.type(description="A stay below a peak.")
+class Drawdown:
+    peak_on: date = strawberry.field(description="The day of the peak; the day before the first when it began so.")
+    trough_on: date = strawberry.field(description="The day at whose end it was lowest.")
+    recovered_on: date | None = strawberry.field(description="When the peak was reached again; null while it lasts.")
+    depth: float = strawberry.field(description="A fraction of the peak, below 0.")
+    days: int = strawberry.field(description="Days at whose end it was below the peak.")
+
+
+@covered("view", "statistics")
+@strawberry.type(description="The calendar in columns of equal length, oldest first.")
+class Calendar:
+    begins_on: list[date] = strawberry.field(description="The first date of each row.")
+    returns: list[float | None] = strawberry.field(name="return", description="Days of the row, compounded.")
+    known: list[int] = strawberry.field(description="Days of which a return is known.")
+    missing: list[int] = strawberry.field(description="Days of which none is.")
+    flows: list[Decimal | None] = strawberry.field(description="Money that came, less what went, without a trade.")
+
+
+@strawberry.type
+class PerformanceFigures(Part):
+    @analytic("view", "statistics", "The days, in columns.")
+    async def days(self) -> AnalyticsDays:
+        return AnalyticsDays.of(await all_days(self.reading), await scope_days(self.reading))
+
+    @analytic("view", "statistics", "What was earned.")
+    async def returns(self) -> Returns:
+        return returns_of(self.scope, await all_days(self.reading), await scope_days(self.reading))
+
+    @analytic("view", "statistics", "What was risked for it.")
+    async def risk(self) -> Risk:
+        return risk_of(self.scope, await all_days(self.reading))
+
+    @analytic("view", "statistics", "The deepest stays below a peak, 1 to 100 of them.")
+    async def drawdowns(self, first: int = 10) -> list[Drawdown]:
+        days = await all_days(self.reading)
+        found = sorted(drawdown.drawdowns(dates_of(days), days.returns), key=lambda one: one.depth)
+        return [
+            Drawdown(
+                peak_on=one.peak_on,
+                trough_on=one.trough_on,
+                recovered_on=one.recovered_on,
+                depth=one.depth,
+                days=one.days,
+            )
+            for one in found[: max(0, min(first, MOST_DRAWDOWNS))]
+        ]
+
+    @analytic("view", "statistics", "Days, weeks, months or years, compounded.")
+    async def calendar(self, span: Span = performance.Span.MONTH) -> Calendar:  # type: ignore[valid-type]
+        days = await all_days(self.reading)
+        return calendar_of(days, span)
+
+
+def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
+    """The figures of ``Returns``, from the days."""
+    as_of, count = read.as_of, len(days)
+    note = "; ".join(read.notes) or None
+    end = None if not count or days.values[-1] != days.values[-1] else _exact(days.values[-1])
+    before = None if days.base != days.base else _exact(days.base)
+    moved = None if None in days.flows else sum((one for one in days.flows if one is not None), Decimal(0))
+    gain = None if end is None or before is None or moved is None else end - before - moved
+    came = [
+        (datetime.fromtimestamp(move.at, UTC), move.amount)
+        for move in read.moves
+        if scope.begins_at <= datetime.fromtimestamp(move.at, UTC) < scope.ends_at and move.amount is not None
+    ]
+    rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
+    if end is not None and before is not None and count:
+        begins = _begins(scope, days)
+        ends = max(datetime.fromtimestamp(int(days.ends_at[-1]), UTC), begins + timedelta(seconds=1))
+        if all(begins <= at <= ends for at, _ in came):
+            rate = money_weighted.money_weighted(begins, before, came, ends, end)
+            of_range = money_weighted.money_weighted_of_period(begins, before, came, ends, end)
+    is_today = count > 0 and whole(days, scope).stop is not None
+    today = float(days.returns[-1]) if is_today else float("nan")
+    today_gain = None
+    if is_today and count > 1 and end is not None and days.flows[-1] is not None and days.values[-2] == days.values[-2]:
+        today_gain = end - _exact(days.values[-2]) - days.flows[-1]
+    last = count - 1
+    return Returns(
+        time_weighted=measured("time_weighted_return", performance.cumulative(days.returns), as_of),
+        money_weighted=measured("money_weighted_return", rate, as_of),
+        money_weighted_of_range=measured("money_weighted_return_of_period", of_range, as_of),
+        annual_growth=measured("annual_growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
+        value=money(scope, "value", end, count, as_of, note),
+        value_before=money(scope, "value_before", before, count, as_of, note),
+        flows=money(scope, "flows", moved, len(came), as_of, note),
+        gain=money(scope, "gain", gain, count, as_of, note),
+        unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note),
+        free=money(scope, "free", days.free[last] if count else None, count, as_of, note),
+        today=ratio("today", None if today != today else today, int(is_today), as_of),
+        today_gain=money(scope, "today_gain", today_gain, int(is_today), as_of),
+    )
+
+
+def _begins(scope: Scope, days: PortfolioDays) -> datetime:
+    """When the first return begins."""
+    first = datetime.fromtimestamp(int(days.ends_at[0]), UTC) - timedelta(days=1)
+    return max(scope.begins_at, first)
+
+
+def _exact(value: float) -> Decimal:
+    """A float of the candles as it is written: not more digits than it has."""
+    return Decimal(repr(float(value)))
+
+
+def risk_of(scope: Scope, days: PortfolioDays) -> Risk:
+    """The figures of ``Risk``, from the days that have ended; drawdowns take in the one in progress."""
+    ended = whole(days, scope)
+    returns, dates = days.returns[ended], dates_of(days)
+    as_of = datetime.fromtimestamp(int(days.ends_at[ended][-1]), UTC) if len(days.ends_at[ended]) else None
+    now = datetime.fromtimestamp(int(days.ends_at[-1]), UTC) if len(days) else None
+    invested, balance = (
+        np.array([np.nan if one is None else float(one) for one in column[ended]])
+        for column in (days.invested, days.balance)
+    )
+    seconds = np.diff(days.ends_at[ended], prepend=days.ends_at[ended][:1] - 86_400).astype(np.float64)
+    return Risk(
+        volatility=measured("volatility", performance.volatility(returns), as_of),
+        sharpe=measured("sharpe", performance.sharpe(returns), as_of),
+        sortino=measured("sortino", performance.sortino(returns), as_of),
+        calmar=measured("calmar", performance.calmar(returns), as_of),
+        omega=measured("omega", performance.omega(returns), as_of),
+        ulcer=measured("ulcer", drawdown.ulcer(returns), as_of),
+        tail_ratio=measured("tail_ratio", performance.tail_ratio(returns), as_of),
+        value_at_risk=measured("value_at_risk", performance.value_at_risk(returns), as_of),
+        conditional_value_at_risk=measured(
+            "conditional_value_at_risk", performance.conditional_value_at_risk(returns), as_of
+        ),
+        winning_days=measured("winning_days", performance.winning_days(returns), as_of),
+        max_drawdown=measured("max_drawdown", drawdown.max_drawdown(days.returns), now),
+        current_drawdown=measured("current_drawdown", drawdown.current_drawdown(days.returns), now),
+        longest_under_water=measured("longest_under_water", drawdown.longest_under_water(dates, days.returns), now),
+        current_under_water=measured("current_under_water", drawdown.current_under_water(dates, days.returns), now),
+        share_under_water=measured("share_under_water", drawdown.share_under_water(days.returns), now),
+        exposure=measured("exposure", performance.exposure(invested, balance, seconds), as_of),
+    )
+
+
+def calendar_of(days: PortfolioDays, span: performance.Span) -> Calendar:
+    """Rows of the calendar, from the days."""
+    rows = performance.compounded(dates_of(days), days.returns, span)
+    begins: list[date] = rows.starts.tolist()
+    sums: list[Decimal | None] = [Decimal(0)] * len(begins)
+    row = -1
+    for day, flows in zip(days.days.tolist(), days.flows, strict=True):
+        while row + 1 < len(begins) and begins[row + 1] <= date_of(day):
+            row += 1
+        had = sums[row]
+        sums[row] = None if had is None or flows is None else had + flows
+    return Calendar(
+        begins_on=begins,
+        returns=numbers(rows.returns),
+        known=rows.known.tolist(),
+        missing=rows.missing.tolist(),
+        flows=sums,
+    )

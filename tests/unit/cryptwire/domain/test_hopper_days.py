@@ -1,0 +1,174 @@
+"""Days of several hoppers make one portfolio, whose return no deposit changes."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryptwire.domain.flow import DecidedBy, Flow, FlowId, FlowKind, FlowState, Index
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.hopper_days import HopperDays, Move, converted, day_number, outer, portfolio_days
+
+A, B = HopperId("a"), HopperId("b")
+FIRST = day_number(date(2026, 3, 1))
+DAY = 86_400
+NAN = float("nan")
+
+
+def days(closings: list[float], opening: float = NAN, first: int = FIRST, currency: str = "USDT") -> HopperDays:
+    """Days from ``first`` on, in UTC."""
+    count = len(closings)
+    numbers = np.arange(first, first + count, dtype=np.int64)
+    openings = [opening, *closings[:-1]]
+    nothing: list[Decimal | None] = [None] * count
+    return HopperDays(
+        numbers,
+        numbers * DAY,
+        (numbers + 1) * DAY,
+        [Asset(currency)] * count,
+        np.array(openings),
+        np.array(closings),
+        np.zeros(count),
+        [False] * count,
+        [None if one != one else Decimal(repr(one)) for one in closings],
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        [1] * count,
+    )
+
+
+def move(hopper: HopperId, day: int, amount: str, hour: float = 12, **before: float) -> Move:
+    worth = {HopperId(name): value for name, value in before.items()}
+    return Move(hopper, (FIRST + day) * DAY + int(hour * 3600), Decimal(amount), worth)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 2)])
+def test_the_worked_example_of_the_reference(place: tuple[int, int]) -> None:
+    closings = [1000.0, 1279.95] if place == (0, 0) else [1000.0, 1519.0, 1279.95]
+    held = days(closings)
+    moves = [move(A, 1, "500", 6, a=1050.0), move(A, len(closings) - 1, "-300", 9, a=1519.0)]
+    whole = portfolio_days({A: held}, date(2026, 3, 2), moves)
+    assert np.prod(1 + whole.returns) - 1 == pytest.approx(0.08045, abs=1e-12)
+    assert whole.base == 1000.0
+    assert sum(one for one in whole.flows if one is not None) == 200
+
+
+@given(
+    st.lists(st.floats(0.9, 1.1), min_size=2, max_size=12),
+    st.lists(st.tuples(st.integers(0, 10), st.integers(-400, 4000)), max_size=6),
+)
+def test_it_is_the_index_of_one_hopper(growths: list[float], paid: list[tuple[int, int]]) -> None:
+    """Growth until noon, a flow there, and none in the afternoon: the index of cryptwire.domain.flow is the oracle."""
+    value, index, closings, indices, moves = 1000.0, Index(), [1000.0], [1000.0], []
+    for number, growth in enumerate(growths, 1):
+        value *= growth
+        for _, amount in [one for one in paid if one[0] == number]:
+            moves.append(Move(A, (FIRST + number) * DAY + 43_200 + len(moves), Decimal(amount), {A: value}))
+            index = index.moved(datetime(2026, 3, 1, tzinfo=UTC), float(amount), value)
+            value += amount
+        closings.append(value)
+        indices.append(index.of(value) or NAN)
+    whole = portfolio_days({A: days(closings)}, date(2026, 3, 2), moves)
+    expected = np.array(indices)
+    if not np.isnan(whole.returns).any():
+        assert np.cumprod(1 + whole.returns) == pytest.approx(expected[1:] / expected[0], rel=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(0.9, 1.1), st.floats(0.9, 1.1), st.integers(-300, 900)), min_size=2, max_size=8))
+def test_two_hoppers_are_one_portfolio(story: list[tuple[float, float, int]]) -> None:
+    """Every day both grow until noon, when the first gets money; the total is a hopper of its own."""
+    a, b = 1000.0, 500.0
+    closings_a, closings_b, both, alone, naive = [a], [b], [], [], []
+    for number, (growth_a, growth_b, amount) in enumerate(story, 1):
+        start, a, b = a + b, a * growth_a, b * growth_b
+        naive.append((a + b) / start - 1)
+        both.append(move(A, number, str(amount), 12, a=a, b=b))
+        alone.append(move(A, number, str(amount), 12, a=a + b))
+        a += amount
+        closings_a.append(a)
+        closings_b.append(b)
+    two = portfolio_days({A: days(closings_a), B: days(closings_b)}, date(2026, 3, 2), both)
+    total = [x + y for x, y in zip(closings_a, closings_b, strict=True)]
+    one = portfolio_days({A: days(total)}, date(2026, 3, 2), alone)
+    assert two.values == pytest.approx(one.values)
+    if not np.isnan(two.returns).any():
+        assert two.returns == pytest.approx(one.returns)
+        assert two.returns == pytest.approx(np.array(naive))
+
+
+def test_a_hopper_that_comes_or_leaves_is_no_profit() -> None:
+    old, new = days([100.0, 110.0, 121.0, 121.0]), days([55.0, 60.5, NAN], opening=50.0, first=FIRST + 1)
+    whole = portfolio_days({A: old, B: new}, date(2026, 3, 2), [])
+    assert whole.returns == pytest.approx([165 / 150 - 1, 0.1, 0.0])
+    assert whole.values == pytest.approx([165.0, 181.5, 121.0])
+    assert whole.missing.tolist() == [0, 0, 1]
+    assert whole.balance == [Decimal("165.0"), Decimal("181.5"), None]
+
+
+def test_it_begins_with_the_opening_of_the_first_candle() -> None:
+    whole = portfolio_days({A: days([110.0, 121.0], opening=100.0)}, date(2026, 3, 1), [])
+    assert whole.returns == pytest.approx([0.1, 0.1])
+    assert whole.base == 100.0
+
+
+def test_what_began_within_a_day_has_no_return_that_day() -> None:
+    whole = portfolio_days({A: days([110.0, 121.0])}, date(2026, 3, 1), [])
+    assert np.isnan(whole.returns[0])
+    assert whole.returns[1] == pytest.approx(0.1)
+
+
+def test_a_flow_that_takes_all_leaves_no_return() -> None:
+    whole = portfolio_days({A: days([100.0, 0.0])}, date(2026, 3, 2), [move(A, 1, "-100", a=100.0)])
+    assert np.isnan(whole.returns[0])
+
+
+def test_a_flow_of_an_unknown_rate_leaves_no_return() -> None:
+    unknown = replace(move(A, 1, "5", a=100.0), amount=None)
+    whole = portfolio_days({A: days([100.0, 105.0])}, date(2026, 3, 2), [unknown])
+    assert np.isnan(whole.returns[0])
+    assert whole.flows == [None]
+
+
+def test_no_days_are_no_portfolio() -> None:
+    whole = portfolio_days({}, date(2026, 3, 2), [])
+    assert len(whole) == 0
+    assert np.isnan(whole.base)
+
+
+def flow(id: str, counterpart: str | None = None, kind: FlowKind = FlowKind.TRANSFER) -> Flow:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    other = None if counterpart is None else FlowId(counterpart)
+    return Flow(
+        FlowId(id), 1, A, at, Asset("BTC"), Decimal(1), 1.0, 1.0, kind, FlowState.CONFIRMED, DecidedBy.USER, at, other
+    )
+
+
+def test_a_transfer_counts_only_when_its_other_side_is_elsewhere() -> None:
+    inside, outside, income = [flow("1", "2"), flow("2", "1")], flow("3", "9"), flow("4", None, FlowKind.INCOME)
+    assert outer([*inside, outside, income]) == [outside]
+
+
+class Doubling:
+    """Two units, and four from the second day on."""
+
+    def at(self, seconds: np.ndarray) -> np.ndarray:
+        return np.where(seconds >= (FIRST + 1) * DAY, 4.0, 2.0)
+
+    def exactly(self, at: datetime) -> Decimal | None:
+        return Decimal(4) if at.timestamp() >= (FIRST + 1) * DAY else Decimal(2)
+
+
+def test_days_in_another_currency_take_the_rates_of_their_ends() -> None:
+    told = converted(days([10.0, 20.0], opening=5.0), Asset("EUR"), {Asset("USDT"): Doubling()})
+    assert told.closing.tolist() == [40.0, 80.0]
+    assert told.opening.tolist() == [10.0, 40.0]
+    assert told.balance == [Decimal("40.0"), Decimal("80.0")]
+    assert told.currency == ["EUR", "EUR"]
+    same = days([10.0])
+    assert converted(same, Asset("USDT"), {}) is same
