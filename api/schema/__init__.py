@@ -7,6 +7,7 @@ from strawberry.types import ExecutionContext
 
 from api.schema.accounts import AccountMutation
 from api.schema.analytics import AnalyticsQuery
+from api.schema.analytics.trades import TradeQuery
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
 from api.schema.figures import FigureQuery
@@ -37,6 +38,7 @@ class Query(
     NoticeQuery,
     StatisticsQuery,
     AnalyticsQuery,
+    TradeQuery,
     FlowQuery,
     FigureQuery,
     RuleSetQuery,

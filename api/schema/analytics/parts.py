@@ -47,9 +47,14 @@ def amount(description: str, **more: Any) -> Any:
     return strawberry.field(description=description, metadata={_AMOUNT: True}, **more)
 
 
+def plain(description: str, **more: Any) -> Any:
+    """A field that is a Decimal and neither money nor units: a price, a percentage. It is told also when masked."""
+    return strawberry.field(description=description, metadata={_AMOUNT: False}, **more)
+
+
 def is_amount(one: StrawberryField) -> bool:
-    """Whether a field holds money or units: every Decimal does, and what says so (``amount``)."""
-    return bool(one.metadata.get(_AMOUNT)) or _leaf(one) is Decimal
+    """Whether a field holds money or units: every Decimal does that does not say otherwise, and what says so."""
+    return bool(one.metadata.get(_AMOUNT, _leaf(one) is Decimal))
 
 
 def masked(answer: Any) -> Any:
