@@ -43,7 +43,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "counting nothing; an amount.",
         "value-before": "What all of it was worth when the range, or its first known day, began; an amount.",
         "flows": "Money that came less money that went without a trade, converted when it moved; an amount.",
-        "gain": "Value at the end less value at the beginning less flows; an amount.",
+        "gain": "Value at the end less value at the beginning, less flows and what hoppers that began or ended meanwhile "
+        "brought; an amount.",
         "unrealised": "What open positions are worth less what they cost; an amount.",
         "free": "What is neither in positions nor reserved; an amount.",
         "today": "The time-weighted return since the last local midnight; a fraction.",

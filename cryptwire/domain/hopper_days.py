@@ -127,16 +127,21 @@ class PortfolioDays:
     """Days of several hoppers as one portfolio, oldest first, in one currency.
 
     ``returns``: NaN where nobody knows; ``values``: NaN when no hopper's is known, else without the ``missing`` ones;
-    ``base``: the value from which the first return is taken, NaN when not known. ``flows``: what came less what went;
-    money None: not known of some hopper that was there.
+    ``base``: the value from which the first return is taken, NaN without any day. ``flows``: what came less what went;
+    ``came_first`` and ``came_last``: what hoppers that begin or end as part of it bring and take at the beginning and
+    at the end of each day, so that base + came + flows + gains is the value. Money None: not known of some hopper that
+    was there.
     """
 
     days: Ints
+    begins_at: Ints
     ends_at: Ints
     returns: Floats
     values: Floats
     base: float
     missing: Ints
+    came_first: Floats
+    came_last: Floats
     flows: Moneys
     gap: Floats
     is_made_up: list[bool]
@@ -192,6 +197,12 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), is_in, moved)
         amounts = [move.amount for move in moved]
         flows[place] = None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+    leaves = ~is_known & ~np.isnan(before)
+    came_first = joined - np.where(leaves, before, 0.0).sum(axis=0)
+    came_last = np.where(is_known & ~inside, closings, 0.0).sum(axis=0)
+    base = float("nan")
+    if first < len(axis):  # who is there when it begins has not come then
+        base, came_first[first] = float(starts[first] + joined[first]), 0.0
     part = slice(first, None)
     places = range(first, len(axis))
     moneys = {name: [_sum(_present(hoppers, rows, name, place)) for place in places] for name in MONEY}
@@ -200,11 +211,14 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         gap[rows[id] >= 0] = np.maximum(gap[rows[id] >= 0], one.gap)
     return PortfolioDays(
         axis[part],
+        begins[part],
         ends[part],
         growth[part] - 1,
         values[part],
-        float(starts[first] + joined[first]) if first < len(axis) and inside[:, first].any() else float("nan"),
+        base,
         (has_day & ~is_known).sum(axis=0).astype(np.int64)[part],
+        came_first[part],
+        came_last[part],
         flows[part],
         gap[part],
         [any(_present(hoppers, rows, "is_made_up", place)) for place in places],

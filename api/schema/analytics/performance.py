@@ -1,6 +1,6 @@
 """Value, return and risk over the days of a scope."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Self
 
@@ -106,7 +106,7 @@ class AnalyticsDays:
             as_of=read.as_of,
             computed_until=read.computed_until,
             notes=list(read.notes),
-            definition=DEFINITIONS["time_weighted_return"],
+            definition=DEFINITIONS["time-weighted-return"],
         )
 
 
@@ -212,19 +212,14 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
     end = None if not count or days.values[-1] != days.values[-1] else _exact(days.values[-1])
     before = None if days.base != days.base else _exact(days.base)
     moved = None if None in days.flows else sum((one for one in days.flows if one is not None), Decimal(0))
-    gain = None if end is None or before is None or moved is None else end - before - moved
-    came = [
-        (datetime.fromtimestamp(move.at, UTC), move.amount)
-        for move in read.moves
-        if scope.begins_at <= datetime.fromtimestamp(move.at, UTC) < scope.ends_at and move.amount is not None
-    ]
+    joined = _exact(days.came_first.sum()) + _exact(days.came_last.sum())
+    gain = None if end is None or before is None or moved is None else end - before - moved - joined
+    came = _came(days, read)
     rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
-    if end is not None and before is not None and count:
-        begins = _begins(scope, days)
-        ends = max(datetime.fromtimestamp(int(days.ends_at[-1]), UTC), begins + timedelta(seconds=1))
-        if all(begins <= at <= ends for at, _ in came):
-            rate = money_weighted.money_weighted(begins, before, came, ends, end)
-            of_range = money_weighted.money_weighted_of_period(begins, before, came, ends, end)
+    if end is not None and before is not None and moved is not None:
+        begins, ends = _moment(days.begins_at[0]), _moment(days.ends_at[-1])
+        rate = money_weighted.money_weighted(begins, before, came, ends, end)
+        of_range = money_weighted.money_weighted_of_period(begins, before, came, ends, end)
     is_today = count > 0 and whole(days, scope).stop is not None
     today = float(days.returns[-1]) if is_today else float("nan")
     today_gain = None
@@ -232,25 +227,34 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
         today_gain = end - _exact(days.values[-2]) - days.flows[-1]
     last = count - 1
     return Returns(
-        time_weighted=measured("time_weighted_return", performance.cumulative(days.returns), as_of),
-        money_weighted=measured("money_weighted_return", rate, as_of),
-        money_weighted_of_range=measured("money_weighted_return_of_period", of_range, as_of),
-        annual_growth=measured("annual_growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
+        time_weighted=measured("time-weighted-return", performance.cumulative(days.returns), as_of),
+        money_weighted=measured("money-weighted-return", rate, as_of),
+        money_weighted_of_range=measured("money-weighted-return-of-period", of_range, as_of),
+        annual_growth=measured("annual-growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
         value=money(scope, "value", end, count, as_of, note),
-        value_before=money(scope, "value_before", before, count, as_of, note),
+        value_before=money(scope, "value-before", before, count, as_of, note),
         flows=money(scope, "flows", moved, len(came), as_of, note),
         gain=money(scope, "gain", gain, count, as_of, note),
         unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note),
         free=money(scope, "free", days.free[last] if count else None, count, as_of, note),
         today=ratio("today", None if today != today else today, int(is_today), as_of),
-        today_gain=money(scope, "today_gain", today_gain, int(is_today), as_of),
+        today_gain=money(scope, "today-gain", today_gain, int(is_today), as_of),
     )
 
 
-def _begins(scope: Scope, days: PortfolioDays) -> datetime:
-    """When the first return begins."""
-    first = datetime.fromtimestamp(int(days.ends_at[0]), UTC) - timedelta(days=1)
-    return max(scope.begins_at, first)
+def _came(days: PortfolioDays, read: ScopeDays) -> list[tuple[datetime, Decimal]]:
+    """Money that came or went, and when: flows, and what hoppers brought and took along."""
+    if not len(days):
+        return []
+    first, last = int(days.begins_at[0]), int(days.ends_at[-1])
+    found = [(move.at, move.amount) for move in read.moves if move.amount is not None and first <= move.at < last]
+    for at, amounts in ((days.begins_at, days.came_first), (days.ends_at, days.came_last)):
+        found += [(int(at[place]), _exact(amounts[place])) for place in np.flatnonzero(amounts)]
+    return [(_moment(at), amount) for at, amount in sorted(found)]
+
+
+def _moment(second: float) -> datetime:
+    return datetime.fromtimestamp(int(second), UTC)
 
 
 def _exact(value: float) -> Decimal:
@@ -276,17 +280,17 @@ def risk_of(scope: Scope, days: PortfolioDays) -> Risk:
         calmar=measured("calmar", performance.calmar(returns), as_of),
         omega=measured("omega", performance.omega(returns), as_of),
         ulcer=measured("ulcer", drawdown.ulcer(returns), as_of),
-        tail_ratio=measured("tail_ratio", performance.tail_ratio(returns), as_of),
-        value_at_risk=measured("value_at_risk", performance.value_at_risk(returns), as_of),
+        tail_ratio=measured("tail-ratio", performance.tail_ratio(returns), as_of),
+        value_at_risk=measured("value-at-risk", performance.value_at_risk(returns), as_of),
         conditional_value_at_risk=measured(
-            "conditional_value_at_risk", performance.conditional_value_at_risk(returns), as_of
+            "conditional-value-at-risk", performance.conditional_value_at_risk(returns), as_of
         ),
-        winning_days=measured("winning_days", performance.winning_days(returns), as_of),
-        max_drawdown=measured("max_drawdown", drawdown.max_drawdown(days.returns), now),
-        current_drawdown=measured("current_drawdown", drawdown.current_drawdown(days.returns), now),
-        longest_under_water=measured("longest_under_water", drawdown.longest_under_water(dates, days.returns), now),
-        current_under_water=measured("current_under_water", drawdown.current_under_water(dates, days.returns), now),
-        share_under_water=measured("share_under_water", drawdown.share_under_water(days.returns), now),
+        winning_days=measured("winning-days", performance.winning_days(returns), as_of),
+        max_drawdown=measured("max-drawdown", drawdown.max_drawdown(days.returns), now),
+        current_drawdown=measured("current-drawdown", drawdown.current_drawdown(days.returns), now),
+        longest_under_water=measured("longest-under-water", drawdown.longest_under_water(dates, days.returns), now),
+        current_under_water=measured("current-under-water", drawdown.current_under_water(dates, days.returns), now),
+        share_under_water=measured("share-under-water", drawdown.share_under_water(days.returns), now),
         exposure=measured("exposure", performance.exposure(invested, balance, seconds), as_of),
     )
 

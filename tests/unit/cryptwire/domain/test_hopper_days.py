@@ -108,6 +108,8 @@ def test_a_hopper_that_comes_or_leaves_is_no_profit() -> None:
     assert whole.returns == pytest.approx([165 / 150 - 1, 0.1, 0.0])
     assert whole.values == pytest.approx([165.0, 181.5, 121.0])
     assert whole.missing.tolist() == [0, 0, 1]
+    assert whole.base == 100.0 + 50.0
+    assert (whole.came_first.tolist(), whole.came_last.tolist()) == ([0.0, 0.0, -60.5], [0.0, 0.0, 0.0])
     assert whole.balance == [Decimal("165.0"), Decimal("181.5"), None]
 
 
@@ -119,6 +121,7 @@ def test_it_begins_with_the_opening_of_the_first_candle() -> None:
 
 def test_what_began_within_a_day_has_no_return_that_day() -> None:
     whole = portfolio_days({A: days([110.0, 121.0])}, date(2026, 3, 1), [])
+    assert (whole.base, whole.came_last.tolist()) == (0.0, [110.0, 0.0])
     assert np.isnan(whole.returns[0])
     assert whole.returns[1] == pytest.approx(0.1)
 
@@ -172,3 +175,20 @@ def test_days_in_another_currency_take_the_rates_of_their_ends() -> None:
     assert told.currency == ["EUR", "EUR"]
     same = days([10.0])
     assert converted(same, Asset("USDT"), {}) is same
+
+
+@given(st.lists(st.lists(st.one_of(st.none(), st.floats(1, 1000)), min_size=4, max_size=4), min_size=1, max_size=3))
+def test_what_came_and_what_was_earned_is_the_value(columns: list[list[float | None]]) -> None:
+    """Whoever comes and goes: the value changes by the return of who was there, and by what came."""
+    held = {
+        HopperId(str(number)): days([NAN if one is None else one for one in column])
+        for number, column in enumerate(columns)
+    }
+    whole = portfolio_days(held, date(2026, 3, 2), [])
+    value = whole.base
+    for place in range(len(whole)):
+        there = value + whole.came_first[place]
+        grown = there * (1 + whole.returns[place]) if not np.isnan(whole.returns[place]) else 0.0
+        value = grown + whole.came_last[place]
+        shown = whole.values[place]
+        assert value == pytest.approx(0.0 if np.isnan(shown) else shown, rel=1e-9, abs=1e-9)

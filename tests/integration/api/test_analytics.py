@@ -1,0 +1,153 @@
+"""Figures over a choice of hoppers and days, as a client reads them."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.storage.hoppers import Hoppers
+from tests.integration.api.analytics import put_candle, put_days, put_flow, put_rate
+from tests.integration.api.conftest import World, code_of
+
+_DAYS = """
+    query($hoppers: [ID!], $since: Date, $until: Date, $currency: String, $masked: Boolean, $kind: HopperKind) {
+      analytics(hopperIds: $hoppers, since: $since, until: $until, currency: $currency, masked: $masked, kind: $kind) {
+        scope { hopperIds isPaper since until currency isMasked zone }
+        days { date value balance return index depth flows usage free invested base missing notes }
+        returns {
+          timeWeighted { value sampleSize note definition }
+          moneyWeightedOfRange { value }
+          value { amount currency } flows { amount } gain { amount } today { value } todayGain { amount }
+        }
+        risk { sharpe { value note sampleSize } maxDrawdown { value } exposure { value } }
+        drawdowns(first: 5) { peakOn troughOn recoveredOn depth days }
+        calendar(span: MONTH) { beginsOn return known flows }
+      }
+    }
+"""
+
+
+async def me_of(world: World) -> UserId:
+    return UserId(await world.owner.value("SELECT user_id::text FROM users WHERE email = 'Me@Example.com'"))
+
+
+async def add(world: World, id: str, base: str = "USDT", *, is_paper: bool = False) -> None:
+    me = await me_of(world)
+    every = timedelta(seconds=60)
+    await Hoppers(world.owner).put(
+        Hopper(HopperId(id), me, f"Bot {id}", Exchange("binance"), Asset(base), is_paper, every)
+    )
+
+
+async def test_days_return_and_risk_of_one_hopper(world: World) -> None:
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
+    now = world.runtime.clock.now()
+    yesterday = now.date() - timedelta(days=1)
+    await put_days(world.owner, "1", yesterday, [1000.0, 1050.0, 1519.0, 1279.95])
+    day = datetime(yesterday.year, yesterday.month, yesterday.day, tzinfo=UTC)
+    deposit, withdrawal = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+    await put_flow(world.owner, deposit, "1", day - timedelta(hours=20), "500", 1050.0)
+    await put_flow(world.owner, withdrawal, "1", day + timedelta(hours=4), "-300", 1519.0, "withdrawal")
+    await world.sign_in()
+    since, until = str(yesterday - timedelta(days=2)), str(yesterday)
+    answer = await world.ask(_DAYS, hoppers=["1"], since=since, until=until)
+    assert "errors" not in answer, answer
+    told = answer["data"]["analytics"]
+    assert told["days"]["value"] == [1050.0, 1519.0, 1279.95]
+    assert told["days"]["base"] == 1000.0
+    assert told["days"]["return"] == pytest.approx([0.05, -0.02, 0.05])
+    assert told["days"]["flows"] == ["0", "500.0", "-300.0"]
+    assert told["returns"]["timeWeighted"]["value"] == pytest.approx(0.08045)
+    assert told["returns"]["timeWeighted"]["sampleSize"] == 3
+    assert told["returns"]["value"] == {"amount": "1279.95", "currency": "USDT"}
+    assert Decimal(told["returns"]["gain"]["amount"]) == Decimal("79.95")
+    assert told["risk"]["sharpe"]["value"] is None
+    assert "too short" in told["risk"]["sharpe"]["note"]
+    assert told["risk"]["maxDrawdown"]["value"] == pytest.approx(-0.02)
+    assert told["risk"]["exposure"]["value"] == pytest.approx(0.25)
+    (fall,) = told["drawdowns"]
+    assert fall["depth"] == pytest.approx(-0.02)
+    assert fall["recoveredOn"] == until
+
+
+async def test_all_hoppers_are_one_portfolio_in_another_currency(world: World) -> None:
+    await world.owner.execute("UPDATE users SET zone = 'UTC' WHERE email = 'Me@Example.com'")
+    await add(world, "3", "USD")
+    await add(world, "4", "USD", is_paper=True)
+    now = world.runtime.clock.now()
+    yesterday = now.date() - timedelta(days=1)
+    day = datetime(yesterday.year, yesterday.month, yesterday.day, tzinfo=UTC)
+    await put_rate(world.owner, "EUR", day - timedelta(days=3), "0.5")
+    await put_rate(world.owner, "EUR", day + timedelta(hours=12), "0.8")
+    await put_rate(world.owner, "USDT", day - timedelta(days=3), "1")
+    await put_rate(world.owner, "USDT", day + timedelta(hours=12), "1")
+    await put_days(world.owner, "1", yesterday, [1000.0, 1100.0])
+    await put_days(world.owner, "3", yesterday, [500.0, 600.0], currency="USD")
+    await put_days(world.owner, "4", yesterday, [9.0, 9.0], currency="USD")
+    await world.sign_in()
+    answer = await world.ask(_DAYS, since=str(yesterday), until=str(yesterday))
+    assert "errors" not in answer, answer
+    told = answer["data"]["analytics"]
+    assert sorted(told["scope"]["hopperIds"]) == ["1", "3"]
+    assert told["scope"]["currency"] == "EUR"
+    assert told["days"]["value"] == pytest.approx([1700 * 0.8])
+    assert told["days"]["balance"] == ["1360.00"]
+    assert told["days"]["return"] == pytest.approx([1700 * 0.8 / (1500 * 0.5) - 1])
+    paper = await world.ask(_DAYS, kind="PAPER", since=str(yesterday), until=str(yesterday))
+    assert paper["data"]["analytics"]["scope"]["isPaper"] is True
+    both = await world.ask(_DAYS, hoppers=["1", "4"])
+    assert code_of(both) == "INVALID"
+
+
+async def test_the_day_in_progress_and_masking(world: World) -> None:
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
+    now = world.runtime.clock.now()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    await put_days(world.owner, "1", today.date() - timedelta(days=1), [1000.0, 1100.0])
+    quarter = now - timedelta(minutes=15 + now.minute % 15, seconds=now.second, microseconds=now.microsecond)
+    await put_candle(world.owner, "1", quarter, 1100.0, 1210.0)
+    await world.sign_in()
+    answer = await world.ask(_DAYS, hoppers=["1"])
+    assert "errors" not in answer, answer
+    told = answer["data"]["analytics"]
+    assert told["days"]["date"][-1] == str(today.date())
+    assert told["days"]["value"][-2:] == [1100.0, 1210.0]
+    assert told["returns"]["today"]["value"] == pytest.approx(0.1)
+    assert Decimal(told["returns"]["todayGain"]["amount"]) == Decimal("110")
+    hidden = (await world.ask(_DAYS, hoppers=["1"], masked=True))["data"]["analytics"]
+    count = len(told["days"]["date"])
+    for name in ("value", "balance", "flows", "free", "invested"):
+        assert hidden["days"][name] == [None] * count
+    assert hidden["days"]["base"] is None
+    assert hidden["days"]["return"] == told["days"]["return"]
+    assert hidden["returns"]["value"] == {"amount": None, "currency": "USDT"}
+    assert hidden["returns"]["timeWeighted"] == told["returns"]["timeWeighted"]
+    assert hidden["calendar"]["flows"] == [None]
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"hoppers": ["2"]}, "NOT_FOUND"),
+        ({"hoppers": ["nobody's"]}, "NOT_FOUND"),
+        ({"hoppers": []}, "INVALID"),
+        ({"hoppers": ["1"], "kind": "PAPER"}, "INVALID"),
+        ({"since": "2026-02-01", "until": "2026-01-01"}, "INVALID"),
+        ({"since": "1971-01-01", "until": "2026-01-01"}, "INVALID"),
+        ({"since": "2199-01-01"}, "INVALID"),
+        ({"currency": "no such thing"}, "INVALID"),
+    ],
+)
+async def test_what_cannot_be_asked(world: World, variables: dict[str, object], code: str) -> None:
+    await world.sign_in()
+    assert code_of(await world.ask(_DAYS, **variables)) == code
+
+
+async def test_without_any_days_nothing_is_made_up(world: World) -> None:
+    await world.sign_in()
+    told = (await world.ask(_DAYS))["data"]["analytics"]
+    assert told["days"]["value"] == []
+    assert told["returns"]["timeWeighted"]["value"] is None
+    assert told["returns"]["value"]["amount"] is None
+    assert told["drawdowns"] == []
