@@ -79,10 +79,20 @@ EXPORTED: tuple[Held, ...] = (
     Held("balances", "hopper", order="hopper_id, at, asset"),
     Held("daily_statistics", "hopper", order="hopper_id, zone, date, version"),
     Held("statistics_progress", "hopper"),
+    Held("targets", "user", order="hopper_id, asset"),
     Held("rule_sets", "user", order="created_at"),
     Held("rule_set_versions", "user", order="rule_set_id, version"),
     Held("rule_set_changes", "user", order="change_id"),
     Held("rule_states", "hopper"),
+    Held("dashboards", "user", order="created_at"),
+    Held("dashboard_versions", "user", order="dashboard_id, version"),
+    Held(
+        "share_links",
+        "user",
+        "title, hoppers, parts, days, currency, is_masked, shows_names, created_at, expires_at, revoked_at, views,"
+        " viewed_at",
+        "created_at",
+    ),
     Held(
         "intents",
         "user",

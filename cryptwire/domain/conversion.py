@@ -1,0 +1,304 @@
+"""What one currency is worth in another over time (docs/decisions/0024).
+
+All of it goes through US dollars. Of a currency several may tell: a list of coins each hour, rates as published each
+hour, an exchange's candles, the last rate of a day. At any moment the one counts that goes before the others among
+those who told within ``FRESH``; when nobody did, the newest word. A word holds until the next one, at most ``held``
+long; where there is none nothing is known, and nothing is made up but that a coin which is backed to be a dollar is one
+(``Conversion.note`` says so).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.currencies import DOLLAR, DOLLARS, FIAT
+from cryptwire.domain.hopper import Asset
+
+Seconds = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+FRESH = timedelta(hours=2)
+"""So long who tells each hour may be silent before others are listened to."""
+FIAT_HELD = timedelta(days=30)
+COIN_HELD = timedelta(days=2)
+"""So long the last word on a coin stands: a day that nobody tells of between two that are told."""
+DIGITS = 20
+"""Significant ones of an exact rate; nobody publishes half as many."""
+
+_UNKNOWN, _ONE = -1, -2  # rows that are none: nobody knows; one dollar
+_EXACT = Context(prec=120)
+_ROUNDED = Context(prec=DIGITS)
+_BEGINNING = -(2**62)
+
+
+class Told(IntEnum):
+    """By whom a price was told; who has the smaller number goes before."""
+
+    LISTED = 0
+    """A list of coins, each hour: dollars for one. All others: units for one dollar."""
+    PUBLISHED = 1
+    """Exchange rates as they are published, each hour."""
+    TRADED = 2
+    """An exchange's candles of an hour, in dollars or through what a stablecoin was worth then."""
+    TRADED_FOR_ONE = 3
+    """The same in a stablecoin that was taken as a dollar."""
+    OF_THE_DAY = 4
+    """The last rate of a day, read afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tellings:
+    """What was told of one currency, in columns of equal length, by time.
+
+    ``at`` seconds since the epoch; ``by`` is who (Told); ``numbers`` dollars for one unit (LISTED) or units for one
+    dollar; ``texts`` the same exactly, as ASCII.
+    """
+
+    at: Seconds
+    by: NDArray[np.int8]
+    numbers: Floats
+    texts: NDArray[np.bytes_]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.at.nbytes + self.by.nbytes + self.numbers.nbytes + self.texts.nbytes
+
+
+NOTHING = Tellings(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0), np.empty(0, "S1"))
+
+
+def joined(parts: list[Tellings]) -> Tellings:
+    """Parts that follow each other as one."""
+    kept = [part for part in parts if len(part)]
+    if len(kept) < 2:
+        return kept[0] if kept else NOTHING
+    return Tellings(
+        np.concatenate([part.at for part in kept]),
+        np.concatenate([part.by for part in kept]),
+        np.concatenate([part.numbers for part in kept]),
+        np.concatenate([part.texts for part in kept]),
+    )
+
+
+def held(asset: Asset) -> timedelta:
+    """How long a word on ``asset`` stands when no other comes."""
+    return FIAT_HELD if asset in FIAT else COIN_HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """US dollars for one unit of ``asset``: from each of ``at`` on what ``rows`` of ``told`` says.
+
+    ``at`` seconds, ascending, the first where it begins.
+    """
+
+    asset: Asset
+    told: Tellings
+    at: Seconds
+    rows: Seconds
+
+    def _sides(self, rows: Seconds) -> tuple[Floats, Floats]:
+        """Dollars and units that are worth as much as each other; NaN where nobody knows."""
+        dollars = np.where(rows == _UNKNOWN, np.nan, 1.0)
+        units = np.ones(len(rows))
+        is_told = rows >= 0
+        which = rows[is_told]
+        is_price = self.told.by[which] == Told.LISTED
+        numbers = self.told.numbers[which]
+        dollars[is_told] = np.where(is_price, numbers, 1.0)
+        units[is_told] = np.where(is_price, 1.0, numbers)
+        return dollars, units
+
+    def rows_at(self, seconds: Seconds) -> Seconds:
+        """What counts at each of these; before the beginning nothing is known."""
+        place = np.searchsorted(self.at, seconds, side="right") - 1
+        return np.where(place < 0, _UNKNOWN, self.rows[place])
+
+    def exactly(self, rows: Seconds) -> tuple[list[Decimal | None], list[bool]]:
+        """The numbers of rows, and which are dollars for one unit; the others are units for one dollar."""
+        is_told = rows >= 0
+        which = np.where(is_told, rows, 0)
+        numbers: list[Decimal | None] = [None] * len(rows)
+        is_price = np.ones(len(rows), np.bool_)
+        if is_told.any():
+            numbers = [Decimal(text) for text in self.told.texts[which].astype(str).tolist()]
+            is_price = ~is_told | (self.told.by[which] == Told.LISTED)
+        for place in np.flatnonzero(~is_told).tolist():
+            numbers[place] = Decimal(1) if rows[place] == _ONE else None
+        return numbers, is_price.tolist()
+
+    @property
+    def newest(self) -> int | None:
+        """When the newest word that counts was told, seconds; None when none does."""
+        rows = self.rows[self.rows >= 0]
+        return int(self.told.at[rows].max()) if len(rows) else None
+
+    @property
+    def is_counted_as_one(self) -> bool:
+        """Whether it is somewhere taken as a dollar because nobody tells its price."""
+        return self.asset != DOLLAR and bool((self.rows == _ONE).any())
+
+    @property
+    def is_through_one(self) -> bool:
+        """Whether its price is somewhere in a stablecoin that was taken as a dollar."""
+        rows = self.rows[self.rows >= 0]
+        return bool((self.told.by[rows] == Told.TRADED_FOR_ONE).any())
+
+
+def worth(asset: Asset, told: Tellings, since: int, until: int) -> Worth:
+    """What ``asset`` is worth from ``since`` to ``until``, both among it, by what was told from ``since - held`` on.
+
+    Seconds. Several words of one source at one moment: the last counts.
+    """
+    if asset == DOLLAR:
+        return Worth(asset, NOTHING, np.array([_BEGINNING]), np.array([_ONE]))
+    fresh, longest = _seconds(FRESH), _seconds(held(asset))
+    sources = [np.flatnonzero(told.by == by) for by in np.unique(told.by)]  # the first goes before the others
+    edges = [np.array([since], np.int64), told.at]
+    for rows in sources:
+        at = told.at[rows]
+        for span in (fresh, longest):  # what ends before the next word is an edge, too
+            is_silent = np.append(at[1:] - at[:-1] > span, True)
+            edges.append(at[is_silent] + span)
+    at = _merged(*(np.clip(each, since, until + 1) for each in edges))
+    at = at[at <= until]
+    chosen, newest = np.full(len(at), _UNKNOWN), np.full(len(at), _UNKNOWN)
+    age_of_newest = np.full(len(at), longest)
+    for rows in sources:
+        place = np.searchsorted(told.at[rows], at, side="right") - 1
+        row = np.where(place < 0, _UNKNOWN, rows[place])
+        age = np.where(place < 0, longest, at - told.at[row])
+        chosen = np.where((chosen == _UNKNOWN) & (age < min(fresh, longest)), row, chosen)
+        is_newer = age < age_of_newest
+        newest, age_of_newest = np.where(is_newer, row, newest), np.where(is_newer, age, age_of_newest)
+    found = np.where(chosen == _UNKNOWN, newest, chosen)
+    if asset in DOLLARS:
+        found[found == _UNKNOWN] = _ONE
+    is_step = np.append(True, found[1:] != found[:-1])
+    return Worth(asset, told, at[is_step], found[is_step])
+
+
+class Conversion:
+    """Units of ``target`` for one of ``source`` over time: a step function, hourly as rates are published.
+
+    It knows of ``[since, until]`` alone; asked about another time it says that nobody knows. A currency in itself is
+    always 1.
+    """
+
+    def __init__(self, source: Worth, target: Worth, since: datetime, until: datetime) -> None:
+        self.source = source.asset
+        self.target = target.asset
+        self.since = since
+        self.until = until
+        self._of = source, target
+        begin, end = _whole(since), _whole(until)
+        self._at = _merged(*(np.clip(one.at[one.at <= end], begin, end) for one in (source, target)))
+        self._end = end
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether nothing is converted."""
+        return self.source == self.target
+
+    @cached_property
+    def _rates(self) -> Floats:
+        source, target = self._of
+        of_source, of_target = (one._sides(one.rows_at(self._at)) for one in (source, target))
+        rates: Floats = (of_source[0] * of_target[1]) / (of_source[1] * of_target[0])
+        return rates
+
+    def at(self, seconds: Seconds) -> Floats:
+        """The rate at each of these moments, seconds since the epoch, in any order; NaN where nobody knows.
+
+        Within a few units in the last place of what ``exactly`` says.
+        """
+        if self.is_identity:
+            return np.ones(len(seconds))
+        place = np.searchsorted(self._at, seconds, side="right") - 1
+        is_known = (place >= 0) & (seconds <= self._end)
+        return np.where(is_known, self._rates[place], np.nan)
+
+    def exactly(self, at: datetime) -> Decimal | None:
+        """The same number with ``DIGITS`` significant digits; None where nobody knows."""
+        if self.is_identity:
+            return Decimal(1)
+        return self._exact(np.array([_whole(at)]))[0] if self.since <= at <= self.until else None
+
+    def hours(self) -> tuple[list[datetime], list[Decimal | None]]:
+        """When each step begins, the first at ``since``, and its rate; None from where on nobody knows.
+
+        In order, as arrays of PostgreSQL take them: at ``at`` the last step that began at or before it counts.
+        """
+        if self.is_identity:
+            return [self.since], [Decimal(1)]
+        moments = [datetime.fromtimestamp(second, UTC) for second in self._at.tolist()]
+        moments[0] = self.since
+        return moments, self._steps
+
+    @cached_property
+    def _steps(self) -> list[Decimal | None]:
+        return self._exact(self._at)
+
+    def _exact(self, seconds: Seconds) -> list[Decimal | None]:
+        source, target = (one.exactly(one.rows_at(seconds)) for one in self._of)
+        return [_rate(*each) for each in zip(*source, *target, strict=True)]
+
+    @cached_property
+    def published_at(self) -> datetime | None:
+        """When the older of the two newest prices that count was told; None when there is none, or none is needed."""
+        told = [one.newest for one in self._of if one.asset != DOLLAR]
+        known = [second for second in told if second is not None]
+        return None if self.is_identity or not known else datetime.fromtimestamp(min(known), UTC)
+
+    @cached_property
+    def is_known(self) -> bool:
+        """Whether there is a rate for every moment."""
+        return self.is_identity or not bool(np.isnan(self._rates).any())
+
+    @cached_property
+    def note(self) -> str | None:
+        """What is to be known about these rates; None: nothing."""
+        if self.is_identity:
+            return None
+        said = []
+        for one in self._of:
+            if one.is_counted_as_one:
+                said.append(f"where nobody tells its price {one.asset} counts as one US dollar")
+            if one.is_through_one:
+                said.append(f"{one.asset} is priced in a coin that was taken as one US dollar")
+        return "; ".join(said) or None
+
+
+def _rate(source: Decimal | None, is_price: bool, target: Decimal | None, is_target_price: bool) -> Decimal | None:
+    if source is None or target is None:
+        return None
+    if is_price:
+        return _ROUNDED.divide(source, target) if is_target_price else _ROUNDED.multiply(source, target)
+    if is_target_price:
+        return _ROUNDED.divide(Decimal(1), _EXACT.multiply(source, target))
+    return _ROUNDED.divide(target, source)
+
+
+def _merged(*parts: Seconds) -> Seconds:
+    """All of these, each once and in order; quick when each part is in order."""
+    moments: Seconds = np.concatenate(parts)
+    moments.sort(kind="stable")
+    kept: Seconds = moments[np.append(True, moments[1:] != moments[:-1])]
+    return kept
+
+
+def _seconds(span: timedelta) -> int:
+    return span // timedelta(seconds=1)
+
+
+def _whole(moment: datetime) -> int:
+    return int(moment.timestamp() // 1)

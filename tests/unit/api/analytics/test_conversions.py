@@ -1,0 +1,112 @@
+"""Rates are read once and kept, what is being told is read again, and memory has a bound."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from api.handlers.analytics.conversions import Conversions
+from cryptwire.domain.conversion import NOTHING, Tellings, Told
+from cryptwire.domain.hopper import Asset
+from cryptwire.errors import Invalid
+from cryptwire.memory.clock import HandClock
+
+NOW = datetime(2026, 3, 5, 14, 20, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+EUR, BTC, USD = map(Asset, ("EUR", "BTC", "USD"))
+
+
+@dataclass
+class PlayedSeries:
+    """Words of one source by currency and second."""
+
+    words: dict[Asset, dict[int, str]] = field(default_factory=dict)
+    asked: list[tuple[Asset, int, int]] = field(default_factory=list)
+
+    def tell(self, currency: Asset, at: datetime, number: str) -> None:
+        self.words.setdefault(currency, {})[int(at.timestamp())] = number
+
+    async def told(self, currency: Asset, since: int, until: int) -> Tellings:
+        self.asked.append((currency, since, until))
+        await asyncio.sleep(0)
+        found = sorted((at, number) for at, number in self.words.get(currency, {}).items() if since <= at < until)
+        if not found:
+            return NOTHING
+        return Tellings(
+            np.array([at for at, _ in found]),
+            np.full(len(found), Told.PUBLISHED, np.int8),
+            np.array([float(number) for _, number in found]),
+            np.array([number.encode() for _, number in found]),
+        )
+
+
+def hourly(series: PlayedSeries, currency: Asset, days: int) -> None:
+    for hours in range(days * 24):
+        series.tell(currency, NOW.replace(minute=0) - hours * HOUR, f"{1000 + hours}e-3")
+
+
+async def test_two_years_are_read_in_one_question_and_then_known() -> None:
+    series, clock = PlayedSeries(), HandClock(NOW)
+    hourly(series, EUR, 800)
+    conversions = Conversions(series, clock)
+    first = await conversions.between(USD, EUR, NOW - 730 * DAY, NOW)
+    assert len(series.asked) == 1
+    assert first.exactly(NOW - HOUR) == Decimal("1.001")
+    assert first.exactly(NOW - 730 * DAY) == Decimal(1000 + 730 * 24) / 1000
+    within = await conversions.between(EUR, USD, NOW - 100 * DAY, NOW - 3 * DAY)
+    assert within.exactly(NOW - 3 * DAY) == Decimal("0.93283582089552238806")
+    assert len(series.asked) == 1, "dollars need nobody, and the euro is known"
+
+
+async def test_what_is_being_told_is_read_again_and_the_past_a_while_later() -> None:
+    series, clock = PlayedSeries(), HandClock(NOW)
+    hourly(series, EUR, 100)
+    conversions = Conversions(series, clock)
+    since = NOW - 90 * DAY
+    before = await conversions.between(USD, EUR, since, NOW)
+    clock.set(NOW + timedelta(seconds=31))
+    series.tell(EUR, NOW + timedelta(seconds=10), "2")
+    series.tell(EUR, since - HOUR / 6, "3")  # filled in late
+    after = await conversions.between(USD, EUR, since, clock.now())
+    assert after.exactly(clock.now()) == 2
+    assert after.exactly(since) == before.exactly(since), "of the past nothing is asked again yet"
+    assert series.asked[1][2] - series.asked[1][1] == 30 * 86_400
+    clock.set(NOW + timedelta(minutes=11))
+    assert (await conversions.between(USD, EUR, since, NOW)).exactly(since) == 3
+
+
+async def test_many_at_once_wait_for_one_question() -> None:
+    series = PlayedSeries()
+    hourly(series, EUR, 10)
+    conversions = Conversions(series, HandClock(NOW))
+    found = await asyncio.gather(*(conversions.between(USD, EUR, NOW - n * DAY, NOW) for n in range(20)))
+    assert {one.exactly(NOW) for one in found} == {Decimal(1)}
+    assert len(series.asked) == 1
+
+
+async def test_memory_has_a_bound_and_answers_are_whole_beyond_it() -> None:
+    series = PlayedSeries()
+    for name in ("EUR", "BTC", "ETH", "GBP"):
+        hourly(series, Asset(name), 300)
+    conversions = Conversions(series, HandClock(NOW), most=100_000)
+    quarters = np.arange(int((NOW - 290 * DAY).timestamp()), int(NOW.timestamp()), 900)
+    for _ in range(2):
+        for name in ("EUR", "BTC", "ETH", "GBP"):
+            told = await conversions.between(USD, Asset(name), NOW - 290 * DAY, NOW)
+            assert not np.isnan(told.at(quarters)).any()
+            assert conversions.size <= 100_000
+    assert len(series.asked) == 8
+
+
+async def test_who_nobody_tells_of_is_not_known_and_an_absurd_time_is_refused() -> None:
+    conversions = Conversions(PlayedSeries(), HandClock(NOW))
+    told = await conversions.between(Asset("NONE"), EUR, NOW - DAY, NOW)
+    assert told.exactly(NOW) is None
+    assert not told.is_known
+    assert (await conversions.between(EUR, EUR, NOW, NOW)).exactly(NOW) == 1
+    for since, until in ((NOW, NOW - HOUR), (NOW - 3801 * DAY, NOW)):
+        with pytest.raises(Invalid, match="3,800 days"):
+            await conversions.between(USD, EUR, since, until)
