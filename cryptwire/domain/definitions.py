@@ -43,8 +43,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "counting nothing; an amount.",
         "value-before": "What all of it was worth when the range, or its first known day, began; an amount.",
         "flows": "Money that came less money that went without a trade, converted when it moved; an amount.",
-        "gain": "Value at the end less value at the beginning, less flows and what hoppers that began or ended meanwhile "
-        "brought; an amount.",
+        "gain": "Value at the end less value at the beginning, less flows and what hoppers that began or ended brought "
+        "and took; an amount.",
         "unrealised": "What open positions are worth less what they cost; an amount.",
         "free": "What is neither in positions nor reserved; an amount.",
         "today": "The time-weighted return since the last local midnight; a fraction.",
@@ -64,6 +64,9 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "of fewer than 30 common days (QuantStats, empyrical).",
         "alpha": "What is earned beyond beta times the benchmark: (1 + mean(r − β b))^365 − 1; a fraction a year, "
         "annualised by compounding (empyrical; QuantStats multiplies instead).",
+        "excess-return": "The portfolio's time-weighted return less that of the other; a fraction.",
+        "benchmark-difference": "What the portfolio is worth less what the other would be, had the same money gone "
+        "into it when it came; an amount.",
         "information-ratio": "Mean daily return above the benchmark's by the standard deviation of that difference, "
         "not annualised; a number (QuantStats, empyrical's excess Sharpe).",
         # results of trades

@@ -227,6 +227,17 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     )
 
 
+def came(days: PortfolioDays, moves: Iterable[Move]) -> list[tuple[int, Decimal]]:
+    """Money that came or (below 0) went within ``days``, and the second: flows, and what hoppers brought and took."""
+    if not len(days):
+        return []
+    first, last = int(days.begins_at[0]), int(days.ends_at[-1])
+    found = [(move.at, move.amount) for move in moves if move.amount is not None and first <= move.at < last]
+    for at, amounts in ((days.begins_at, days.came_first), (days.ends_at, days.came_last)):
+        found += [(int(at[place]), Decimal(repr(float(amounts[place])))) for place in np.flatnonzero(amounts)]
+    return sorted(found)
+
+
 def _growth(start: float, joined: float, close: float, inside: set[HopperId], moves: Sequence[Move]) -> float:
     """What one unit has become over a day, flows taken out where they happened; NaN when that cannot be told.
 

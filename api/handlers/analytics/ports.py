@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.hopper_days import HopperDays
@@ -30,3 +31,9 @@ class FlowRows(Protocol):
     """See cryptwire/storage/flows.py."""
 
     async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Flow]]: ...
+
+
+class BalanceRows(Protocol):
+    """See cryptwire/storage/balances.py."""
+
+    async def at(self, keys: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], Midnight]: ...

@@ -105,9 +105,7 @@ def scope_of(user: UserId, person: Person, known: Sequence[KnownHopper], asked: 
         raise Invalid(f"{MOST_DAYS:,} days can be asked for at once, not {(until - since).days + 1:,}")
     begins_at = _beginning(person.zone, since)
     ends_at = now if until == today else _beginning(person.zone, until + timedelta(days=1))
-    currency = (asked.currency or person.currency).upper()
-    if not _CURRENCY.fullmatch(currency):
-        raise Invalid(f"{currency[:20]!r} is no currency; say one such as EUR or BTC")
+    currency = currency_of(asked.currency or person.currency)
     is_masked = person.preferences.masks_amounts if asked.is_masked is None else asked.is_masked
     is_paper = chosen[0].hopper.is_paper if chosen else asked.kind is HopperKind.PAPER
     return Scope(
@@ -119,10 +117,17 @@ def scope_of(user: UserId, person: Person, known: Sequence[KnownHopper], asked: 
         until,
         begins_at,
         min(ends_at, now),
-        Asset(currency),
+        currency,
         is_masked,
         now,
     )
+
+
+def currency_of(text: str) -> Asset:
+    """A currency or coin in whatever case; raises Invalid for what cannot be one."""
+    if not _CURRENCY.fullmatch(text.upper()):
+        raise Invalid(f"{text[:20]!r} is no currency; say one such as EUR or BTC")
+    return Asset(text.upper())
 
 
 def _chosen(known: Sequence[KnownHopper], asked: Asked) -> list[KnownHopper]:

@@ -15,6 +15,7 @@ from api.schema.rules import covered
 from cryptwire.domain import drawdown, money_weighted, performance
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.hopper_days import PortfolioDays, date_of
+from cryptwire.domain.hopper_days import came as moved_money
 from cryptwire.domain.measured import Measured
 
 MOST_DRAWDOWNS = 100
@@ -209,12 +210,12 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
     """The figures of ``Returns``, from the days."""
     as_of, count = read.as_of, len(days)
     note = "; ".join(read.notes) or None
-    end = None if not count or days.values[-1] != days.values[-1] else _exact(days.values[-1])
-    before = None if days.base != days.base else _exact(days.base)
+    end = None if not count or days.values[-1] != days.values[-1] else exact(days.values[-1])
+    before = None if days.base != days.base else exact(days.base)
     moved = None if None in days.flows else sum((one for one in days.flows if one is not None), Decimal(0))
-    joined = _exact(days.came_first.sum()) + _exact(days.came_last.sum())
+    joined = exact(days.came_first.sum()) + exact(days.came_last.sum())
     gain = None if end is None or before is None or moved is None else end - before - moved - joined
-    came = _came(days, read)
+    came = [(_moment(at), amount) for at, amount in moved_money(days, read.moves)]
     rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
     if end is not None and before is not None and moved is not None:
         begins, ends = _moment(days.begins_at[0]), _moment(days.ends_at[-1])
@@ -224,7 +225,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
     today = float(days.returns[-1]) if is_today else float("nan")
     today_gain = None
     if is_today and count > 1 and end is not None and days.flows[-1] is not None and days.values[-2] == days.values[-2]:
-        today_gain = end - _exact(days.values[-2]) - days.flows[-1]
+        today_gain = end - exact(days.values[-2]) - days.flows[-1]
     last = count - 1
     return Returns(
         time_weighted=measured("time-weighted-return", performance.cumulative(days.returns), as_of),
@@ -242,22 +243,11 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
     )
 
 
-def _came(days: PortfolioDays, read: ScopeDays) -> list[tuple[datetime, Decimal]]:
-    """Money that came or went, and when: flows, and what hoppers brought and took along."""
-    if not len(days):
-        return []
-    first, last = int(days.begins_at[0]), int(days.ends_at[-1])
-    found = [(move.at, move.amount) for move in read.moves if move.amount is not None and first <= move.at < last]
-    for at, amounts in ((days.begins_at, days.came_first), (days.ends_at, days.came_last)):
-        found += [(int(at[place]), _exact(amounts[place])) for place in np.flatnonzero(amounts)]
-    return [(_moment(at), amount) for at, amount in sorted(found)]
-
-
 def _moment(second: float) -> datetime:
     return datetime.fromtimestamp(int(second), UTC)
 
 
-def _exact(value: float) -> Decimal:
+def exact(value: float) -> Decimal:
     """A float of the candles as it is written: not more digits than it has."""
     return Decimal(repr(float(value)))
 

@@ -22,6 +22,8 @@ _DAYS = """
         }
         risk { sharpe { value note sampleSize } maxDrawdown { value } exposure { value } }
         drawdowns(first: 5) { peakOn troughOn recoveredOn depth days }
+        benchmark { date index benchmarkIndex benchmarkValue difference { amount } excess { value note } missing note }
+        holding { benchmarkValue note }
         calendar(span: MONTH) { beginsOn return known flows }
       }
     }
@@ -82,6 +84,8 @@ async def test_all_hoppers_are_one_portfolio_in_another_currency(world: World) -
     await put_rate(world.owner, "EUR", day + timedelta(hours=12), "0.8")
     await put_rate(world.owner, "USDT", day - timedelta(days=3), "1")
     await put_rate(world.owner, "USDT", day + timedelta(hours=12), "1")
+    await put_rate(world.owner, "BTC", day - timedelta(hours=1), "0.001")
+    await put_rate(world.owner, "BTC", day + timedelta(hours=12), str(Decimal("0.8") / Decimal("0.5") / 1200))
     await put_days(world.owner, "1", yesterday, [1000.0, 1100.0])
     await put_days(world.owner, "3", yesterday, [500.0, 600.0], currency="USD")
     await put_days(world.owner, "4", yesterday, [9.0, 9.0], currency="USD")
@@ -94,6 +98,11 @@ async def test_all_hoppers_are_one_portfolio_in_another_currency(world: World) -
     assert told["days"]["value"] == pytest.approx([1700 * 0.8])
     assert told["days"]["balance"] == ["1360.00"]
     assert told["days"]["return"] == pytest.approx([1700 * 0.8 / (1500 * 0.5) - 1])
+    beside = told["benchmark"]
+    assert beside["benchmarkValue"] == pytest.approx([1500 * 0.5 * 1.2])
+    assert Decimal(beside["difference"]["amount"]) == pytest.approx(Decimal("1360") - Decimal("900"))
+    assert beside["excess"]["value"] == pytest.approx(1360 / 750 - 1.2)
+    assert told["holding"]["note"] == "what was held at the beginning is not known"
     paper = await world.ask(_DAYS, kind="PAPER", since=str(yesterday), until=str(yesterday))
     assert paper["data"]["analytics"]["scope"]["isPaper"] is True
     both = await world.ask(_DAYS, hoppers=["1", "4"])
