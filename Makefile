@@ -29,7 +29,7 @@ status: ## what runs
 .PHONY: test
 test: install-dev ## every test, on real servers
 	@$(PYTHON) -m devstack.app --test
-	@$(PYTHON) -m pytest --numprocesses 4 --dist loadfile
+	@$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-full
 test-full: install-dev ## the same with full counts: ten million ticks

@@ -3,6 +3,7 @@
 import itertools
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from tests import market
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, for all others would wait for it; then those with the most tests.
+
+    With ``--dist loadfile --no-loadscope-reorder`` (make test) workers take files in this order.
+    """
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.name != "test_life.py", -count[item.path], item.path))
 
 
 @pytest.fixture(scope="session")
