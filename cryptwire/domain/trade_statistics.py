@@ -1,0 +1,276 @@
+"""Figures of results: what was won and lost, and how long it took (shared reference: performance-metrics 3 and 7).
+
+A result is a sell matched to what it closes (``cryptwire/domain/result.py``); partial sells are results, and all
+figures count results. Money must be right to the last digit and a dashboard has no time to carry 25,000 results with
+five decimals each out of the database, so there are two ways in. What is a sum is a ``Tally``: exact, made of outcomes
+here or grouped by the database, and tallies add up; ratios come of the sums. What hangs on the order of results takes
+columns of numbers that need not be exact: the sign of a result for streaks, seconds for holding times.
+"""
+
+import heapq
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from operator import attrgetter
+from typing import NamedTuple, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.hopper import Asset
+from cryptwire.domain.measured import Amount, Measured, few
+from cryptwire.domain.trade import TradeId
+
+NOTHING = Decimal(0)
+EXACT = Context(prec=5000, Emax=999_999, Emin=-999_999, traps=[Inexact, InvalidOperation])
+"""For sums and products of money: says so instead of rounding."""
+
+EDGES = tuple(60 * minutes for minutes in (5, 15, 60, 240, 720, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
+"""Seconds between the bins of a histogram of holding times: the first is of what is shorter, the last has no end."""
+
+Numbers = NDArray[np.float64]
+Signs = NDArray[np.int8]
+Whole = NDArray[np.int64]
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One result; money in one currency, at the rates of its time, with fees; ``fees`` of both sides.
+
+    ``cost`` is None when it is not known what was sold, ``proceeds`` when nobody knows what they were in this currency;
+    a trigger or strategy is None when it is not known. ``closed_by`` is the trigger of the sell, ``opened_by`` that of
+    the buy; of a short it is the other way round.
+    """
+
+    trade: TradeId
+    at: datetime
+    base: Asset
+    proceeds: Decimal | None
+    cost: Decimal | None
+    fees: Decimal = NOTHING
+    opened_at: datetime | None = None
+    is_short: bool = False
+    opened_by: str | None = None
+    closed_by: str | None = None
+    strategy: str | None = None
+
+    @property
+    def net(self) -> Decimal | None:
+        """Profit, fees out; exact."""
+        return None if self.cost is None or self.proceeds is None else EXACT.subtract(self.proceeds, self.cost)
+
+    @property
+    def share(self) -> float | None:
+        """Profit / what it was opened with: what was paid, or what a short brought."""
+        net, opened_with = self.net, self.proceeds if self.is_short else self.cost
+        return None if net is None or not opened_with else float(net / opened_with)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts and exact sums of results; all but ``unknown`` and ``untold`` of those whose net is known.
+
+    ``gains`` (0 or above) and ``losses`` (0 or below) are sums of net; ``moved`` is Σ |net + fees|. ``unknown``: it is
+    not known what was sold, so nobody can say that it was a win; ``untold``: their worth in the currency is not known.
+    """
+
+    winners: int = 0
+    losers: int = 0
+    even: int = 0
+    unknown: int = 0
+    untold: int = 0
+    gains: Decimal = NOTHING
+    losses: Decimal = NOTHING
+    fees: Decimal = NOTHING
+    moved: Decimal = NOTHING
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> Self:
+        """Of results in any order."""
+        return _sum(cls, (cls._of(outcome) for outcome in outcomes))
+
+    @classmethod
+    def _of(cls, outcome: Outcome) -> Self:
+        if outcome.cost is None:
+            return cls(unknown=1)
+        net = outcome.net
+        if net is None:
+            return cls(untold=1)
+        moved = EXACT.abs(EXACT.add(net, outcome.fees))
+        return cls(
+            int(net > 0), int(net < 0), int(not net), 0, 0, max(net, NOTHING), min(net, NOTHING), outcome.fees, moved
+        )
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return _sum(Tally, (self, other))
+
+    @property
+    def known(self) -> int:
+        """How many results the sums are of."""
+        return self.winners + self.losers + self.even
+
+    @property
+    def count(self) -> int:
+        """All results."""
+        return self.known + self.unknown + self.untold
+
+    @property
+    def net(self) -> Amount:
+        """Σ net: 0 of nothing."""
+        return Amount(EXACT.add(self.gains, self.losses), self.known, self._left_out())
+
+    @property
+    def win_rate(self) -> Measured:
+        """Winners / (winners + losers); the note tells all counts."""
+        decided = self.winners + self.losers
+        counts = f"{self.winners} won, {self.losers} lost, {self.even} broke even"
+        if not decided:
+            return Measured.none(0, "nothing was won or lost", counts if self.even else None, self._left_out())
+        return Measured.of(self.winners / decided, decided, counts, self._left_out())
+
+    @property
+    def profit_factor(self) -> Measured:
+        """Gains / losses, without sign."""
+        if not self.losses:
+            return self._none("no losing trade" if self.winners else "no trade won or lost")
+        return self._ratio(self.gains / -self.losses)
+
+    @property
+    def payoff(self) -> Measured:
+        """The mean gain / the mean loss, without sign."""
+        if not self.losses or not self.gains:
+            return self._none("no losing trade" if self.gains else "no winning trade")
+        return self._ratio(self.gains * self.losers / (-self.losses * self.winners))
+
+    @property
+    def expectancy(self) -> Amount:
+        """The mean net of a result, those that broke even among them."""
+        return self._mean(EXACT.add(self.gains, self.losses), self.known)
+
+    @property
+    def mean_gain(self) -> Amount:
+        return self._mean(self.gains, self.winners)
+
+    @property
+    def mean_loss(self) -> Amount:
+        """0 or below."""
+        return self._mean(self.losses, self.losers)
+
+    @property
+    def expectancy_ratio(self) -> Measured:
+        """(1 + payoff) · winners / results − 1, as freqtrade has it: what a trade brings for each unit that is lost."""
+        if self.payoff.value is None:
+            return self.payoff
+        return Measured.of((1 + self.payoff.value) * self.winners / self.known - 1, self.known, self._left_out())
+
+    @property
+    def fee_drag(self) -> Measured:
+        """Fees / Σ |what trades brought before fees|."""
+        return self._ratio(self.fees / self.moved) if self.moved else self._none("nothing was won or lost")
+
+    def _mean(self, total: Decimal, count: int) -> Amount:
+        return Amount(total / count if count else None, count, self._left_out())
+
+    def _ratio(self, value: Decimal) -> Measured:
+        return Measured.of(float(value), self.known, self._left_out())
+
+    def _none(self, why: str) -> Measured:
+        return Measured.none(self.known, why, self._left_out())
+
+    def _left_out(self) -> str | None:
+        """What is told beside every figure."""
+        unknown = f"{few(self.unknown, 'result')} of unknown cost not counted" if self.unknown else None
+        untold = f"{few(self.untold, 'result')} of unknown worth in this currency not counted" if self.untold else None
+        return "; ".join(said for said in (unknown, untold) if said) or None
+
+
+_Tally = TypeVar("_Tally", bound=Tally)
+
+
+def _sum(kind: type[_Tally], tallies: Iterable[Tally]) -> _Tally:
+    with localcontext(EXACT):
+        columns = zip(*map(_NUMBERS, tallies), strict=True)
+        return kind(*(sum(column[1:], start=column[0]) for column in columns))
+
+
+_NUMBERS = attrgetter(*(field.name for field in fields(Tally)))
+
+
+def tallies(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> dict[Key, Tally]:
+    """A tally for each key, such as the coin, or who opened and closed by which strategy."""
+    grouped: dict[Key, list[Outcome]] = {}
+    for outcome in outcomes:
+        grouped.setdefault(key(outcome), []).append(outcome)
+    return {each: Tally.of(those) for each, those in grouped.items()}
+
+
+def ranked(outcomes: Iterable[Outcome], count: int, *, by_share: bool, is_worst: bool) -> list[Outcome]:
+    """The ``count`` best, or worst, by amount or by share of what they were opened with; of equal ones the earlier.
+
+    Only winners are best and only losers worst.
+    """
+    sign = -1 if is_worst else 1
+    found = []
+    for outcome in outcomes:
+        net, share = outcome.net, outcome.share
+        if net is not None and net * sign > 0 and (share is not None or not by_share):
+            found.append((-sign * (Decimal(share or 0) if by_share else net), outcome.at, outcome.trade, outcome))
+    return [outcome for *_, outcome in heapq.nsmallest(count, found, key=lambda each: each[:3])]
+
+
+class Streaks(NamedTuple):
+    """Longest runs, and the one that has not ended: above 0 of winners, below 0 of losers."""
+
+    winners: int
+    losers: int
+    current: int
+
+
+def streaks(signs: Signs) -> Streaks:
+    """``signs``: (n,), of the net of results in the order in which they closed; one that broke even ends a run."""
+    if not len(signs):
+        return Streaks(0, 0, 0)
+    starts = np.flatnonzero(np.diff(signs, prepend=signs[0] + 1))
+    lengths = np.diff(np.append(starts, len(signs)))
+    of = signs[starts]
+    won, lost = (int(lengths[of == sign].max(initial=0)) for sign in (1, -1))
+    return Streaks(won, lost, int(lengths[-1] * of[-1]))
+
+
+class HoldingTimes(NamedTuple):
+    """Of positions, in seconds; ``longest_tenth`` is what a tenth of them was held longer than."""
+
+    mean: Measured
+    median: Measured
+    longest_tenth: Measured
+
+
+def holding_times(positions: Whole, seconds: Numbers, quantities: Numbers) -> HoldingTimes:
+    """``seconds``: (n,), from the buy to the sell of each result; of several buys by the mean of their times.
+
+    ``positions``: (n,), the same number for the parts in which one position was sold: these are one, by the mean of
+    their times, weighted by ``quantities``: (n,), above 0. Percentiles between two by the straight line.
+    """
+    if not len(seconds):
+        none = Measured.none(0, "nothing is known")
+        return HoldingTimes(none, none, none)
+    _, where = np.unique(positions, return_inverse=True)
+    held = np.bincount(where, seconds * quantities) / np.bincount(where, quantities)
+    mean, (median, tenth) = held.mean(), np.quantile(held, [0.5, 0.9])
+    return HoldingTimes(*(Measured.of(float(value), len(held)) for value in (mean, median, tenth)))
+
+
+class Histogram(NamedTuple):
+    """Results by how long they were held: (len(EDGES) + 1,) each."""
+
+    winners: Whole
+    losers: Whole
+    even: Whole
+
+
+def histogram(seconds: Numbers, signs: Signs) -> Histogram:
+    """``seconds``, ``signs``: (n,). What lasted as long as an edge is in the bin that begins there."""
+    bins = np.searchsorted(np.array(EDGES), seconds, side="right")
+    return Histogram(*(np.bincount(bins[signs == sign], minlength=len(EDGES) + 1) for sign in (1, -1, 0)))
