@@ -1,10 +1,11 @@
-"""``/openexchangerates/api``: latest rates, currencies and usage, and what its plans allow."""
+"""``/openexchangerates/api``: latest and past rates, currencies and usage, and what its plans allow."""
 
 import calendar
 import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 
 import orjson
@@ -26,6 +27,10 @@ _SAYS = {
     ),
     "access_restricted": (429, "Access restricted until the end of the month, for repeated over-use."),
     "invalid_base": (400, "Client requested rates for an unsupported base currency."),
+    "not_available": (
+        400,
+        "Historical rates for the requested date are not available - please try a different date.",
+    ),
     "not_found": (404, "Client requested a non-existent resource or route."),
     "server_error": (500, "The service failed; please try again."),
 }
@@ -51,6 +56,7 @@ PLANS: Mapping[str, Plan] = {
 """By App ID. ``sim-restricted`` is one whose access was restricted."""
 
 _RESTRICTED = "sim-restricted"
+_FIRST = date(1999, 1, 1)
 _NAMES = {"USD": "United States Dollar", "EUR": "Euro", "GBP": "British Pound Sterling", "JPY": "Japanese Yen"}
 
 
@@ -76,6 +82,7 @@ class OpenExchangeRates:
     def routes(self) -> list[BaseRoute]:
         paths = {
             "/api/latest.json": self._latest,
+            "/api/historical/{day}.json": self._historical,
             "/api/currencies.json": self._currencies,
             "/api/usage.json": self._usage,
             "/{rest:path}": self._nothing,
@@ -116,15 +123,42 @@ class OpenExchangeRates:
     def _month(self) -> str:
         return self._clock.now().strftime("%Y-%m")
 
-    async def _latest(self, request: Request) -> Response:
-        """Rates as last published. ``If-None-Match`` and ``If-Modified-Since`` are answered with 304, and counted."""
+    def _asked(self, request: Request) -> tuple[str, Plan]:
+        """Whose request this is, while he has one left this month."""
         app_id, plan = self._plan(request)
         if 0 <= plan.quota <= self._used[app_id, self._month()]:
             raise _Error("access_restricted")
+        return app_id, plan
+
+    async def _latest(self, request: Request) -> Response:
+        """Rates as last published."""
+        app_id, plan = self._asked(request)
+        return self._told(request, app_id, plan, milliseconds(self._clock.now()))
+
+    async def _historical(self, request: Request) -> Response:
+        """Rates as last published on a day (UTC) since 1999, alike on all plans; of today those of now."""
+        app_id, plan = self._asked(request)
+        try:
+            day = date.fromisoformat(request.path_params["day"])
+        except ValueError:
+            raise _Error("not_found") from None
+        now = self._clock.now()
+        if day.isoformat() != request.path_params["day"]:
+            raise _Error("not_found")
+        if not _FIRST <= day <= now.date():
+            self._used[app_id, self._month()] += 1
+            raise _Error("not_available")
+        end = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
+        return self._told(request, app_id, plan, milliseconds(min(end, now)))
+
+    def _told(self, request: Request, app_id: str, plan: Plan, instant: int) -> Response:
+        """Rates as published at or before an instant.
+
+        ``If-None-Match`` and ``If-Modified-Since`` are answered with 304, and counted.
+        """
         query = request.query_params
         base = query.get("base", "USD").upper()
-        now = milliseconds(self._clock.now())
-        at = now // (plan.seconds * 1000) * plan.seconds * 1000
+        at = instant // (plan.seconds * 1000) * plan.seconds * 1000
         rates = self._rates.at(at)
         if query.get("show_alternative", "").lower() in ("1", "true"):
             rates |= self._rates.alternative(at)

@@ -95,6 +95,22 @@ async def test_what_has_not_changed_is_not_sent_again_and_counts_all_the_same(pl
     assert (await play.latest(headers={"If-None-Match": first.headers["etag"]})).status == 200
 
 
+async def test_of_a_past_day_its_last_rates_are_told_and_counted(play: Play) -> None:
+    told = (await play.get("historical/2026-02-03", app_id="sim-free", show_alternative="1")).json
+    assert told["timestamp"] == int(datetime(2026, 2, 3, 23, tzinfo=UTC).timestamp())
+    play.clock.turn(datetime(2026, 2, 3, 23, 30, tzinfo=UTC) - NOW)
+    assert (await play.latest(show_alternative="1")).json == told
+    play.clock.turn(NOW - datetime(2026, 2, 3, 23, 30, tzinfo=UTC))
+    assert (await play.get("historical/2026-02-05", app_id="sim-free")).json == (await play.latest()).json
+    for nowhere in ("1998-12-31", "2026-02-06"):
+        assert failed(await play.get(f"historical/{nowhere}", app_id="sim-free")) == (400, "not_available")
+    for nonsense in ("20260203", "yesterday", "2026-02-30"):
+        assert failed(await play.get(f"historical/{nonsense}", app_id="sim-free")) == (404, "not_found")
+    assert await play.requests() == 6
+    await play.told(app_id="sim-free", used=1000)
+    assert failed(await play.get("historical/2026-02-03", app_id="sim-free")) == (429, "access_restricted")
+
+
 async def test_the_id_is_needed_and_known(play: Play) -> None:
     assert failed(await play.get()) == (401, "missing_app_id")
     assert failed(await play.latest("nonsense")) == (401, "invalid_app_id")
@@ -120,7 +136,7 @@ async def test_the_free_plan_has_so_many_requests_a_month(play: Play) -> None:
 
 STATUSES = {
     "missing_app_id": 401, "invalid_app_id": 401, "not_allowed": 403, "access_restricted": 429, "invalid_base": 400,
-    "not_found": 404, "server_error": 500,
+    "not_available": 400, "not_found": 404, "server_error": 500,
 }  # fmt: skip
 
 
