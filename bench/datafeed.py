@@ -20,10 +20,12 @@ from starlette.requests import Request
 
 from bench import place
 from bench.report import Row, at_most, median, percentile, told
-from candles.datafeed import logic
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.portfolios import Portfolios
 from candles.datafeed.handlers.rules import Rules
 from candles.datafeed.handlers.udf import Udf
+from candles.datafeed.logic.questions import MOST_BARS, question, window
+from candles.datafeed.logic.symbols import HopperSymbol
 from cryptwire.clock import SystemClock
 from cryptwire.domain.candle import SPAN
 from cryptwire.domain.hopper import UserId
@@ -45,7 +47,7 @@ TURNS = 60
 _YEAR_TURNS = 12
 _BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 _END = datetime(2026, 1, 1, tzinfo=UTC)
-_PAGE = SPAN * logic.MOST_BARS
+_PAGE = SPAN * MOST_BARS
 
 _CANDLES = """
     INSERT INTO candles
@@ -77,14 +79,14 @@ class _Asked:
 
     def parameters(self, hopper: int, until: datetime = _END) -> Parameters:
         asked = {"symbol": f"HOPPER:{hopper}", "resolution": self.resolution, "to": str(int(until.timestamp()))}
-        if self.bars == logic.MOST_BARS:
+        if self.bars == MOST_BARS:
             return asked | {"countback": str(self.bars)}
         return asked | {"from": str(int(self.since.timestamp()))}
 
 
 _KINDS = (
-    _Asked("5,000 bars of 15", "15", _BEGIN, 30, logic.MOST_BARS),
-    _Asked("5,000 bars of 60", "60", _BEGIN, 30, logic.MOST_BARS),
+    _Asked("5,000 bars of 15", "15", _BEGIN, 30, MOST_BARS),
+    _Asked("5,000 bars of 60", "60", _BEGIN, 30, MOST_BARS),
     _Asked("a year of 1D", "1D", _BEGIN, 30, 365),
 )
 
@@ -128,18 +130,9 @@ async def measure() -> list[Row]:
 
 
 def _udf(db: database.Database, keys: Keys) -> Udf:
-    clock, meters = SystemClock(), Meters()
-    return Udf(
-        Sessions(db, clock, keys.verifier()),
-        Users(db),
-        Hoppers(db),
-        Trades(db),
-        CandleSeries(db),
-        LiveBook(meters),
-        Rules(Permissions()),
-        clock,
-        meters,
-    )  # fmt: skip
+    clock, meters, rules, hoppers = SystemClock(), Meters(), Rules(Permissions()), Hoppers(db)
+    portfolios = Portfolios(Users(db), hoppers, Trades(db), CandleSeries(db), LiveBook(meters), rules, clock)
+    return Udf(Sessions(db, clock, keys.verifier()), hoppers, {HopperSymbol: portfolios}, rules, clock, meters)
 
 
 class _Asker:
@@ -165,8 +158,8 @@ class _Asker:
         return bytes((await self._udf.history(request, self._caller)).body)
 
     async def bare(self, asked: Parameters) -> None:
-        question = logic.question(asked)
-        since, until, limit = logic.window(question, ZoneInfo(ZONE), int(time.time()))
+        wanted = question(asked)
+        since, until, limit = window(wanted, ZoneInfo(ZONE), int(time.time()))
         hopper = asked["symbol"].partition(":")[2]
         moments = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         await self._connection.fetchrow(_NEWEST, hopper, *moments, limit)

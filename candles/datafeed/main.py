@@ -7,10 +7,14 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
+from candles.datafeed.handlers.hearing import Hearing
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.portfolio_charts import PortfolioCharts
+from candles.datafeed.handlers.portfolios import Portfolios
 from candles.datafeed.handlers.rules import STREAM, Rules
 from candles.datafeed.handlers.stream import Hub
 from candles.datafeed.handlers.udf import Udf
+from candles.datafeed.logic.symbols import HopperSymbol
 from candles.datafeed.settings import Settings
 from cryptwire.codec.access_token import AccessVerifier
 from cryptwire.heartbeat import beating_at
@@ -51,21 +55,32 @@ async def opened(settings: Settings, runtime: Runtime) -> AsyncIterator[Starlett
         sessions, people, hoppers = Sessions(db, runtime.clock, verifier), Users(db), Hoppers(db)
         series, book = CandleSeries(db), LiveBook(runtime.meters)
         rules = Rules(Permissions())
-        udf = Udf(sessions, people, hoppers, Trades(db), series, book, rules, runtime.clock, runtime.meters)
-        hub = Hub(sessions, people, hoppers, series, book, rules, runtime.clock, runtime.meters, settings.span)
+        portfolios = Portfolios(people, hoppers, Trades(db), series, book, rules, runtime.clock)
+        portfolio_charts = PortfolioCharts(hoppers, people, series, book, runtime.clock, runtime.meters, settings.span)
+        udf = Udf(sessions, hoppers, {HopperSymbol: portfolios}, rules, runtime.clock, runtime.meters)
+        hub = Hub(sessions, rules, {HopperSymbol: portfolio_charts}, runtime.clock, runtime.meters)
+        hearing = Hearing(book, [portfolio_charts], runtime.clock)
         looking = keep_told(runtime, "database", partial(db.value, "SELECT 1"))
         beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
-        async with jobs(runtime, _listen(settings, runtime, hub), looking, beats, *(job() for job in hub.jobs())):
+        async with jobs(
+            runtime,
+            _listen(settings, runtime, hub, hearing, portfolio_charts),
+            looking,
+            beats,
+            *(job() for job in hub.jobs()),
+        ):
             yield Starlette(routes=[*udf.routes(), WebSocketRoute(STREAM, hub.stream)])
 
 
-async def _listen(settings: Settings, runtime: Runtime, hub: Hub) -> None:
+async def _listen(
+    settings: Settings, runtime: Runtime, hub: Hub, hearing: Hearing, portfolio_charts: PortfolioCharts
+) -> None:
     runtime.health.mark("nats", is_met=False, word="not connected yet")
     async with messaging.connect(settings.nats_url, "datafeed") as bus:
         bus.on_gap(hub.on_gap)
-        await bus.subscribe(LIVE.all_closed, hub.on_closed)
-        await bus.subscribe(LIVE.all_live, hub.on_live)
-        await bus.subscribe(LIVE.all_rewritten, hub.on_rewritten)
-        await bus.subscribe(LIVE.all_trades, hub.on_trade)
+        await bus.subscribe(LIVE.all_closed, hearing.on_closed)
+        await bus.subscribe(LIVE.all_live, hearing.on_live)
+        await bus.subscribe(LIVE.all_rewritten, portfolio_charts.on_rewritten)
+        await bus.subscribe(LIVE.all_trades, portfolio_charts.on_trade)
         await bus.subscribe(subjects.ALL_ACCOUNTS, hub.on_account)
         await keep_told(runtime, "nats", bus.look)

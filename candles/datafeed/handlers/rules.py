@@ -14,6 +14,7 @@ NEEDS: Mapping[str, Needs] = {
     "/udf/search": Needs("view", "hoppers"),
     "/udf/history": _CANDLES,
     "/udf/marks": Needs("view", "trades"),
+    "/udf/levels": Needs("view", "trades"),
     STREAM: _CANDLES,
 }
 LIVE = Needs("view", "live-candles")

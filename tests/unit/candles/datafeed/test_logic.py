@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candles.datafeed import logic
-from candles.datafeed.logic import Formation, Question
+from candles.datafeed.logic.forming import Formation
+from candles.datafeed.logic.marks import marks as marks_of
+from candles.datafeed.logic.questions import Question, question, window
+from candles.datafeed.logic.symbols import found, symbol_info, symbol_of
 from cryptwire.domain.bar import Columns, Part, Resolution, bar_at
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.ticker import Pair
@@ -154,11 +156,11 @@ def asked(resolution: str, until: int, countback: int | None = None, since: int 
 
 
 def test_the_window_ends_with_the_last_bar_stamped_before_to() -> None:
-    assert logic.window(asked("15", NOON, 10), UTC_ZONE, NOON) == (0, NOON, 11)
-    assert logic.window(asked("15", NOON + 1, 10), UTC_ZONE, NOON).until == NOON + 900
-    assert logic.window(asked("60", NOON - 1, since=NOON - 7200), UTC_ZONE, NOON)[:2] == (NOON - 7200, NOON)
-    assert logic.window(asked("60", NOON, since=NOON - 7199), UTC_ZONE, NOON).since == NOON - 3600
-    assert logic.window(asked("1M", 0, since=0), UTC_ZONE, NOON).since > 0
+    assert window(asked("15", NOON, 10), UTC_ZONE, NOON) == (0, NOON, 11)
+    assert window(asked("15", NOON + 1, 10), UTC_ZONE, NOON).until == NOON + 900
+    assert window(asked("60", NOON - 1, since=NOON - 7200), UTC_ZONE, NOON)[:2] == (NOON - 7200, NOON)
+    assert window(asked("60", NOON, since=NOON - 7199), UTC_ZONE, NOON).since == NOON - 3600
+    assert window(asked("1M", 0, since=0), UTC_ZONE, NOON).since > 0
 
 
 def test_where_days_begin_before_their_stamp_today_is_in_an_answer_up_to_now() -> None:
@@ -166,9 +168,9 @@ def test_where_days_begin_before_their_stamp_today_is_in_an_answer_up_to_now() -
     now = int(datetime(2026, 3, 4, 20, tzinfo=UTC).timestamp())  # the fifth, there
     today = bar_at(Resolution.DAY, zone, now)
     assert today.start < now < today.time
-    assert logic.window(asked("1D", now, 5), zone, now).until == today.end
-    assert logic.window(asked("1D", today.time, 5), zone, now).until == today.start
-    assert logic.window(asked("1D", now - 3600, 5), zone, now).until == today.start, "a page of the past"
+    assert window(asked("1D", now, 5), zone, now).until == today.end
+    assert window(asked("1D", today.time, 5), zone, now).until == today.start
+    assert window(asked("1D", now - 3600, 5), zone, now).until == today.start, "a page of the past"
 
 
 @pytest.mark.parametrize(
@@ -176,29 +178,29 @@ def test_where_days_begin_before_their_stamp_today_is_in_an_answer_up_to_now() -
 )
 def test_symbols_that_name_nothing_are_not_there(symbol: str) -> None:
     with pytest.raises(NotFound):
-        logic.hopper_of(symbol)
+        symbol_of(symbol)
 
 
 @given(st.dictionaries(st.sampled_from(["symbol", "resolution", "from", "to", "countback"]), st.text(max_size=25)))
 def test_no_text_breaks_a_question(parameters: dict[str, str]) -> None:
     try:
-        question = logic.question({"symbol": "HOPPER:1", "resolution": "15", **parameters})
+        asked_for = question({"symbol": "HOPPER:1", "resolution": "15", **parameters})
     except Invalid:
         return
-    logic.window(question, UTC_ZONE, NOON)
+    window(asked_for, UTC_ZONE, NOON)
 
 
 def test_a_coin_as_base_has_eight_decimals() -> None:
     def hopper(base: str) -> Hopper:
         return Hopper(HopperId("1"), UserId("u"), "n", Exchange("e"), Asset(base), True, timedelta(seconds=60))
 
-    assert logic.symbol_info(hopper("BTC"), UTC_ZONE)["pricescale"] == 10**8
-    assert logic.symbol_info(hopper("EUR"), UTC_ZONE)["pricescale"] == 100
-    assert logic.symbol_info(hopper("EUR"), UTC_ZONE)["timezone"] == "Etc/UTC"
-    assert logic.symbol_info(hopper("EUR"), UTC_ZONE)["description"] == "n (paper)"
-    assert logic.found([hopper("EUR")], "hopper:1", "", "", 30)
-    assert not logic.found([hopper("EUR")], "x", "", "", 30)
-    assert not logic.found([hopper("EUR")], "", "stock", "", 30)
+    assert symbol_info(hopper("BTC"), UTC_ZONE)["pricescale"] == 10**8
+    assert symbol_info(hopper("EUR"), UTC_ZONE)["pricescale"] == 100
+    assert symbol_info(hopper("EUR"), UTC_ZONE)["timezone"] == "Etc/UTC"
+    assert symbol_info(hopper("EUR"), UTC_ZONE)["description"] == "n (paper)"
+    assert found([hopper("EUR")], "hopper:1", "", "", 30)
+    assert not found([hopper("EUR")], "x", "", "", 30)
+    assert not found([hopper("EUR")], "", "stock", "", 30)
 
 
 def test_ten_marks_a_bar_at_most() -> None:
@@ -208,6 +210,6 @@ def test_ten_marks_a_bar_at_most() -> None:
         one = Decimal(1)
         return Trade(HopperId("1"), TradeId(str(number)), pair, Side.BUY, one, one, one, one, Asset("USDT"), at)
 
-    marks = logic.marks([trade(n) for n in range(20)], asked("15", NOON + 900, since=NOON), UTC_ZONE)
+    marks = marks_of([trade(n) for n in range(20)], asked("15", NOON + 900, since=NOON), UTC_ZONE)
     assert [mark["id"] for mark in marks] == [str(n) for n in range(10, 20)]
-    assert logic.marks([trade(0)], asked("15", NOON, since=NOON - 900), UTC_ZONE) == []
+    assert marks_of([trade(0)], asked("15", NOON, since=NOON - 900), UTC_ZONE) == []

@@ -11,9 +11,12 @@ import numpy as np
 import orjson
 from starlette.websockets import WebSocket
 
+from candles.datafeed.handlers.hearing import Hearing
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.portfolio_charts import PortfolioCharts
 from candles.datafeed.handlers.rules import Rules
 from candles.datafeed.handlers.stream import Hub, is_own_origin
+from candles.datafeed.logic.symbols import HopperSymbol
 from cryptwire.codec.candle import candle_to_message, candle_to_wire
 from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.candle import Candle, Quality
@@ -139,6 +142,8 @@ class Socket:
 @dataclass
 class World:
     hub: Hub
+    charts: PortfolioCharts
+    hearing: Hearing
     clock: TurnedClock
     twin: Twin
     meters: Meters
@@ -161,11 +166,11 @@ class World:
             candle=candle_to_message(candle(opened_at, *prices)),
             is_fresh=True,
         )
-        await self.hub.on_live(Message(LIVE.live(ONE), message.SerializeToString(), ""))
+        await self.hearing.on_live(Message(LIVE.live(ONE), message.SerializeToString(), ""))
         await settled()
 
     async def closed(self, opened_at: datetime, *prices: float) -> None:
-        await self.hub.on_closed(Message(LIVE.closed(ONE), candle_to_wire(candle(opened_at, *prices)), ""))
+        await self.hearing.on_closed(Message(LIVE.closed(ONE), candle_to_wire(candle(opened_at, *prices)), ""))
         await settled()
 
 
@@ -177,11 +182,13 @@ def candle(opened_at: datetime, *prices: float) -> Candle:
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     clock, twin, meters = TurnedClock(), Twin(), Meters()
-    hub = Hub(twin, twin, twin, twin, LiveBook(meters), Rules(Permissions()), clock, meters, timedelta(minutes=15))
+    book = LiveBook(meters)
+    charts = PortfolioCharts(twin, twin, twin, book, clock, meters, timedelta(minutes=15))
+    hub = Hub(twin, Rules(Permissions()), {HopperSymbol: charts}, clock, meters)
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(job()) for job in hub.jobs()]
     await settled()
     try:
-        yield World(hub, clock, twin, meters, tasks)
+        yield World(hub, charts, Hearing(book, [charts], clock), clock, twin, meters, tasks)
     finally:
         for task in tasks:
             task.cancel()
@@ -349,7 +356,7 @@ async def test_a_trade_brings_the_volume_up_to_date() -> None:
             return 12.5 if until > since else 0.0
 
         it.twin.volume = volume  # type: ignore[method-assign]
-        await it.hub.on_trade(Message("trade.binance.1", b"", ""))
+        await it.charts.on_trade(Message("trade.binance.1", b"", ""))
         await settled()
         assert hour.heard[-1]["bar"]["volume"] == 12.5
 

@@ -1,0 +1,1 @@
+"""What the datafeed decides, without waiting, talking or asking the time."""
