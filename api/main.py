@@ -22,6 +22,7 @@ from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
 from api.handlers.changes import Changes
 from api.handlers.controls import Acts, Controls
+from api.handlers.dashboards import Dashboards
 from api.handlers.entrance import Entrance, rules
 from api.handlers.errors import MOST_BODY
 from api.handlers.export import Export
@@ -52,7 +53,7 @@ from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Needs, Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
-from cryptwire.storage import database, redis, rule_history, rule_sets
+from cryptwire.storage import dashboards, database, redis, rule_history, rule_sets
 from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.assignments import Assignments
@@ -149,6 +150,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             RuleHistory(rule_history.RuleHistory(db), Hoppers(db)),
             acts,
             _analytics(runtime, db, portfolios),
+            Dashboards(dashboards.Dashboards(db), Hoppers(db), changes),
         )
         billing = None
         if settings.billing_secret is not None:

@@ -22,6 +22,17 @@ class Invalid(Refused):
     """The input contradicts itself or its contract."""
 
 
+class Conflict(Refused):
+    """It was changed meanwhile: read it again, and decide anew.
+
+    ``version`` is the newest.
+    """
+
+    def __init__(self, message: str, version: int) -> None:
+        super().__init__(message)
+        self.version = version
+
+
 class Unauthenticated(Refused):
     """Nobody is signed in, or the session has ended."""
 

@@ -12,6 +12,7 @@ from api.handlers.persisted import UnknownPersisted
 from api.schema.cost import TooCostly
 from cryptwire.errors import (
     CodeNeeded,
+    Conflict,
     Exhausted,
     Forbidden,
     Invalid,
@@ -35,6 +36,7 @@ CODES: Mapping[type[Exception], str] = {
     UnknownPersisted: "PERSISTED_QUERY_NOT_FOUND",
     CodeNeeded: "CODE_NEEDED",
     NotFound: "NOT_FOUND",
+    Conflict: "CONFLICT",
     LinkAgain: "LINK_AGAIN",
     TooCostly: "TOO_COSTLY",
     Invalid: "INVALID",
@@ -51,6 +53,7 @@ WORDS: Mapping[str, str] = {
     "CODE_NEEDED": "The password is right, and a code of the second factor is missing: ask for it and send both.",
     "FORBIDDEN": "This plan or token does not hold it, or another site's page asked: do not try again.",
     "NOT_FOUND": "It is not there, or it is somebody else's; which of the two is not told.",
+    "CONFLICT": "It was changed meanwhile, `version` is the newest: read it again, then decide.",
     "INVALID": "The request cannot be granted as it is: the words say what is wrong with it.",
     "LINK_AGAIN": "The Cryptohopper account must be linked again first.",
     "TOO_COSTLY": "More than one operation may ask for: `cost` and `allowed` say by how much.",
@@ -79,6 +82,8 @@ def _told(error: GraphQLError, meters: Meters) -> dict[str, Any]:
         code = next((code for kind, code in CODES.items() if isinstance(cause, kind)), "INTERNAL")
         if isinstance(cause, Exhausted):
             more["retryAfter"] = round(cause.retry_after, 1)
+        if isinstance(cause, Conflict):
+            more["version"] = cause.version
         if isinstance(cause, TooCostly):
             more |= {"cost": cause.cost, "allowed": cause.allowed}
     if code == "UNAVAILABLE":

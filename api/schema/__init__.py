@@ -10,6 +10,7 @@ from api.schema.analytics import AnalyticsQuery
 from api.schema.analytics.trades import TradeQuery
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
+from api.schema.dashboards import DashboardMutation, DashboardQuery
 from api.schema.figures import FigureQuery
 from api.schema.flows import FlowMutation, FlowQuery
 from api.schema.hoppers import HopperQuery, HopperSubscription
@@ -44,6 +45,7 @@ class Query(
     RuleSetQuery,
     RuleHistoryQuery,
     KillSwitchQuery,
+    DashboardQuery,
 ):
     pass
 
@@ -61,6 +63,7 @@ class Mutation(
     RuleSetMutation,
     RuleHistoryMutation,
     KillSwitchMutation,
+    DashboardMutation,
 ):
     pass
 

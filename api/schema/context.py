@@ -14,6 +14,7 @@ from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.changes import Changes
 from api.handlers.controls import Acts
+from api.handlers.dashboards import Dashboards
 from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
@@ -58,6 +59,7 @@ class Services:
     rule_history: RuleHistory
     acts: Acts
     analytics: Sources
+    dashboards: Dashboards
 
 
 @dataclass(slots=True)

@@ -20,10 +20,12 @@ import api.main
 from api.schema import SCHEMA, Mutation, Query
 from api.schema.rules import needs_of
 from cryptwire.codec.rule_set import body_from_json
+from cryptwire.domain.dashboard import first_body
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.permissions import Permissions, Roles
 from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.dashboards import Dashboards
 from cryptwire.storage.notices import Notices
 from cryptwire.storage.rule_sets import RuleSets
 from cryptwire.storage.users import Users
@@ -70,6 +72,20 @@ SOMEBODY_ELSES = {
             "Mutation.setRuleKillSwitch.id",
         ),
         '{ intents(hopperId: "2") { nodes { id: ruleSetId } } }',
+    ),
+    **dict.fromkeys(
+        (
+            "Query.dashboard.id",
+            "Query.dashboardVersions.id",
+            "Query.exportedDashboard.id",
+            "Mutation.saveDashboard.id",
+            "Mutation.renameDashboard.id",
+            "Mutation.duplicateDashboard.id",
+            "Mutation.resetDashboard.id",
+            "Mutation.restoreDashboard.id",
+            "Mutation.deleteDashboard.id",
+        ),
+        "{ dashboards { id } }",
     ),
     **dict.fromkeys(
         ("Mutation.retryIntent.id", "Mutation.abandonIntent.id"),
@@ -287,6 +303,7 @@ async def test_what_is_somebody_elses_is_answered_as_what_is_not_there(world: Wo
         body = body_from_json(_BODY)
         rule_set = await RuleSets(world.owner).add(you.user, HopperId("2"), body, lambda _: None)
         await world.owner.execute(_INTENT, rule_set.id, you.user, at)
+        await Dashboards(world.owner).add(you.user, "yours", first_body())
         yours = await you.headers(is_fresh=False)
         for place, step, name in arguments():
             key = f"{step.name}.{name}"

@@ -68,7 +68,7 @@ def test_each_plan_may_what_the_one_before_may_and_a_stranger_next_to_nothing() 
     assert may[0] < may[1] < may[2]
     assert may[2] == may[3], "a trial opens what Pro does"
     assert may[3] <= may[4]
-    assert {needs.resource for needs in may[0]} == {"app", "webhooks", "account", "session"}
+    assert {needs.resource for needs in may[0]} == {"app", "shared", "webhooks", "account", "session"}
     assert permissions.plans_that_may(Needs("view", "live-candles")) == ["admin", "pro", "trial"]
     assert permissions.plans_that_may(Needs("view", "nothing-known")) == []
 

@@ -3,6 +3,7 @@ export const CODES = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'NOT_FOUND',
+  'CONFLICT',
   'INVALID',
   'EXHAUSTED',
   'TOO_COSTLY',
