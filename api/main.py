@@ -58,6 +58,7 @@ from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.attempts import Attempts
+from cryptwire.storage.balances import Balances
 from cryptwire.storage.daily_statistics import DailyStatistics
 from cryptwire.storage.day_series import DaySeries
 from cryptwire.storage.flows import Flows
@@ -80,6 +81,7 @@ from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.sign_ups import SignUps
 from cryptwire.storage.trade_list import TradeList
+from cryptwire.storage.trade_sums import TradeSums
 from cryptwire.storage.users import Users
 from cryptwire.texts import Texts
 
@@ -234,8 +236,10 @@ def _analytics(runtime: Runtime, db: database.Database, portfolios: Portfolios) 
         clock=runtime.clock,
         days=DaySeries(db),
         flows=Flows(db),
+        balances=Balances(db),
         conversions=Conversions(RateSeries(db), runtime.clock),
         trade_list=TradeList(db),
+        trade_sums=TradeSums(db),
     )
 
 

@@ -58,6 +58,7 @@ BOUNDS: Mapping[str, int] = {
     "FigureCatalogue.figures": 60,
     "FigureDefinition.parameters": 4,
     "Intent.steps": 12,
+    "CoinProfit.hoppers": 100,
 }
 """How many a list holds at most, where that is known."""
 

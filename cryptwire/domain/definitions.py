@@ -96,6 +96,14 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "result-share": "What a result brought by what it was opened with: the cost, of a short the proceeds; a "
         "fraction.",
         "traded-volume": "What trades were worth without fees, bought and sold together; an amount.",
+        # coins and positions
+        "coin-profit": "Of a coin its worth at the end less that at the start, less what trades, flows, income and "
+        "conversions put into it (a trade at its own price, all else at the price then), fees that were paid in it put "
+        "back; an amount. With the fees of trades, flows, income, conversions and the difference account it adds up "
+        "to the change of value, to the last digit.",
+        "difference-account": "Units of coins that neither trades nor flows explain, at the price of the end (else the "
+        "mean price of their trades, else that of the start), and what is left over of coins that have no price where "
+        "they are held; an amount.",
     }
 )
 """By name, lower case with hyphens."""

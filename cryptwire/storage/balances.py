@@ -7,6 +7,7 @@ from cryptwire.domain.daily import Midnight
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.storage.database import Database
 
+Span = tuple[HopperId, datetime, datetime]
 _COLUMNS = "hopper_id, at, taken_at, positions, invested, unrealised, reserved"
 # What was taken at its time is never replaced; what was made up gives way to it, and to what is made up again.
 _PUT = f"""
@@ -38,6 +39,18 @@ _BALANCES_AT = """
 _NEXT = """
     SELECT at FROM midnights WHERE hopper_id = $1 AND at >= $2 AND taken_at IS NOT NULL ORDER BY at LIMIT 1
 """
+# a midnight of whose coins none has a price says nothing of coins
+_PRICED = """
+    SELECT n.number, m.at
+      FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n(number, hopper_id, since, until)
+     CROSS JOIN LATERAL (
+        SELECT m.at FROM midnights m
+         WHERE m.hopper_id = n.hopper_id AND m.at BETWEEN n.since AND n.until
+           AND (SELECT count(*) = 0 OR count(b.price) > 0 FROM balances b
+                 WHERE b.hopper_id = m.hopper_id AND b.at = m.at)
+         ORDER BY m.at {} LIMIT 1) m
+"""
+_FIRST_PRICED, _LAST_PRICED = _PRICED.format(""), _PRICED.format("DESC")
 _LAST = "SELECT max(at) FROM midnights WHERE hopper_id = $1 AND at <= $2 AND taken_at IS NOT NULL"
 
 
@@ -105,3 +118,19 @@ class Balances:
         """The last midnight at or before ``until`` that was taken at its time."""
         last: datetime | None = await self._database.value(_LAST, hopper, until)
         return last
+
+    async def last_priced(self, spans: Sequence[Span]) -> list[datetime | None]:
+        """The last midnight in each ``[since, until]`` of whose coins one at least has a price, in this order."""
+        return await self._edges(_LAST_PRICED, spans)
+
+    async def first_priced(self, spans: Sequence[Span]) -> list[datetime | None]:
+        """The first."""
+        return await self._edges(_FIRST_PRICED, spans)
+
+    async def _edges(self, query: str, spans: Sequence[Span]) -> list[datetime | None]:
+        found: list[datetime | None] = [None] * len(spans)
+        if spans:
+            columns = [list(column) for column in zip(*spans, strict=True)]
+            for row in await self._database.fetch(query, list(range(len(spans))), *columns):
+                found[row["number"]] = row["at"]
+        return found

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol
 
 from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.hopper_days import HopperDays
+from cryptwire.storage.trade_sums import TradeSum
 
 Bases = Mapping[HopperId, Sequence[tuple[datetime, Asset]]]
 """Until when hoppers had another base currency, and which, oldest first."""
@@ -37,3 +39,18 @@ class BalanceRows(Protocol):
     """See cryptwire/storage/balances.py."""
 
     async def at(self, keys: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], Midnight]: ...
+
+    async def last_priced(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> list[datetime | None]: ...
+
+    async def first_priced(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> list[datetime | None]: ...
+
+
+class TradeSumRows(Protocol):
+    """See cryptwire/storage/trade_sums.py."""
+
+    async def of(
+        self,
+        spans: Sequence[tuple[HopperId, datetime, datetime, Asset]],
+        currency: Asset,
+        steps: tuple[Sequence[datetime], Sequence[Decimal | None]],
+    ) -> list[TradeSum]: ...

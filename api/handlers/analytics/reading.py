@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 from api.handlers.analytics.conversions import Conversions
-from api.handlers.analytics.ports import BalanceRows, DayRows, FlowRows
+from api.handlers.analytics.ports import BalanceRows, DayRows, FlowRows, TradeSumRows
 from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
 from api.handlers.live import Portfolios
 from api.ports import Hoppers
@@ -36,6 +36,7 @@ class Sources:
     balances: BalanceRows
     conversions: Conversions
     trade_list: TradeList
+    trade_sums: TradeSumRows
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:
         """See ``scope_of``."""

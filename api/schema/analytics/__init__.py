@@ -8,6 +8,7 @@ import strawberry
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Asked, HopperKind
 from api.schema.analytics.benchmarks import BenchmarkFigures
+from api.schema.analytics.coin_profit import CoinFigures
 from api.schema.analytics.performance import PerformanceFigures
 from api.schema.context import Info
 from api.schema.rules import covered, field
@@ -30,7 +31,7 @@ class AnalyticsScope:
 
 
 @strawberry.type(description="Figures over a choice of hoppers and days.")
-class Analytics(PerformanceFigures, BenchmarkFigures):
+class Analytics(PerformanceFigures, BenchmarkFigures, CoinFigures):
     @field("view", "statistics", "What was asked about, as it was understood.", name="scope")
     def understood(self) -> AnalyticsScope:
         scope = self.scope

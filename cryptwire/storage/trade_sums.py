@@ -1,0 +1,114 @@
+"""Tables ``trades`` and ``trade_results`` as sums over a span: what trades moved, and what that was worth then.
+
+Values are exact: PostgreSQL multiplies and adds numerics without rounding.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import asyncpg
+
+from cryptwire.domain.coin_profit import Traded
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.trade import Side
+from cryptwire.storage.database import Database
+
+# Results are read by themselves, since they say all that is needed of a trade; trades whose result is not computed yet
+# are few and stored lately, and are valued if that takes nobody else's word. Of the steps the last one that began at or
+# before a trade counts.
+_SUMS = """
+    WITH span AS (
+        SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[]) AS n(hopper_id, since, until, base)
+    ), one AS (
+        SELECT r.hopper_id, r.base, r.quote, r.side, r.fee_currency, r.quantity, r.total, r.fee_units, r.at, r.rate, r.fee
+          FROM span n JOIN trade_results r ON r.hopper_id = n.hopper_id AND r.at >= n.since AND r.at < n.until
+         WHERE r.currency = $5
+        UNION ALL
+        SELECT t.hopper_id, t.base, t.quote, t.side, t.fee_currency, t.quantity, t.total, t.fee, t.at,
+               CASE WHEN t.quote = n.base THEN 1 END,
+               CASE WHEN t.fee_currency = t.quote THEN t.fee WHEN t.fee_currency = t.base THEN t.fee * t.rate END
+          FROM span n LEFT JOIN result_progress p USING (hopper_id)
+          JOIN trades t ON t.hopper_id = n.hopper_id AND t.at >= n.since AND t.at < n.until
+               AND t.stored_at >= coalesce(p.computed_at - interval '10 minutes', '-infinity')
+         WHERE n.base = $5
+           AND NOT EXISTS (SELECT FROM trade_results r WHERE r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id)
+    )
+    SELECT hopper_id, base, quote, side, fee_currency, count(*) AS number, sum(quantity) AS quantity,
+           sum(total) AS total, {value} AS value, sum(total * o.rate) AS native, sum(fee_units) AS fee_units,
+           CASE WHEN fee_units = 0 THEN 0 ELSE {fee} END AS fee,
+           CASE WHEN fee_units = 0 THEN 0 ELSE sum(fee * o.rate) END AS native_fee
+      FROM one o {steps}
+     GROUP BY hopper_id, base, quote, side, fee_currency, o.rate IS NULL, fee IS NULL, fee_units = 0{known}
+     ORDER BY hopper_id, base, quote, side, fee_currency
+"""  # noqa: E501
+_BY_ONE_RATE = _SUMS.format(
+    value="sum(total * o.rate) * $6::numeric", fee="sum(fee * o.rate) * $6::numeric", steps="", known=""
+)
+_BY_STEPS = _SUMS.format(
+    value="sum(total * o.rate * s.rate)",
+    fee="sum(fee * o.rate * s.rate)",
+    steps="LEFT JOIN unnest($6::timestamptz[], $7::numeric[]) WITH ORDINALITY AS s(since, rate, number)"
+    " ON s.number = width_bucket(at, $6::timestamptz[])",
+    known=", s.rate IS NULL",
+)
+
+
+class TradeSum(NamedTuple):
+    """``traded`` is valued in the currency that was asked for, ``native`` and ``native_fee`` in the hopper's own."""
+
+    hopper: HopperId
+    traded: Traded
+    native: Decimal | None
+    native_fee: Decimal | None
+
+
+class TradeSums:
+    """Raises Unavailable while the database is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(
+        self,
+        spans: Sequence[tuple[HopperId, datetime, datetime, Asset]],
+        currency: Asset,
+        steps: tuple[Sequence[datetime], Sequence[Decimal | None]],
+    ) -> list[TradeSum]:
+        """Trades in ``[since, until)`` of each hopper that were made while its base currency was ``currency``.
+
+        A span ends with the base currency that the hopper has now, that of trades whose result is not computed yet.
+        ``steps``: from each moment on what one ``currency`` is worth in that which is asked for, in order; None: nobody
+        knows.
+        """
+        if not spans:
+            return []
+        columns = [list(column) for column in zip(*spans, strict=True)]
+        since, rates = steps
+        if len(rates) == 1 and all(span[1] >= since[0] for span in spans):
+            rows = await self._database.fetch(_BY_ONE_RATE, *columns, currency, rates[0])
+        else:
+            rows = await self._database.fetch(_BY_STEPS, *columns, currency, list(since), list(rates))
+        return [_sum(row) for row in rows]
+
+
+def _sum(row: asyncpg.Record) -> TradeSum:
+    is_valued, is_fee_valued = row["value"] is not None, row["fee"] is not None
+    return TradeSum(
+        HopperId(row["hopper_id"]),
+        Traded(
+            Asset(row["base"]),
+            Asset(row["quote"]),
+            Side(row["side"]),
+            Asset(row["fee_currency"]),
+            row["number"],
+            row["quantity"],
+            row["total"],
+            row["value"],
+            row["fee_units"],
+            row["fee"],
+        ),
+        row["native"] if is_valued else None,
+        row["native_fee"] if is_fee_valued else None,
+    )
