@@ -4,50 +4,22 @@ A buy opens a lot, under its trade's id. A sell closes the lot that its ``buy_id
 hopper's average: the same share of every lot of the coin. Partial sells are results; buys that were merged (DCA) are
 lots that later sells name or average over; a part of a lot costs its share, so costs add up to the last digit. A sell
 of more than is known of opens a short, which a buy whose ``buy_id`` names that sell closes; until then its cost is
-unknown.
+unknown. What is divided or converted is rounded to 18 decimals.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from cryptwire.domain.hopper import Asset, Exchange
+from cryptwire.domain.lots import CRUMB, EXACT, NOTHING, Lot, Pool, Taken, grained, lot_of, mean_of, name_of, pool_of
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
 
 Prices = Callable[[Exchange, Asset, Asset, datetime], Decimal | None]
 """Units of the second asset that one of the first was worth at a moment; None when nobody knows."""
-
-NOTHING = Decimal(0)
-_CRUMB = Decimal("0.001")
-"""What a sell may lack, as a share of it, and still be taken to close all it names: exchanges round."""
-
-
-@dataclass(slots=True)
-class Lot:
-    """What is left of a buy: ``quantity`` of the base cost ``cost`` of the quote, of which ``fees`` were fees.
-
-    Of a short: ``quantity`` is owed, and ``cost`` is what its sale brought.
-    """
-
-    id: TradeId
-    pair: Pair
-    at: datetime
-    quantity: Decimal
-    cost: Decimal
-    fees: Decimal
-
-    def take(self, quantity: Decimal) -> tuple[Decimal, Decimal]:
-        """Cost and fees of a part, which is no longer the lot's; all of the rest when ``quantity`` is."""
-        cost, fees = self.cost, self.fees
-        if quantity < self.quantity:
-            cost, fees = cost * quantity / self.quantity, fees * quantity / self.quantity
-        self.quantity -= min(quantity, self.quantity)
-        self.cost -= cost
-        self.fees -= fees
-        return cost, fees
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +27,9 @@ class Result:
     """What a trade closed: ``quantity`` of the base; money in the pair's quote, ``proceeds`` and ``cost`` with fees.
 
     ``fees`` of both sides, as far as they could be converted. ``cost`` is None when nothing is known of what was sold;
-    then there is no ``net``. ``opened_at`` is the mean of the buys' times, by quantity.
+    then there is no ``net``. ``opened_at`` is the mean of the buys' times, by quantity. ``buy_trigger`` and
+    ``buy_strategy`` are those of what was closed (of a short: of its sale): ``several`` when more than a crumb of it
+    differs, None when they are not known.
     """
 
     trade: TradeId
@@ -67,28 +41,37 @@ class Result:
     fees: Decimal
     opened_at: datetime | None
     is_short: bool = False
+    buy_trigger: str | None = None
+    buy_strategy: str | None = None
 
     @property
     def net(self) -> Decimal | None:
         """Profit, fees out, in the quote."""
-        return None if self.cost is None else self.proceeds - self.cost
+        return None if self.cost is None else EXACT.subtract(self.proceeds, self.cost)
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What a hopper's trades have left: lots and shorts, oldest first."""
+    """What a hopper's trades have left: by coin the lots of each pair, and shorts, oldest first."""
 
-    lots: dict[TradeId, Lot] = field(default_factory=dict)
+    pools: dict[Asset, list[Pool]] = field(default_factory=dict)
     shorts: dict[TradeId, Lot] = field(default_factory=dict)
+
+    @property
+    def lots(self) -> list[Lot]:
+        """How all lots stand, those of one pair oldest first."""
+        with localcontext(EXACT):
+            return [lot for pools in self.pools.values() for pool in pools for lot in pool.standing()]
 
     def add(self, trade: Trade, prices: Prices) -> tuple[Result | None, Decimal, dict[Asset, Decimal]]:
         """The result of the next trade, if it closed anything; its fee in its quote; and the fee that is told in its
         own coin, since nobody knows what it was worth.
         """
-        fee, other = _fee(trade, prices)
-        if trade.side is Side.BUY:
-            return self._buy(trade, fee), fee, other
-        return self._sell(trade, fee, prices), fee, other
+        with localcontext(EXACT):
+            fee, other = _fee(trade, prices)
+            if trade.side is Side.BUY:
+                return self._buy(trade, fee), fee, other
+            return self._sell(trade, fee, prices), fee, other
 
     def _buy(self, trade: Trade, fee: Decimal) -> Result | None:
         got = trade.quantity - (trade.fee if trade.fee_currency == trade.pair.base else NOTHING)
@@ -97,79 +80,141 @@ class Ledger:
         result = None
         if short is not None and got > 0:
             closed = min(got, short.quantity)
-            opened_at, (brought, fees) = short.at, short.take(closed)
-            cost, own = paid * closed / got, fee * closed / got
-            result = Result(trade.id, trade.at, trade.pair, closed, brought, cost, fees + own, opened_at, is_short=True)
+            brought, fees = short.take(closed)
+            cost, own = (amount if closed == got else grained(amount * closed / got) for amount in (paid, fee))
+            names = short.trigger, short.strategy
+            result = _result(trade, closed, brought, cost, fees + own, short.at, names, is_short=True)
             if not short.quantity:
                 del self.shorts[short.id]
             got, paid, fee = got - closed, paid - cost, fee - own
         if got > 0:
-            self.lots[trade.id] = Lot(trade.id, trade.pair, trade.at, got, paid, fee)
+            self._pool(trade.pair).add(
+                Lot(trade.id, trade.pair, trade.at, got, paid, fee, trade.trigger, trade.strategy)
+            )
         return result
 
     def _sell(self, trade: Trade, fee: Decimal, prices: Prices) -> Result | None:
         gone = trade.quantity + (trade.fee if trade.fee_currency == trade.pair.base else NOTHING)
         brought = trade.total - (fee if trade.fee_currency != trade.pair.base else NOTHING)
-        parts = self._taken(trade, gone)
-        known = sum((part.quantity for part, _, _ in parts), NOTHING)
         if gone <= 0:
             return None
+        parts = self._taken(trade, gone)
+        known = sum((part.quantity for part in parts), NOTHING)
         lacks = gone - known
-        if lacks > gone * _CRUMB:
-            short = brought * lacks / gone, fee * lacks / gone
-            self.shorts[trade.id] = Lot(trade.id, trade.pair, trade.at, lacks, *short)
+        if lacks > gone * CRUMB:
+            short, own = (amount if not known else grained(amount * lacks / gone) for amount in (brought, fee))
+            self.shorts[trade.id] = Lot(
+                trade.id, trade.pair, trade.at, lacks, short, own, trade.trigger, trade.strategy
+            )
             if not known:
-                return Result(trade.id, trade.at, trade.pair, gone, brought, None, fee, None)
-            brought, fee = brought - short[0], fee - short[1]
+                return _result(trade, gone, brought, None, fee)
+            brought, fee = brought - short, fee - own
         cost: Decimal | None = NOTHING
-        fees = fee
-        for lot, paid, paid_fees in parts:
-            rate = _rate(lot.pair, trade.pair.quote, lot.at, prices)
-            cost = None if cost is None or rate is None else cost + paid * rate
-            fees += paid_fees * (rate or NOTHING)
-        return Result(trade.id, trade.at, trade.pair, known, brought, cost, fees, _mean(parts))
+        for part in parts:
+            paid, paid_fees = _converted(part, trade.pair.quote, prices)
+            cost = None if cost is None or paid is None else cost + paid
+            fee += paid_fees
+        names = name_of(part.triggers for part in parts), name_of(part.strategies for part in parts)
+        return _result(trade, known, brought, cost, fee, mean_of(parts), names)
 
-    def _taken(self, trade: Trade, quantity: Decimal) -> list[tuple[Lot, Decimal, Decimal]]:
-        """What a sell closes: as lots of the part that was taken, with its cost and fees."""
-        taken: list[tuple[Lot, Decimal, Decimal]] = []
-
-        def take(lot: Lot, part: Decimal) -> None:
-            cost, fees = lot.take(part)
-            taken.append((Lot(lot.id, lot.pair, lot.at, part, cost, fees), cost, fees))
-            if not lot.quantity:
-                del self.lots[lot.id]
-
-        named = self.lots.get(TradeId(trade.buy_id)) if trade.buy_id else None
-        if named is not None and named.pair.base == trade.pair.base:
-            part = min(quantity, named.quantity)
-            take(named, part)
-            quantity -= part
-        others = [lot for lot in self.lots.values() if lot.pair.base == trade.pair.base]
-        held = sum((lot.quantity for lot in others), NOTHING)
-        if quantity > 0 and held > 0 and (not taken or quantity > trade.quantity * _CRUMB):
-            share = min(Decimal(1), quantity / held)
-            for lot in others:
-                take(lot, lot.quantity * share)
+    def _taken(self, trade: Trade, quantity: Decimal) -> list[Taken]:
+        """What a sell closes: the lot that it names, and of all lots of the coin what that lacks."""
+        pools = self.pools.get(trade.pair.base, [])
+        taken: list[Taken] = []
+        named = TradeId(trade.buy_id or "")
+        for pool in pools:
+            lot = pool.lots.get(named)
+            part = pool.take_of(lot, quantity) if lot is not None else None
+            if part is not None:
+                taken.append(part)
+                quantity -= part.quantity
+        if quantity > 0 and (not taken or quantity > trade.quantity * CRUMB):
+            taken += _shares([pool for pool in pools if pool.lots], quantity, trade.pair.quote)
+        if any(not pool.lots for pool in pools):
+            self.pools[trade.pair.base] = [pool for pool in pools if pool.lots]
         return taken
 
-    def as_json(self) -> dict[str, Any]:
-        """For keeping; ``ledger_of`` makes the same of it."""
-        return {name: [_lot_json(lot) for lot in lots.values()] for name, lots in self._both().items()}
+    def _pool(self, pair: Pair) -> Pool:
+        """That of a pair; a new one when it has no lots."""
+        pools = self.pools.setdefault(pair.base, [])
+        found = next((pool for pool in pools if pool.pair == pair), None)
+        if found is None:
+            found = Pool(pair)
+            pools.append(found)
+        return found
 
-    def _both(self) -> dict[str, dict[TradeId, Lot]]:
-        return {"lots": self.lots, "shorts": self.shorts}
+    def as_json(self) -> dict[str, Any]:
+        """For keeping; ``ledger_of`` makes the same of it, to the last digit."""
+        pools = [pool for of_coin in self.pools.values() for pool in of_coin]
+        return {
+            "lots": [lot.as_json() for pool in pools for lot in pool.lots.values()],
+            "shorts": [lot.as_json() for lot in self.shorts.values()],
+            "pools": [pool.as_json() for pool in pools],
+        }
 
 
 def ledger_of(kept: Mapping[str, Any]) -> Ledger:
-    """The ledger that ``as_json`` kept."""
-    lots, shorts = ({lot.id: lot for lot in map(_lot_of, kept.get(name, ()))} for name in ("lots", "shorts"))
-    return Ledger(lots, shorts)
+    """The ledger that ``as_json`` kept, also before lots knew what had opened them and were in pools."""
+    ledger = Ledger()
+    ledger.shorts = {lot.id: lot for lot in map(lot_of, kept.get("shorts", ()))}
+    for sums in kept.get("pools", ()):
+        pool = pool_of(sums)
+        ledger.pools.setdefault(pool.pair.base, []).append(pool)
+    with localcontext(EXACT):
+        for lot in map(lot_of, kept.get("lots", ())):
+            if "pools" in kept:
+                ledger._pool(lot.pair).lots[lot.id] = lot
+            else:
+                ledger._pool(lot.pair).add(lot)
+    return ledger
 
 
 def results(trades: Iterable[Trade], prices: Prices) -> list[Result]:
     """Of all of a hopper's trades, oldest first."""
     ledger = Ledger()
     return [result for trade in trades if (result := ledger.add(trade, prices)[0]) is not None]
+
+
+def _result(
+    trade: Trade,
+    quantity: Decimal,
+    proceeds: Decimal,
+    cost: Decimal | None,
+    fees: Decimal,
+    opened_at: datetime | None = None,
+    names: tuple[str | None, str | None] = (None, None),
+    *,
+    is_short: bool = False,
+) -> Result:
+    return Result(trade.id, trade.at, trade.pair, quantity, proceeds, cost, fees, opened_at, is_short, *names)
+
+
+def _shares(pools: list[Pool], quantity: Decimal, quote: Asset) -> list[Taken]:
+    """``quantity`` of all pools together, of each the same share; all when there is no more."""
+    held = sum((pool.quantity for pool in pools), NOTHING)
+    left = min(quantity, held)
+    taken = []
+    for number, pool in enumerate(pools, 1):
+        part = left if number == len(pools) else min(left, grained(pool.quantity * quantity / held))
+        if quantity >= held:
+            part = pool.quantity
+        if part > 0:
+            taken.append(pool.take_share(part, with_sources=pool.pair.quote != quote))
+            left -= taken[-1].quantity
+    return taken
+
+
+def _converted(part: Taken, into: Asset, prices: Prices) -> tuple[Decimal | None, Decimal]:
+    """Cost and fees in ``into``, each buy's at its time; the cost is None when that is not known of one of them."""
+    if part.pair.quote == into:
+        return part.cost, part.fees
+    cost: Decimal | None = NOTHING
+    fees = NOTHING
+    for at, paid, paid_fees in part.sources:
+        rate = prices(part.pair.exchange, part.pair.quote, into, at)
+        cost = None if cost is None or rate is None else cost + paid * rate
+        fees += paid_fees * (rate or NOTHING)
+    return None if cost is None else grained(cost), grained(fees)
 
 
 def _fee(trade: Trade, prices: Prices) -> tuple[Decimal, dict[Asset, Decimal]]:
@@ -179,35 +224,4 @@ def _fee(trade: Trade, prices: Prices) -> tuple[Decimal, dict[Asset, Decimal]]:
     if trade.fee_currency == trade.pair.base:
         return trade.fee * trade.rate, {}
     price = prices(trade.pair.exchange, trade.fee_currency, trade.pair.quote, trade.at)
-    return (NOTHING, {trade.fee_currency: trade.fee}) if price is None else (trade.fee * price, {})
-
-
-def _rate(pair: Pair, into: Asset, at: datetime, prices: Prices) -> Decimal | None:
-    return Decimal(1) if pair.quote == into else prices(pair.exchange, pair.quote, into, at)
-
-
-def _mean(parts: list[tuple[Lot, Decimal, Decimal]]) -> datetime | None:
-    """The mean of the lots' times by quantity."""
-    if not parts:
-        return None
-    first = min(lot.at for lot, _, _ in parts)
-    total = sum((lot.quantity for lot, _, _ in parts), NOTHING)
-    if not total:
-        return first
-    return first + sum(((lot.at - first) * float(lot.quantity / total) for lot, _, _ in parts), start=first - first)
-
-
-def _lot_json(lot: Lot) -> list[str]:
-    return [lot.id, *lot.pair, lot.at.isoformat(), str(lot.quantity), str(lot.cost), str(lot.fees)]
-
-
-def _lot_of(kept: list[str]) -> Lot:
-    name, exchange, base, quote, at, quantity, cost, fees = kept
-    return Lot(
-        TradeId(name),
-        Pair(Exchange(exchange), Asset(base), Asset(quote)),
-        datetime.fromisoformat(at),
-        Decimal(quantity),
-        Decimal(cost),
-        Decimal(fees),
-    )
+    return (NOTHING, {trade.fee_currency: trade.fee}) if price is None else (grained(trade.fee * price), {})

@@ -277,7 +277,7 @@ class Statistics:
         for work, days in group:
             listed = next((each for hopper, each in trades if hopper.id == work.hopper.id), ())
             for hopper in {work.standing.hopper_at(day.ends_at) for day in days}:
-                wanted |= logic.prices_needed(hopper, listed, [*work.ledger.lots.values()], [d.ends_at for d in days])
+                wanted |= logic.prices_needed(hopper, listed, work.ledger.lots, [d.ends_at for d in days])
             bases, moved = work.standing.bases, flows.get(work.hopper.id, ())
             for day in days if bases and moved else ():
                 wanted |= logic.prices_of_flows(work.standing.hopper_at(day.ends_at), day, moved, bases)

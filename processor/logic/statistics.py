@@ -11,8 +11,9 @@ from cryptwire.domain.daily import NOTHING, Daily, DayCandles, Midnight
 from cryptwire.domain.day import Day
 from cryptwire.domain.flow import Flow, FlowKind, Index
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, with_base
+from cryptwire.domain.lots import Lot
 from cryptwire.domain.portfolio import Portfolio
-from cryptwire.domain.result import Ledger, Lot, Prices
+from cryptwire.domain.result import Ledger, Prices
 from cryptwire.domain.trade import Trade
 
 
@@ -181,7 +182,7 @@ def _positions(
     """Worth of what is invested, that less its cost, and how many are open: as they were, else as trades left them."""
     if midnight is not None and midnight.positions is not None:
         return midnight.invested, midnight.unrealised, midnight.positions
-    lots = list(ledger.lots.values())
+    lots = ledger.lots
     worth, cost = NOTHING, NOTHING
     for lot in lots:
         price = None if midnight is None else midnight.prices.get(lot.pair.base)
