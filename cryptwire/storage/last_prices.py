@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cryptwire.codec.ticker import ticker_from_wire, ticker_to_wire
-from cryptwire.domain.hopper import Exchange
+from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.ticker import Pair, Ticker
 from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
@@ -47,6 +47,17 @@ class LastPrices:
         with our_errors():
             fields: dict[Any, Any] = await self._redis.hgetall(self._key(exchange))
         return [ticker_from_wire(value) for value in fields.values()]
+
+    async def pairs_of(self, exchange: Exchange) -> frozenset[Pair]:
+        """Every pair that has a last ticker."""
+        with our_errors():
+            fields: list[Any] = await self._redis.hkeys(self._key(exchange))
+            names = [bytes(field).decode() for field in fields]
+            odd: list[Any] = [name for name in names if name.count(".") != 1]  # a coin's own name has a point in it
+            values: list[Any] = await self._redis.hmget(self._key(exchange), odd) if odd else []
+        plain = (name.split(".") for name in names if name.count(".") == 1)
+        pairs = {Pair(exchange, Asset(base), Asset(quote)) for quote, base in plain}
+        return frozenset(pairs | {ticker_from_wire(value).pair for value in values if value is not None})
 
     def _key(self, exchange: Exchange) -> str:
         return f"{self._prefix}prices:{exchange}"

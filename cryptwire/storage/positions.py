@@ -5,9 +5,10 @@ The only module that knows their columns.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from cryptwire.domain.account import Order, Position, Reserved, Short
-from cryptwire.domain.hopper import HopperId
+from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.storage.database import Connection, Database
 
 # who reads later wins; two who keep at once wait for each other at this row
@@ -32,6 +33,22 @@ _ADD_ORDERS = """
                              $8::numeric[], $9::text[], $10::timestamptz[])
     ON CONFLICT DO NOTHING
 """
+_IN_PAIR = """
+    SELECT p.hopper_id, p.kind, p.position_id, p.base, p.quote, p.quantity, p.rate, p.cost, p.opened_at, p.trigger,
+           p.is_held, p.take_profit, p.stop_loss, p.trailing_arm, p.trailing_fall, r.read_at
+      FROM positions p JOIN hopper_reads r ON r.hopper_id = p.hopper_id AND r.what = p.kind
+     WHERE p.hopper_id = ANY($1::text[]) AND p.kind IN ('open', 'short') AND p.base = $2 AND p.quote = $3
+     ORDER BY p.hopper_id, p.kind, p.opened_at NULLS FIRST, p.position_id
+"""
+
+
+class Held(NamedTuple):
+    """An open position, or a short one, of a hopper as it was read last."""
+
+    hopper: HopperId
+    position: Position
+    is_short: bool
+    read_at: datetime
 
 
 class Positions:
@@ -65,6 +82,24 @@ class Positions:
                 if orders:
                     columns = map(list, zip(*map(_order, orders), strict=True))
                     await connection.execute(_ADD_ORDERS, hopper, *columns)
+
+    async def in_pair(self, hoppers: Sequence[HopperId], base: Asset, quote: Asset) -> list[Held]:
+        """Open and short positions in one pair, by hopper, the oldest first. The table does not know of exchanges."""
+        return [
+            Held(
+                HopperId(row["hopper_id"]),
+                Position(
+                    row["position_id"],
+                    Asset(row["base"]),
+                    Asset(row["quote"]),
+                    *(row[name] for name in ("quantity", "rate", "cost", "opened_at", "trigger", "is_held")),
+                    *(row[name] for name in ("take_profit", "stop_loss", "trailing_arm", "trailing_fall")),
+                ),
+                row["kind"] == "short",
+                row["read_at"],
+            )
+            for row in await self._database.fetch(_IN_PAIR, list(hoppers), base, quote)
+        ]
 
 
 async def _is_newer(connection: Connection, hopper: HopperId, what: str, read_at: datetime) -> bool:

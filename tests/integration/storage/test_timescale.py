@@ -81,7 +81,8 @@ async def test_candles_are_a_hypertable_in_chunks_of_a_week(owner: Connection) -
     )
     month = timedelta(days=30)
     assert [tuple(row) for row in rows] == [
-        ("balances", "at", month), ("candles", "opened_at", WEEK), ("market_caps", "at", WEEK), ("rates", "at", month)
+        ("balances", "at", month), ("candles", "opened_at", WEEK), ("market_caps", "at", WEEK),
+        ("pair_candles", "opened_at", timedelta(days=180)), ("rates", "at", month),
     ]  # fmt: skip
     layout = await owner.fetch(
         "SELECT attname, segmentby_column_index, orderby_column_index FROM timescaledb_information.compression_settings"
@@ -188,7 +189,7 @@ async def test_an_owner_who_is_no_superuser_migrates(empty_database_url: str) ->
         await admin.execute(f"CREATE DATABASE {database_name} OWNER {name}")
         assert len(await migrate(by_name)) >= 4
         connection = await asyncpg.connect(by_name)
-        assert await connection.fetchval("SELECT count(*) FROM timescaledb_information.hypertables") == 4
+        assert await connection.fetchval("SELECT count(*) FROM timescaledb_information.hypertables") == 5
         await connection.close()
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {database_name} WITH (FORCE)")
