@@ -28,6 +28,7 @@ from processor.parts.market import telling_of_the_market
 from processor.parts.notices import noticing
 from processor.parts.observer import observing
 from processor.parts.plans import ending
+from processor.parts.results import keeping_results
 from processor.parts.statistics import keeping_days
 from processor.parts.webhooks_out import calling_out
 from processor.settings import Settings
@@ -47,6 +48,7 @@ PARTS: Mapping[str, MakesPart] = {
     "clean_up": cleaning_up,
     "plans": ending,
     "erasing": erasing,
+    "results": keeping_results,
     "statistics": keeping_days,
     "flows": deciding_flows,
 }

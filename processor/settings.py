@@ -36,8 +36,9 @@ class Settings:
     ``backfill_minutes`` are made of one-minute candles.
 
     What a hopper holds at its user's midnight is taken until ``statistics_within`` after it, of ``statistics_at_once``
-    hoppers together; what was missed is made up as far as ``statistics_makes_up`` back. Flows are looked at every
-    ``flows_every``; what left one hopper and came to another within ``flows_transfer_within`` is a transfer.
+    hoppers together; what was missed is made up as far as ``statistics_makes_up`` back. Results of
+    trades are written of ``results_at_once`` hoppers together. Flows are looked at every ``flows_every``; what left one
+    hopper and came to another within ``flows_transfer_within`` is a transfer.
     """
 
     database_url: str = field(repr=False)
@@ -85,6 +86,7 @@ class Settings:
     statistics_within: timedelta = timedelta(minutes=5)
     statistics_makes_up: timedelta = timedelta(days=90)
     statistics_at_once: int = 16
+    results_at_once: int = 4
     flows_every: timedelta = timedelta(minutes=1)
     flows_transfer_within: timedelta = timedelta(hours=1)
 
@@ -93,6 +95,8 @@ class Settings:
             raise Invalid("CRYPTWIRE_PROCESSOR_STATISTICS_WITHIN is 10 to 840 seconds")
         if not 1 <= self.statistics_at_once <= 1000:
             raise Invalid(f"CRYPTWIRE_PROCESSOR_STATISTICS_AT_ONCE is 1 to 1,000, not {self.statistics_at_once}")
+        if not 1 <= self.results_at_once <= 100:
+            raise Invalid(f"CRYPTWIRE_PROCESSOR_RESULTS_AT_ONCE is 1 to 100, not {self.results_at_once}")
         if self.flows_every < timedelta(seconds=1):
             raise Invalid("CRYPTWIRE_PROCESSOR_FLOWS_EVERY is at least one second")
         if not timedelta(minutes=15) <= self.backfill_reach <= timedelta(days=3_700):

@@ -63,12 +63,16 @@ class Ledger:
         with localcontext(EXACT):
             return [lot for pools in self.pools.values() for pool in pools for lot in pool.standing()]
 
-    def add(self, trade: Trade, prices: Prices) -> tuple[Result | None, Decimal, dict[Asset, Decimal]]:
+    def add(
+        self, trade: Trade, prices: Prices, known_fee: Decimal | None = None
+    ) -> tuple[Result | None, Decimal, dict[Asset, Decimal]]:
         """The result of the next trade, if it closed anything; its fee in its quote; and the fee that is told in its
         own coin, since nobody knows what it was worth.
+
+        ``known_fee``: what was found before that a fee in a third coin was worth in the quote.
         """
         with localcontext(EXACT):
-            fee, other = _fee(trade, prices)
+            fee, other = _fee(trade, prices, known_fee)
             if trade.side is Side.BUY:
                 return self._buy(trade, fee), fee, other
             return self._sell(trade, fee, prices), fee, other
@@ -217,11 +221,13 @@ def _converted(part: Taken, into: Asset, prices: Prices) -> tuple[Decimal | None
     return None if cost is None else grained(cost), grained(fees)
 
 
-def _fee(trade: Trade, prices: Prices) -> tuple[Decimal, dict[Asset, Decimal]]:
+def _fee(trade: Trade, prices: Prices, known: Decimal | None) -> tuple[Decimal, dict[Asset, Decimal]]:
     """A trade's fee in its quote, and what of it nobody could convert."""
     if not trade.fee or trade.fee_currency == trade.pair.quote:
         return trade.fee, {}
     if trade.fee_currency == trade.pair.base:
         return trade.fee * trade.rate, {}
+    if known is not None:
+        return known, {}
     price = prices(trade.pair.exchange, trade.fee_currency, trade.pair.quote, trade.at)
     return (NOTHING, {trade.fee_currency: trade.fee}) if price is None else (grained(trade.fee * price), {})

@@ -178,7 +178,7 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     "webhook": (["trade.>"], []),
     "processor": (
         ["trade.>", "account.*", "notice.*", "import.*", "candles.>", "portfolio.*.rewritten"],
-        ["portfolio.*.live", "account.*"],
+        ["portfolio.*.live", "account.*", "trade.>"],
     ),
     "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
     "api": (

@@ -10,18 +10,20 @@ from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
 from cryptwire.storage.database import Connection, Database
 
-_COLUMNS = (
+COLUMNS = (
     "hopper_id, trade_id, exchange, base, quote, side, quantity, rate, total, fee, fee_currency, at, buy_id, trigger,"
     " result, strategy"
 )
+ORDER = 'at, length(trade_id), trade_id COLLATE "C"'
+"""Oldest first, of one moment by their ids, which are numbers: 9 before 10."""
 
 # A strategy that was not told when a trade was stored is added; what is computed from trades then finds it by the time.
 _ADD = f"""
-    WITH told ({_COLUMNS}) AS (
+    WITH told ({COLUMNS}) AS (
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::numeric[],
                              $8::numeric[], $9::numeric[], $10::numeric[], $11::text[], $12::timestamptz[],
                              $13::text[], $14::text[], $15::numeric[], $16::text[])),
-    added AS (INSERT INTO trades ({_COLUMNS}) SELECT * FROM told ON CONFLICT DO NOTHING RETURNING trade_id),
+    added AS (INSERT INTO trades ({COLUMNS}) SELECT * FROM told ON CONFLICT DO NOTHING RETURNING trade_id),
     filled AS (
         UPDATE trades t SET strategy = told.strategy, stored_at = now() FROM told
          WHERE t.hopper_id = told.hopper_id AND t.trade_id = told.trade_id AND t.strategy IS NULL
@@ -30,16 +32,17 @@ _ADD = f"""
 """  # noqa: S608 - columns of ours
 
 _BATCH = 5_000
-_WITHIN = f"SELECT {_COLUMNS} FROM trades WHERE hopper_id = $1 AND at >= $2 AND at < $3 ORDER BY at, trade_id"  # noqa: S608
+_WITHIN = f"SELECT {COLUMNS} FROM trades WHERE hopper_id = $1 AND at >= $2 AND at < $3 ORDER BY {ORDER}"  # noqa: S608
 _OF_MANY = f"""
-    SELECT {", ".join("t." + name.strip() for name in _COLUMNS.split(","))}
+    SELECT {", ".join("t." + name.strip() for name in COLUMNS.split(","))}
       FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS n(hopper_id, since, until)
       JOIN trades t ON t.hopper_id = n.hopper_id AND t.at >= n.since AND t.at < n.until
-     ORDER BY t.hopper_id, t.at, t.trade_id
+     ORDER BY t.hopper_id, t.at, length(t.trade_id), t.trade_id COLLATE "C"
 """  # noqa: S608
 _PAGE = f"""
-    SELECT {_COLUMNS} FROM trades WHERE hopper_id = $1 AND at < $2 AND (at, trade_id) > ($3, $4)
-     ORDER BY at, trade_id LIMIT {_BATCH}
+    SELECT {COLUMNS} FROM trades WHERE hopper_id = $1 AND at < $2 AND at >= $3
+       AND (at, length(trade_id), trade_id COLLATE "C") > ($3, length($4::text), $4::text COLLATE "C")
+     ORDER BY {ORDER} LIMIT {_BATCH}
 """  # noqa: S608
 _LAST_AT = "SELECT max(at) FROM trades WHERE hopper_id = $1"
 
@@ -71,19 +74,19 @@ class Trades:
 
     async def within(self, hopper: HopperId, since: datetime, until: datetime) -> list[Trade]:
         """Trades in ``[since, until)``, oldest first."""
-        return [_trade(row) for row in await self._database.fetch(_WITHIN, hopper, since, until)]
+        return [trade_of(row) for row in await self._database.fetch(_WITHIN, hopper, since, until)]
 
     async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Trade]]:
         """``within`` for one span of each hopper."""
         found: dict[HopperId, list[Trade]] = {}
         for row in await self._database.fetch(_OF_MANY, *map(list, zip(*spans, strict=True))):
-            found.setdefault(HopperId(row["hopper_id"]), []).append(_trade(row))
+            found.setdefault(HopperId(row["hopper_id"]), []).append(trade_of(row))
         return found
 
     async def pages(self, hopper: HopperId, until: datetime) -> AsyncIterator[list[Trade]]:
         """All before ``until``, oldest first, 5,000 at a time."""
         at, name = datetime(1, 1, 2, tzinfo=UTC), ""
-        while page := [_trade(row) for row in await self._database.fetch(_PAGE, hopper, until, at, name)]:
+        while page := [trade_of(row) for row in await self._database.fetch(_PAGE, hopper, until, at, name)]:
             yield page
             at, name = page[-1].at, page[-1].id
 
@@ -125,7 +128,8 @@ def _row(trade: Trade) -> tuple[object, ...]:
     )
 
 
-def _trade(row: asyncpg.Record) -> Trade:
+def trade_of(row: asyncpg.Record) -> Trade:
+    """The trade of a row that has ``COLUMNS``."""
     return Trade(
         HopperId(row["hopper_id"]),
         TradeId(row["trade_id"]),

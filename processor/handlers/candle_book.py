@@ -21,6 +21,7 @@ _STRIDE = 240  # rows that an empty answer is taken to speak of: exchanges look 
 _AT_ONCE = 4  # requests; the streamer answers few together
 _TRIES = 6
 _PAUSE = timedelta(milliseconds=500)
+_SETTLES = timedelta(minutes=2)
 _US = timedelta(microseconds=1)
 Floats = npt.NDArray[np.float64]
 
@@ -79,8 +80,15 @@ class CandleBook:
                 block.first = first
             if end > block.end:
                 await self._ask(pair, span, number, block, block.end, end)
-                block.end = end
+                block.end = self._known(span, number, block, end)
         return block
+
+    def _known(self, span: timedelta, number: int, block: _Block, end: int) -> int:
+        """Until where it is known what there is: an exchange may tell candles that have just ended a little later."""
+        young = (to_us(self._clock.now() - _SETTLES)) // (span // _US) - number * ROWS
+        while end > max(block.end, young) and np.isnan(block.bars[3, end - 1]):
+            end -= 1
+        return end
 
     async def _ask(self, pair: Pair, span: timedelta, number: int, block: _Block, first: int, end: int) -> None:
         """Ask for ``[first, end)``, in as many requests as it takes, and write down what there is."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Protocol
 
 import numpy as np
 
-from cryptwire.clock import Clock, to_us
+from cryptwire.clock import Clock, from_us, to_us
 from cryptwire.domain.candle import SPAN
 from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.route import Route, route
@@ -20,6 +20,7 @@ _log = Log(__name__)
 _FRESH = timedelta(seconds=5)
 _PAUSE = timedelta(minutes=5)
 _A_DAY = 96
+_ROUNDED = Context(prec=18)
 _WIDTH = SPAN // timedelta(microseconds=1)
 
 Wanted = tuple[Exchange, Asset, Asset, datetime]
@@ -33,13 +34,15 @@ class PairPrices:
     """Prices by the routes that the exchange's pairs allow: direct, through BTC, through a stablecoin.
 
     While the exchanges' candles cannot be had they are not asked for again for five minutes: a price is a help here,
-    and thousands of hoppers must not wait for it one after the other.
+    and thousands of hoppers must not wait for it one after the other. A candle that is not there is waited for until
+    ``settles`` after its end; then the one before stands for it.
     """
 
-    def __init__(self, last: LastPrices, book: CandleBook, clock: Clock) -> None:
+    def __init__(self, last: LastPrices, book: CandleBook, clock: Clock, *, settles: timedelta = timedelta(0)) -> None:
         self._last = last
         self._book = book
         self._clock = clock
+        self._settles = settles
         self._read: dict[Exchange, tuple[datetime, dict[Pair, float]]] = {}
         self._away_until: datetime | None = None
 
@@ -89,14 +92,15 @@ class PairPrices:
         prices: dict[Pair, Decimal] = {}
         for pair, bars in (await self._book.bars({leg.pair for leg in way}, SPAN, end - _A_DAY, end)).items():
             closes = bars[3][~np.isnan(bars[3])]
-            if not len(closes):
+            if not len(closes) or (np.isnan(bars[3][-1]) and from_us(end * _WIDTH) > self._clock.now() - self._settles):
                 return None
             prices[pair] = Decimal(repr(float(closes[-1])))
         return _along(way, prices)
 
 
 def _along(way: Route, prices: dict[Pair, Decimal]) -> Decimal:
+    """Rounded: what is told has no more digits, and what is multiplied with it stays short."""
     price = Decimal(1)
     for leg in way:
         price = price / prices[leg.pair] if leg.is_inverse else price * prices[leg.pair]
-    return price
+    return _ROUNDED.plus(price)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from cryptwire.domain.account import Position, Reserved
 from cryptwire.domain.candle import SPAN
@@ -11,7 +11,7 @@ from cryptwire.domain.daily import NOTHING, Daily, DayCandles, Midnight
 from cryptwire.domain.day import Day
 from cryptwire.domain.flow import Flow, FlowKind, Index
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, with_base
-from cryptwire.domain.lots import Lot
+from cryptwire.domain.lots import EXACT, Lot
 from cryptwire.domain.portfolio import Portfolio
 from cryptwire.domain.result import Ledger, Prices
 from cryptwire.domain.trade import Trade
@@ -87,19 +87,7 @@ def _day(
     index: Index,
     prices: Prices,
 ) -> Daily:
-    realised, fees, other, count = NOTHING, NOTHING, dict[Asset, Decimal](), 0
-    for trade in trades:
-        result, fee, unconverted = ledger.add(trade, prices)
-        rate = _rate(hopper, trade, prices)
-        if result is not None:
-            count += 1
-            realised += (result.net or NOTHING) * (rate or NOTHING)
-        if rate is not None:
-            fees += fee * rate
-        elif fee:
-            unconverted = {**unconverted, trade.pair.quote: fee}
-        for coin, amount in unconverted.items():
-            other[coin] = other.get(coin, NOTHING) + amount
+    realised, fees, other, count = _traded(hopper, trades, ledger, prices)
     candles, midnight = facts.candles[number], facts.midnights.get(day.ends_at)
     is_closed = candles is not None and candles.last_at == day.ends_at - SPAN
     closing = candles.close if candles is not None and is_closed else None
@@ -141,6 +129,29 @@ def _day(
         _gap(day, candles),
         midnight is None or midnight.taken_at is None,
     )
+
+
+def _traded(
+    hopper: Hopper, trades: Sequence[Trade], ledger: Ledger, prices: Prices
+) -> tuple[Decimal, Decimal, dict[Asset, Decimal], int]:
+    """What trades earned and what they cost in fees, to the last digit, as the sum over their results says it; fees
+    that nobody can convert, by coin; and how many closed something.
+    """
+    realised, fees, other, count = NOTHING, NOTHING, dict[Asset, Decimal](), 0
+    with localcontext(EXACT):
+        for trade in trades:
+            result, fee, unconverted = ledger.add(trade, prices)
+            rate = _rate(hopper, trade, prices)
+            if result is not None:
+                count += 1
+                realised += (result.net or NOTHING) * (rate or NOTHING)
+            if rate is not None:
+                fees += fee * rate
+            elif fee:
+                unconverted = {**unconverted, trade.pair.quote: fee}
+            for coin, amount in unconverted.items():
+                other[coin] = other.get(coin, NOTHING) + amount
+    return realised, fees, other, count
 
 
 def _opened_with(daily: Daily, opening: float | None) -> Daily:

@@ -100,6 +100,31 @@ async def test_a_price_of_the_past_is_the_last_close_before_along_the_route() ->
     assert await prices.now(BINANCE, USDT, [ETH, USDT, Asset("XYZ")]) == {ETH: D("0.06") * 41_000, USDT: D(1)}
 
 
+async def test_a_candle_that_has_just_ended_and_is_not_told_is_waited_for_a_little() -> None:
+    class Slow(TwinExchanges):
+        until = T
+
+        async def candles(self, pair: Pair, span: timedelta, since: datetime, most: int) -> list[Ohlcv]:
+            self.asked += 1
+            rows = [since + number * span for number in range(most)]
+            return [Ohlcv(at, 7, 8, 7, 7 if at + span < T else 8, 1.0) for at in rows if at + span <= self.until]
+
+    exchanges, clock = Slow(), HandClock(T + SECOND)
+    exchanges.until = T - SECOND
+    prices = PairPrices(exchanges, CandleBook(exchanges, clock), clock, settles=timedelta(minutes=2))
+    wanted = (BINANCE, BTC, USDT, T + SECOND)
+    assert await prices.then([wanted]) == {}, "the last one is to come"
+    exchanges.until = T
+    assert await prices.then([wanted]) == {wanted: D(8)}
+    assert await prices.then([wanted]) == {wanted: D(8)}
+    asked = exchanges.asked
+    later = (BINANCE, BTC, USDT, T + timedelta(hours=2))
+    clock.set(later[3] + timedelta(minutes=3))
+    for _ in range(3):
+        assert await prices.then([later]) == {later: D(8)}, "nobody traded since"
+    assert exchanges.asked == asked + 1
+
+
 async def test_prices_that_are_away_are_not_asked_for_again_and_again() -> None:
     exchanges, clock = TwinExchanges(), HandClock(T + DAY)
 
