@@ -180,7 +180,18 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
         ["trade.>", "account.*", "notice.*", "import.*", "candles.>", "portfolio.*.rewritten"],
         ["portfolio.*.live", "account.*", "trade.>"],
     ),
-    "datafeed": ([], ["portfolio.*.live", "portfolio.*.closed", "portfolio.*.rewritten", "trade.>", "account.*"]),
+    "datafeed": (
+        ["candles.>"],
+        [
+            "portfolio.*.live",
+            "portfolio.*.closed",
+            "portfolio.*.rewritten",
+            "trade.>",
+            "account.*",
+            "ticker.>",
+            "feed.*",
+        ],
+    ),
     "api": (
         ["account.*", "notice.*", "import.*", "control.*.tracker.poll", "control.*.controller.*", "want.figure"],
         ["portfolio.*.live", "account.*", "notice.*", "import.*", "action.*", "figure.*"],

@@ -89,7 +89,7 @@ def every(world: World) -> dict[str, str]:
         ("tracker", ["live", "closed"], ["ticker", "feed", "trade"]),
         ("webhook", ["trade"], []),
         ("processor", ["trade", "candles"], ["live"]),
-        ("datafeed", [], ["live", "closed", "trade"]),
+        ("datafeed", ["candles"], ["live", "closed", "trade", "ticker", "feed"]),
         ("api", [], ["live"]),
         ("replay", [], []),
     ],
