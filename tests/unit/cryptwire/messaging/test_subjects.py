@@ -88,7 +88,7 @@ def every(world: World) -> dict[str, str]:
         ("streamer", ["ticker", "feed"], ["candles"]),
         ("tracker", ["live", "closed"], ["ticker", "feed", "trade"]),
         ("webhook", ["trade"], []),
-        ("processor", ["trade", "candles"], ["live"]),
+        ("processor", ["trade", "candles"], ["live", "trade"]),
         ("datafeed", ["candles"], ["live", "closed", "trade", "ticker", "feed"]),
         ("api", [], ["live"]),
         ("replay", [], []),
