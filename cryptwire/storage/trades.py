@@ -39,6 +39,11 @@ _OF_MANY = f"""
       JOIN trades t ON t.hopper_id = n.hopper_id AND t.at >= n.since AND t.at < n.until
      ORDER BY t.hopper_id, t.at, length(t.trade_id), t.trade_id COLLATE "C"
 """  # noqa: S608
+_OF_PAIR = f"""
+    SELECT {COLUMNS} FROM trades
+     WHERE hopper_id = ANY($1::text[]) AND base = $3 AND quote = $4 AND at >= $5 AND at < $6 AND exchange = $2
+     ORDER BY at DESC, hopper_id, trade_id LIMIT $7
+"""  # noqa: S608
 _PAGE = f"""
     SELECT {COLUMNS} FROM trades WHERE hopper_id = $1 AND at < $2 AND at >= $3
        AND (at, length(trade_id), trade_id COLLATE "C") > ($3, length($4::text), $4::text COLLATE "C")
@@ -82,6 +87,13 @@ class Trades:
         for row in await self._database.fetch(_OF_MANY, *map(list, zip(*spans, strict=True))):
             found.setdefault(HopperId(row["hopper_id"]), []).append(trade_of(row))
         return found
+
+    async def of_pair(
+        self, hoppers: Sequence[HopperId], pair: Pair, since: datetime, until: datetime, most: int
+    ) -> list[Trade]:
+        """Of several hoppers' trades in one pair in ``[since, until)`` the last ``most``, oldest first."""
+        rows = await self._database.fetch(_OF_PAIR, list(hoppers), *pair, since, until, most)
+        return [trade_of(row) for row in reversed(rows)]
 
     async def pages(self, hopper: HopperId, until: datetime) -> AsyncIterator[list[Trade]]:
         """All before ``until``, oldest first, 5,000 at a time."""
