@@ -16,7 +16,6 @@ from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
 from api.handlers import export, playground
 from api.handlers.accounts import Accounts
-from api.handlers.analytics.conversions import Conversions
 from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
@@ -59,6 +58,7 @@ from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.attempts import Attempts
 from cryptwire.storage.balances import Balances
+from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.daily_statistics import DailyStatistics
 from cryptwire.storage.day_series import DaySeries
 from cryptwire.storage.flows import Flows

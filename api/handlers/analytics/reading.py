@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
-from api.handlers.analytics.conversions import Conversions
 from api.handlers.analytics.ports import BalanceRows, DayRows, FlowRows, TradeSumRows
 from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
 from api.handlers.live import Portfolios
 from api.ports import Hoppers
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
+from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.trade_list import TradeList
 
 T = TypeVar("T")

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from api.handlers.analytics.conversions import Conversions
 from cryptwire.domain.conversion import Told
 from cryptwire.domain.hopper import Asset
 from cryptwire.domain.market import Coin, Rates
 from cryptwire.memory.clock import HandClock
 from cryptwire.storage import database
+from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.database import Database, url_of
 from cryptwire.storage.market_caps import MarketCaps
 from cryptwire.storage.rate_series import RateSeries

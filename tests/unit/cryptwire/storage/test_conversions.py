@@ -8,11 +8,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from api.handlers.analytics.conversions import Conversions
 from cryptwire.domain.conversion import NOTHING, Tellings, Told
 from cryptwire.domain.hopper import Asset
 from cryptwire.errors import Invalid
 from cryptwire.memory.clock import HandClock
+from cryptwire.storage.conversions import Conversions
 
 NOW = datetime(2026, 3, 5, 14, 20, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

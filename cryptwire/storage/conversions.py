@@ -1,0 +1,117 @@
+"""Rates between currencies, kept in the process: what was told stays, and what is being told is read again."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Protocol
+
+from cryptwire.clock import Clock
+from cryptwire.domain.conversion import NOTHING, Conversion, Tellings, Worth, held, joined, worth
+from cryptwire.domain.currencies import DOLLAR
+from cryptwire.domain.hopper import Asset
+from cryptwire.errors import Invalid
+
+MOST_DAYS = 3_800
+_BLOCK = 30 * 86_400  # seconds
+_SETTLED_FOR = timedelta(minutes=10)
+"""No block stays for ever: the past is filled in while charts are looked at already (docs/decisions/0024)."""
+_RUNNING_FOR = timedelta(seconds=30)
+_EMPTY = 2_000  # bytes that a block takes besides
+_LOCKS = 64
+
+
+class Series(Protocol):
+    """See cryptwire/storage/rate_series.py; raises Unavailable."""
+
+    async def told(self, currency: Asset, since: int, until: int) -> Tellings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    told: Tellings
+    read_at: datetime
+
+
+class Conversions:
+    """Conversions by what is stored; ``most`` bytes of it are kept in memory, then what was not used for longest goes.
+
+    What ends before now is taken as told for ten minutes, what is being told for half of one. One question of two years
+    of hours is some 3 MB.
+    """
+
+    def __init__(self, series: Series, clock: Clock, most: int = 64_000_000) -> None:
+        self._series = series
+        self._clock = clock
+        self._most = most
+        self.size = 0
+        """Bytes that are kept now."""
+        self._blocks: OrderedDict[tuple[Asset, int], _Block] = OrderedDict()
+        self._locks = [asyncio.Lock() for _ in range(_LOCKS)]
+
+    async def between(self, source: Asset, target: Asset, since: datetime, until: datetime) -> Conversion:
+        """Units of ``target`` for one of ``source`` from ``since`` to ``until``, both among it.
+
+        A currency that nobody tells of is no error: its rate is not known. Raises Invalid when ``until`` is before
+        ``since`` or more than 3,800 days after it, Unavailable.
+        """
+        if not timedelta(0) <= until - since <= timedelta(days=MOST_DAYS):
+            raise Invalid(f"rates are told over nothing to {MOST_DAYS:,} days, not {(until - since).days:,}")
+        if source == target:
+            return Conversion(_nothing(source), _nothing(target), since, until)
+        of_source, of_target = await asyncio.gather(*(self._worth(each, since, until) for each in (source, target)))
+        return Conversion(of_source, of_target, since, until)
+
+    async def _worth(self, asset: Asset, since: datetime, until: datetime) -> Worth:
+        begin, end = int(since.timestamp() // 1), int(until.timestamp() // 1)
+        if asset == DOLLAR:
+            return worth(asset, NOTHING, begin, end)
+        first = (begin - held(asset) // timedelta(seconds=1)) // _BLOCK
+        return worth(asset, await self._told(asset, first, end // _BLOCK + 1), begin, end)
+
+    async def _told(self, asset: Asset, first: int, end: int) -> Tellings:
+        """What the blocks ``[first, end)`` hold; those that are not known, or not any more, are read at once."""
+        async with self._locks[hash(asset) % _LOCKS]:
+            now = self._clock.now()
+            parts = {number: self._good(asset, number, now) for number in range(first, end)}
+            missing = [number for number, part in parts.items() if part is None]
+            if missing:
+                begin, stop = missing[0], missing[-1] + 1
+                told = await self._series.told(asset, begin * _BLOCK, stop * _BLOCK)
+                edges = told.at.searchsorted([number * _BLOCK for number in range(begin, stop + 1)]).tolist()
+                for number, rows in enumerate(pairwise(edges), begin):
+                    part = parts[number] = _part(told, *rows)
+                    self._keep(asset, number, _Block(part, now))
+        self._shrink()
+        return joined([part for part in parts.values() if part is not None])
+
+    def _good(self, asset: Asset, number: int, now: datetime) -> Tellings | None:
+        block = self._blocks.get((asset, number))
+        if block is None:
+            return None
+        is_running = (number + 1) * _BLOCK > now.timestamp()
+        if now - block.read_at >= (_RUNNING_FOR if is_running else _SETTLED_FOR):
+            return None
+        self._blocks.move_to_end((asset, number))
+        return block.told
+
+    def _keep(self, asset: Asset, number: int, block: _Block) -> None:
+        before = self._blocks.pop((asset, number), None)
+        self.size += block.told.size - (-_EMPTY if before is None else before.told.size)
+        self._blocks[asset, number] = block
+
+    def _shrink(self) -> None:
+        while self.size > self._most and self._blocks:
+            _, block = self._blocks.popitem(last=False)
+            self.size -= block.told.size + _EMPTY
+
+
+def _part(told: Tellings, begin: int, end: int) -> Tellings:
+    """A copy, which does not keep the rest in memory."""
+    rows = slice(begin, end)
+    return Tellings(told.at[rows].copy(), told.by[rows].copy(), told.numbers[rows].copy(), told.texts[rows].copy())
+
+
+def _nothing(asset: Asset) -> Worth:
+    return worth(asset, NOTHING, 0, 0)
