@@ -20,7 +20,9 @@ from starlette.requests import Request
 
 from bench import place
 from bench.report import Row, at_most, median, percentile, told
+from candles.datafeed.adapters import NoPrices
 from candles.datafeed.handlers.live import LiveBook
+from candles.datafeed.handlers.markets import Markets
 from candles.datafeed.handlers.portfolios import Portfolios
 from candles.datafeed.handlers.rules import Rules
 from candles.datafeed.handlers.udf import Udf
@@ -132,7 +134,8 @@ async def measure() -> list[Row]:
 def _udf(db: database.Database, keys: Keys) -> Udf:
     clock, meters, rules, hoppers = SystemClock(), Meters(), Rules(Permissions()), Hoppers(db)
     portfolios = Portfolios(Users(db), hoppers, Trades(db), CandleSeries(db), LiveBook(meters), rules, clock)
-    return Udf(Sessions(db, clock, keys.verifier()), hoppers, {HopperSymbol: portfolios}, rules, clock, meters)
+    markets = Markets((), NoPrices(), clock)
+    return Udf(Sessions(db, clock, keys.verifier()), hoppers, markets, {HopperSymbol: portfolios}, rules, clock, meters)
 
 
 class _Asker:

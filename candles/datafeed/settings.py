@@ -12,7 +12,9 @@ class Settings:
     """From ``CRYPTWIRE_DATAFEED_<FIELD>``; spans in seconds.
 
     ``database_url`` is that of the role ``cryptwire_datafeed``. ``session_public_key_file`` verifies access tokens.
-    Heartbeats go to ``redis_url``. ``span`` is for tests only: that of the tracker's candles.
+    Heartbeats go to ``redis_url``; the streamer's last prices are read there: without it no pairs of exchanges are
+    shown. ``exchanges``: whose pairs are, ccxt's ids: those that the streamer has. ``span`` is for tests only: that of
+    the tracker's candles.
     """
 
     database_url: str = field(repr=False)
@@ -24,3 +26,4 @@ class Settings:
     connections: int = 4
     span: timedelta = SPAN
     redis_url: str | None = field(default=None, repr=False)
+    exchanges: tuple[str, ...] = ("binance", "kucoin")

@@ -120,6 +120,9 @@ class Charts(ABC, Generic[C]):
         for chart in self.all():
             self._begin_anew(chart)
 
+    def on_account(self, user: UserId) -> None:
+        """Something of a user has changed."""
+
     def _begin_anew(self, chart: C) -> None:
         chart.formation.bar = None
         self._reset(chart)

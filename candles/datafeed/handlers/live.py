@@ -9,8 +9,10 @@ from google.protobuf.message import DecodeError
 
 from cryptwire.clock import from_us
 from cryptwire.codec.candle import candle_from_message, candle_from_wire
+from cryptwire.codec.portfolio import portfolio_from_wire
 from cryptwire.domain.candle import Candle
 from cryptwire.domain.hopper import HopperId
+from cryptwire.domain.portfolio import Portfolio
 from cryptwire.errors import Invalid
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
@@ -100,6 +102,16 @@ class LiveBook:
                 self._meters.count("datafeed_unreadable", "Messages that could not be read", kind="live")
                 known.live, known.parsed = b"", None
         return known.parsed
+
+    def portfolio(self, hopper: HopperId, now: datetime) -> Portfolio | None:
+        """What a hopper holds and wants, as told live at most half a minute ago; None when that is not known."""
+        live = self.live(hopper)
+        if live is None or not is_live(live, now):
+            return None
+        try:
+            return portfolio_from_wire(self._known[key_of(hopper)].live)
+        except Invalid:
+            return None
 
     def closed(self, hopper: HopperId, now: datetime) -> list[Candle]:
         """Candles that closed within the last hour, as far as they were heard; the newest of equal openings."""

@@ -9,9 +9,10 @@ from candles.datafeed.handlers.kinds import History
 from candles.datafeed.handlers.live import LiveBook, is_live
 from candles.datafeed.handlers.rules import LIVE, Rules
 from candles.datafeed.handlers.zones import zone_of
+from candles.datafeed.logic.descriptions import symbol_info
 from candles.datafeed.logic.marks import marks
 from candles.datafeed.logic.questions import Question, Window, bars_of, wider, window
-from candles.datafeed.logic.symbols import HopperSymbol, Symbol, symbol_info
+from candles.datafeed.logic.symbols import HopperSymbol, Symbol
 from candles.datafeed.ports import Caller, Hoppers, People, Series, Trades
 from cryptwire.clock import Clock
 from cryptwire.domain.bar import GRID, Columns, bar_at, columns_of, joined, with_volumes

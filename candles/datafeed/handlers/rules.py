@@ -18,7 +18,9 @@ NEEDS: Mapping[str, Needs] = {
     STREAM: _CANDLES,
 }
 LIVE = Needs("view", "live-candles")
-"""What is needed beyond that for a bar in progress: a subscription of the stream, the last bar of history."""
+"""What a portfolio's bar in progress needs beyond that: a subscription of the stream, the last bar of history."""
+MARKET = Needs("view", "market")
+"""And for pairs of exchanges, live or not: their prices are public."""
 
 
 class Rules:

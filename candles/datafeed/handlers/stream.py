@@ -72,6 +72,8 @@ class Hub:
         """``account.*``: something of a user has changed; his rights, maybe."""
         user = UserId(message.subject.rpartition(".")[2])
         self._sessions.forget(user)
+        for charts in self._kinds.values():
+            charts.on_account(user)
         await self._look_at([client for client in self._clients if client.caller.user == user])
 
     def on_gap(self) -> None:

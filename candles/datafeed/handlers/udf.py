@@ -11,9 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from candles.datafeed.handlers.kinds import Kind
-from candles.datafeed.handlers.rules import NEEDS, Rules
+from candles.datafeed.handlers.markets import Markets
+from candles.datafeed.handlers.rules import MARKET, NEEDS, Rules
+from candles.datafeed.logic.descriptions import config, found, found_pairs, shows_pairs, shows_portfolios
 from candles.datafeed.logic.questions import Question, question
-from candles.datafeed.logic.symbols import Symbol, config, found, symbol_of
+from candles.datafeed.logic.symbols import Symbol, symbol_of
 from candles.datafeed.ports import Caller, Hoppers, Sessions
 from cryptwire.clock import Clock
 from cryptwire.codec.access_token import presented
@@ -24,6 +26,7 @@ from cryptwire.permissions import Needs, roles_of
 
 _MOST_BODY = 100_000
 _MOST_FOUND = 30
+_LONGEST_QUERY = 100
 _AGAIN = 2.0  # seconds
 _log = Log(__name__)
 
@@ -40,6 +43,7 @@ class Udf:
         self,
         sessions: Sessions,
         hoppers: Hoppers,
+        markets: Markets,
         kinds: Mapping[type[Symbol], Kind],
         rules: Rules,
         clock: Clock,
@@ -47,6 +51,7 @@ class Udf:
     ) -> None:
         self._sessions = sessions
         self._hoppers = hoppers
+        self._markets = markets
         self._kinds = kinds
         self._rules = rules
         self._clock = clock
@@ -107,7 +112,7 @@ class Udf:
 
     async def config(self, _: Request, __: Caller) -> Response:
         """``/udf/config``."""
-        return answer(config())
+        return answer(config(self._markets.exchanges))
 
     async def time(self, _: Request, __: Caller) -> Response:
         """``/udf/time``: seconds, as plain text."""
@@ -120,14 +125,23 @@ class Udf:
         return answer(await kind.info(caller, symbol, text))
 
     async def search(self, request: Request, caller: Caller) -> Response:
-        """``/udf/search``: the user's own hoppers, 30 at most."""
+        """``/udf/search``: the user's own hoppers and pairs of exchanges, 30 at most."""
         asked = request.query_params
         text = asked.get("limit", str(_MOST_FOUND))
         if not text.isascii() or not text.isdecimal() or len(text) > 9:
             raise Invalid(f"limit is not a number above 0: {text[:30]!r}")
-        hoppers = await self._hoppers.of_user(caller.user)
         limit = min(int(text), _MOST_FOUND)
-        return answer(found(hoppers, asked.get("query", ""), asked.get("type", ""), asked.get("exchange", ""), limit))
+        query, kind, exchange = (
+            asked.get("query", "")[:_LONGEST_QUERY],
+            asked.get("type", ""),
+            asked.get("exchange", ""),
+        )
+        hits: list[dict[str, Any]] = []
+        if shows_portfolios(kind, exchange):
+            hits += found(await self._hoppers.of_user(caller.user), query)
+        if shows_pairs(kind, exchange) and self._rules.may(roles_of(caller), MARKET):
+            hits += found_pairs(await self._markets.matching(query, exchange, limit))
+        return answer(hits[:limit])
 
     async def history(self, request: Request, caller: Caller) -> Response:
         """``/udf/history``: bars, the one in progress included for who may see it; countback reaches over gaps."""

@@ -249,13 +249,13 @@ async def test_a_browser_shows_an_access_token_in_a_cookie_until_its_session_end
     cookie = {"cookie": f"cw_access={await world.keys.signed_in(world.owner, world.user)}", "authorization": ""}
     other = await world.keys.signed_in(world.owner, world.stranger)
     async with world.http.get(f"{world.base}/udf/search", headers=cookie) as response:
-        assert [one["symbol"] for one in await response.json()] == [f"HOPPER:{MINE}"]
+        assert [one["symbol"] for one in await response.json()] == ["HOPPER:ALL", f"HOPPER:{MINE}"]
     await world.owner.execute("UPDATE sessions SET ended_at = now() WHERE user_id = $1::text::uuid", world.user)
     world.clock.ahead = timedelta(seconds=6)
     async with world.http.get(f"{world.base}/udf/search", headers=cookie) as response:
         assert response.status == 401
     async with world.http.get(f"{world.base}/udf/search", headers={"authorization": f"Bearer {other}"}) as response:
-        assert [one["symbol"] for one in await response.json()] == [f"HOPPER:{THEIRS}"]
+        assert [one["symbol"] for one in await response.json()] == ["HOPPER:ALL", f"HOPPER:{THEIRS}"]
     world.clock.ahead = timedelta(minutes=11)
     async with world.http.get(f"{world.base}/udf/search", headers={"authorization": f"Bearer {other}"}) as response:
         assert response.status == 401, "an access token lives for ten minutes"

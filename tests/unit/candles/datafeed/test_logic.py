@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from candles.datafeed.logic.descriptions import found, shows_portfolios, symbol_info
 from candles.datafeed.logic.forming import Formation
 from candles.datafeed.logic.marks import marks as marks_of
 from candles.datafeed.logic.questions import Question, question, window
-from candles.datafeed.logic.symbols import found, symbol_info, symbol_of
+from candles.datafeed.logic.symbols import symbol_of
 from cryptwire.domain.bar import Columns, Part, Resolution, bar_at
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.ticker import Pair
@@ -198,9 +199,10 @@ def test_a_coin_as_base_has_eight_decimals() -> None:
     assert symbol_info(hopper("EUR"), UTC_ZONE)["pricescale"] == 100
     assert symbol_info(hopper("EUR"), UTC_ZONE)["timezone"] == "Etc/UTC"
     assert symbol_info(hopper("EUR"), UTC_ZONE)["description"] == "n (paper)"
-    assert found([hopper("EUR")], "hopper:1", "", "", 30)
-    assert not found([hopper("EUR")], "x", "", "", 30)
-    assert not found([hopper("EUR")], "", "stock", "", 30)
+    assert [hit["ticker"] for hit in found([hopper("EUR")], "hopper:1")] == ["HOPPER:1"]
+    assert found([hopper("EUR")], "x") == []
+    assert shows_portfolios("", "")
+    assert not shows_portfolios("stock", "")
 
 
 def test_ten_marks_a_bar_at_most() -> None:
