@@ -51,9 +51,9 @@ class ResultStanding:
     """How far a hopper's results are: there until ``until``, None for none. ``ledger``: what the trades have left then.
 
     ``bases``: until when the hopper had another base currency, and which, oldest first; ``counted`` changes of it are
-    counted in. ``is_late``: a trade before ``until`` has no result, or not as it is now. ``computed_at`` changes with
-    each writing, None before the first. ``is_again``: prices that were not known are to be asked for once more, for the
-    ``tries``-th time.
+    counted in. ``late_at``: of the first trade before ``until`` that has no result, or not as it is now.
+    ``computed_at`` changes with each writing, None before the first. ``is_again``: prices that were not known are to
+    be asked for once more, after ``tries`` times.
     """
 
     hopper: Hopper
@@ -61,17 +61,12 @@ class ResultStanding:
     until: Place | None
     ledger: Mapping[str, Any]
     counted: int
-    is_late: bool
+    late_at: datetime | None
     again_at: datetime | None
     is_again: bool
     tries: int
     computed_at: datetime | None
     read_at: datetime
-
-    @property
-    def is_anew(self) -> bool:
-        """Whether what is there must be made anew, from the first trade on."""
-        return self.computed_at is not None and (self.is_late or self.counted != len(self.bases))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,16 @@ _HOPPER = "h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.
 # A trade that was stored while results were computed has a time of storing before they were; nobody stores for so long.
 _SINCE = "p.computed_at - interval '10 minutes'"
 _LATE = f"""
-    EXISTS (SELECT FROM trades t LEFT JOIN trade_results r ON r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id
-             WHERE t.hopper_id = h.hopper_id AND t.stored_at > {_SINCE}
-               AND (t.at, length(t.trade_id), t.trade_id COLLATE "C")
-                   <= (p.until_at, length(p.until_id), p.until_id COLLATE "C")
-               AND (r.hopper_id IS NULL OR r.strategy IS DISTINCT FROM t.strategy))
+    (SELECT min(t.at) FROM trades t LEFT JOIN trade_results r ON r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id
+      WHERE t.hopper_id = h.hopper_id AND t.stored_at > {_SINCE}
+        AND (t.at, length(t.trade_id), t.trade_id COLLATE "C")
+            <= (p.until_at, length(p.until_id), p.until_id COLLATE "C")
+        AND (r.hopper_id IS NULL OR r.strategy IS DISTINCT FROM t.strategy))
 """  # noqa: S608 - columns of ours
 # all in one statement: the base currency of now and those of before belong together
 _STANDING = f"""
     SELECT {_HOPPER}, p.until_at, p.until_id, p.ledger, p.bases, p.again_at, coalesce(p.tries, 0) AS tries,
-           p.computed_at, {_LATE} AS is_late, coalesce(p.again_at <= $2, false) AS is_again, now() AS read_at,
+           p.computed_at, {_LATE} AS late_at, coalesce(p.again_at <= $2, false) AS is_again, now() AS read_at,
            ARRAY(SELECT e.at FROM hopper_events e WHERE e.hopper_id = h.hopper_id AND e.kind = 'base-changed'
                   ORDER BY e.at, e.event_id) AS until_ats,
            ARRAY(SELECT e.was FROM hopper_events e WHERE e.hopper_id = h.hopper_id AND e.kind = 'base-changed'
@@ -45,18 +45,16 @@ _DUE = f"""
                   OR EXISTS (SELECT FROM trades t WHERE t.hopper_id = h.hopper_id AND t.at >= p.until_at
                                 AND (t.at, length(t.trade_id), t.trade_id COLLATE "C")
                                     > (p.until_at, length(p.until_id), p.until_id COLLATE "C"))
-                  OR {_LATE} END
+                  OR {_LATE} IS NOT NULL END
      ORDER BY h.hopper_id LIMIT $3
 """  # noqa: S608
 _PAGE = f"""
-    SELECT t.*, r.fee AS known_fee, r.currency, r.rate AS worth
-      FROM (SELECT {COLUMNS} FROM trades
-             WHERE hopper_id = $1 AND at >= $2
-               AND (at, length(trade_id), trade_id COLLATE "C") > ($2, length($3::text), $3::text COLLATE "C")
-             ORDER BY {ORDER} LIMIT $4) t
-      LEFT JOIN trade_results r ON r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id
-     ORDER BY t.at, length(t.trade_id), t.trade_id COLLATE "C"
+    SELECT {COLUMNS} FROM trades
+     WHERE hopper_id = $1 AND at >= $2
+       AND (at, length(trade_id), trade_id COLLATE "C") > ($2, length($3::text), $3::text COLLATE "C")
+     ORDER BY {ORDER} LIMIT $4
 """  # noqa: S608
+_KNOWN = "SELECT trade_id, fee, currency, rate FROM trade_results WHERE hopper_id = $1 AND at >= $2 AND at <= $3"
 _ASKS = """
     SELECT EXISTS (SELECT FROM trades
                     WHERE hopper_id = $1
@@ -89,7 +87,10 @@ _ADD = f"""
         OR ({_OLD}) IS DISTINCT FROM ({_NEW})
     ON CONFLICT (hopper_id, trade_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _OTHERS)}
 """  # noqa: S608
-_MINE = "SELECT pg_try_advisory_xact_lock(hashtext('trade_results'), hashtext($1))"
+# What is planned while the table is empty is used again when it is not: rows are found by their key in any case.
+_MINE = """
+    SELECT pg_try_advisory_xact_lock(hashtext('trade_results'), hashtext($1)), set_config('enable_seqscan', 'off', true)
+"""
 _COMPUTED_AT = "SELECT computed_at FROM result_progress WHERE hopper_id = $1"
 _IS_THERE = "SELECT EXISTS (SELECT FROM hoppers WHERE hopper_id = $1)"
 _MOVE = """
@@ -111,7 +112,7 @@ class Writing:
 
     async def page(self, hopper: HopperId, after: Place | None, most: int) -> list[KnownTrade]:
         """As ``TradeResults.page``."""
-        return [_known(row) for row in await self._connection.fetch(_PAGE, hopper, *(after or _FIRST), most)]
+        return await _page(self._connection, hopper, after, most)
 
     async def add(self, rows: Sequence[TradeResult]) -> None:
         """Some thousands at most; those that are there are written over where they differ."""
@@ -155,7 +156,7 @@ class TradeResults:
 
     async def page(self, hopper: HopperId, after: Place | None, most: int) -> list[KnownTrade]:
         """Its next trades after a place, in their order, with what is known of them."""
-        return [_known(row) for row in await self._database.fetch(_PAGE, hopper, *(after or _FIRST), most)]
+        return await _page(self._database, hopper, after, most)
 
     async def asks_prices(self, standing: ResultStanding) -> bool:
         """Whether some of a hopper's trades need prices of the past."""
@@ -186,7 +187,7 @@ def _standing(row: asyncpg.Record) -> ResultStanding:
         until,
         ledger,
         row["bases"] or 0,
-        row["is_late"],
+        row["late_at"],
         row["again_at"],
         row["is_again"],
         row["tries"],
@@ -195,9 +196,15 @@ def _standing(row: asyncpg.Record) -> ResultStanding:
     )
 
 
-def _known(row: asyncpg.Record) -> KnownTrade:
-    currency = None if row["currency"] is None else Asset(row["currency"])
-    return KnownTrade(trade_of(row), row["known_fee"], currency, row["worth"])
+async def _page(rows: Connection | Database, hopper: HopperId, after: Place | None, most: int) -> list[KnownTrade]:
+    trades = [trade_of(row) for row in await rows.fetch(_PAGE, hopper, *(after or _FIRST), most)]
+    if not trades:
+        return []
+    known = {
+        row["trade_id"]: (row["fee"], Asset(row["currency"]), row["rate"])
+        for row in await rows.fetch(_KNOWN, hopper, trades[0].at, trades[-1].at)
+    }
+    return [KnownTrade(trade, *known.get(trade.id, ())) for trade in trades]
 
 
 def _row(row: TradeResult) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """Results: what each trade cost and closed is kept for whoever shows, sums and exports it.
 
 A hopper's rows change all at once, so nobody reads half of them: trades that are new are worked into what is there, in
-one transaction; when one is older than what is there, or the base currency or a price became known later, all rows are
+one transaction; when one is older than what is there, or the base currency or a price became known later, rows are
 made anew in one transaction, page by page, and those that are as before are not touched. Who writes is alone: another
 replica leaves the hopper to him and looks again. What is due is never remembered: it is what rows and trades say.
 """
@@ -15,16 +15,15 @@ from enum import Enum
 from cryptwire.clock import Clock
 from cryptwire.codec.trade import trade_from_wire
 from cryptwire.domain.hopper import HopperId
-from cryptwire.domain.result import Ledger, ledger_of
-from cryptwire.domain.trade_result import KnownTrade, Place, ResultProgress, ResultStanding, TradeResult
+from cryptwire.domain.trade_result import KnownTrade, Place, TradeResult
 from cryptwire.errors import Corrupt, CryptwireError, Invalid, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging.bus import Message
 from cryptwire.metrics import Meters
 from cryptwire.tasks import end
 from processor.logic import results as logic
-from processor.logic.results import Missing
-from processor.ports.results import Past, Store, Writing
+from processor.logic.results import Work
+from processor.ports.results import Past, Store
 
 _log = Log(__name__)
 _PAGE = 1_000
@@ -41,22 +40,6 @@ class Outcome(Enum):
     ANEW = "made anew"
     BUSY = "left to another"
     GONE = "gone"
-
-
-class Work:
-    """A hopper's trades in hand: where the next one stands, and what those before have left."""
-
-    def __init__(self, standing: ResultStanding, *, is_anew: bool) -> None:
-        self.standing = standing
-        self.place: Place | None = None if is_anew else standing.until
-        self.is_anew = is_anew
-        self.ledger = Ledger() if is_anew else ledger_of(standing.ledger)
-        self.before = logic.missing_of(standing.ledger).kept
-        self.missing = Missing() if is_anew else logic.missing_of(standing.ledger)
-
-    @property
-    def hopper(self) -> HopperId:
-        return self.standing.hopper.id
 
 
 class Results:
@@ -134,9 +117,9 @@ class Results:
         standing = await self._store.standing(hopper, self._clock.now())
         if standing is None:
             return Outcome.GONE
-        work = Work(standing, is_anew=standing.is_anew)
-        if standing.is_again and not standing.is_anew and await self._past.then(work.missing.kept):
-            work = Work(standing, is_anew=True)
+        missing = logic.missing_of(standing.ledger).kept
+        known = await self._past.then(missing) if standing.is_again else {}
+        work = Work(standing, logic.changed_at(standing, known))
         outcome = Outcome.ANEW if work.is_anew else Outcome.ADDED
         page = await self._store.page(hopper, work.place, _PAGE)
         if not page and outcome is Outcome.ADDED and not standing.is_again:
@@ -156,7 +139,7 @@ class Results:
             if writing is None:
                 return False
             await writing.add(rows)
-            await writing.move(self._progress(work))
+            await writing.move(work.progress(self._clock.now()))
         return True
 
     async def _write_all(self, work: Work) -> bool:
@@ -166,56 +149,24 @@ class Results:
         async with self._store.writing(work.standing) as writing:
             if writing is None:
                 return False
-            await self._write_pages(work, writing)
-            await writing.move(self._progress(work))
+            while page := await writing.page(work.hopper.id, work.place, _PAGE):
+                await writing.add(await self._worked(work, page))
+                await asyncio.sleep(0)  # others are waited for, too
+            await writing.move(work.progress(self._clock.now()))
         return True
-
-    async def _write_pages(self, work: Work, writing: Writing) -> None:
-        while page := await writing.page(work.hopper, work.place, _PAGE):
-            await writing.add(await self._worked(work, page))
-            await asyncio.sleep(0)  # others are waited for, too
 
     async def _ask_ahead(self, work: Work) -> None:
         """Ask for the prices that trades to come need, so that they are there when these are worked in."""
-        place, standing = work.place, work.standing
-        while page := await self._store.page(work.hopper, place, _PAGE):
-            await self._past.then(logic.prices_needed(standing.hopper, standing.bases, page, Ledger()))
-            place = _place(page)
+        place = work.place
+        while page := await self._store.page(work.hopper.id, place, _PAGE):
+            await self._past.then(work.needs(page))
+            place = Place(page[-1].trade.at, page[-1].trade.id)
 
     async def _worked(self, work: Work, page: Sequence[KnownTrade]) -> list[TradeResult]:
         """The rows of the next trades."""
-        standing = work.standing
-        wanted = logic.prices_needed(standing.hopper, standing.bases, page, work.ledger)
-        prices = logic.Prices(await self._past.then(wanted) if wanted else {})
+        wanted = work.needs(page)
+        found = await self._past.then(wanted) if wanted else {}
         try:
-            rows = logic.worked(standing.hopper, standing.bases, page, work.ledger, prices)
+            return work.go_on(page, found)
         except ArithmeticError as error:
             raise Corrupt(f"amounts or prices that nobody can reckon with ({type(error).__name__})") from error
-        work.place = _place(page) or work.place
-        work.missing.add(prices.missing)
-        return rows
-
-    def _progress(self, work: Work) -> ResultProgress:
-        """How far the hopper is; what is missing is asked for again soon when it is new, ever later when it is not."""
-        standing, now = work.standing, self._clock.now()
-        tries, again_at = standing.tries, standing.again_at
-        if not work.missing.kept:
-            tries, again_at = 0, None
-        elif work.missing.kept - work.before:
-            tries, again_at = 0, logic.again_at(now, 0)
-        elif standing.is_again:
-            tries, again_at = tries + 1, logic.again_at(now, tries + 1)
-        return ResultProgress(
-            work.hopper,
-            work.place,
-            {**work.ledger.as_json(), **work.missing.as_json()},
-            len(standing.bases),
-            again_at,
-            tries,
-            standing.read_at,
-            work.missing.said,
-        )
-
-
-def _place(page: Sequence[KnownTrade]) -> Place | None:
-    return Place(page[-1].trade.at, page[-1].trade.id) if page else None

@@ -1,14 +1,14 @@
 """Trades become rows of results, in their order, with what the past knows of prices."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, with_base
-from cryptwire.domain.result import Ledger
+from cryptwire.domain.result import Ledger, ledger_of
 from cryptwire.domain.trade import Trade
-from cryptwire.domain.trade_result import KnownTrade, TradeResult, Wanted
+from cryptwire.domain.trade_result import KnownTrade, Place, ResultProgress, ResultStanding, TradeResult, Wanted
 
 _ONE = Decimal(1)
 _PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3))
@@ -20,6 +20,10 @@ _KEPT = 200
 _TOLD = 5
 _MISSING = "missing"
 _ARE_MORE = "more-missing"
+_EARLIER = "earlier"
+_DAYS = timedelta(days=3)
+_FEW = 500
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
 
 Bases = Sequence[tuple[datetime, Asset]]
 
@@ -81,6 +85,87 @@ def missing_of(kept: Mapping[str, Any]) -> Missing:
 
 def _by_time(wanted: Wanted) -> tuple[datetime, Wanted]:
     return wanted[3], wanted
+
+
+class Work:
+    """A hopper's trades in hand: where the last one stands that is worked in, and what those until it have left.
+
+    With the ledger it is kept how it was three to six days before, so that a trade that comes a little late, or a price
+    that is known a little later, costs the trades since then and not all; unless it holds so many lots that keeping it
+    costs more.
+    """
+
+    def __init__(self, standing: ResultStanding, changed_at: datetime | None) -> None:
+        """To be gone on with from where it is; from before ``changed_at`` when something has changed there."""
+        self.standing = standing
+        self.is_anew = changed_at is not None
+        self.earlier: list[Mapping[str, Any]] = standing.ledger.get(_EARLIER, [])
+        self.place = standing.until
+        self.missing = missing_of(standing.ledger)
+        kept = standing.ledger
+        if changed_at is not None:
+            self.earlier = [each for each in self.earlier if _place_of(each).at < changed_at]
+            kept = self.earlier[-1] if self.earlier else {}
+            self.place = _place_of(kept) if kept else None
+            since = self.place.at if self.place else _EVER
+            self.missing = Missing(each for each in self.missing.kept if each[3] <= since)
+        self.ledger = ledger_of(kept)
+
+    @property
+    def hopper(self) -> Hopper:
+        return self.standing.hopper
+
+    def needs(self, page: Sequence[KnownTrade]) -> set[Wanted]:
+        """Which prices the next trades need."""
+        return prices_needed(self.hopper, self.standing.bases, page, self.ledger)
+
+    def go_on(self, page: Sequence[KnownTrade], found: Mapping[Wanted, Decimal]) -> list[TradeResult]:
+        """Work in the next trades: their rows."""
+        if not page:
+            return []
+        self._keep_earlier(page[0].trade.at)
+        prices = Prices(found)
+        rows = worked(self.hopper, self.standing.bases, page, self.ledger, prices)
+        self.place = Place(page[-1].trade.at, page[-1].trade.id)
+        self.missing.add(prices.missing)
+        return rows
+
+    def _keep_earlier(self, at: datetime) -> None:
+        """Keep how the ledger is before a trade at ``at``, and how it was kept last, when that is some days ago."""
+        if self.place is None or (self.earlier and at - _place_of(self.earlier[-1]).at < _DAYS):
+            return
+        if sum(len(pool.lots) for pools in self.ledger.pools.values() for pool in pools) > _FEW:
+            self.earlier = []
+        else:
+            place = {"at": self.place.at.isoformat(), "id": self.place.id}
+            self.earlier = [*self.earlier[-1:], {**self.ledger.as_json(), **place}]
+
+    def progress(self, now: datetime) -> ResultProgress:
+        """How far the hopper is; what is missing is asked for again soon when it is new, ever later when it is not."""
+        standing, tries, at = self.standing, self.standing.tries, self.standing.again_at
+        if not self.missing.kept:
+            tries, at = 0, None
+        elif self.missing.kept - missing_of(standing.ledger).kept:
+            tries, at = 0, again_at(now, 0)
+        elif standing.is_again:
+            tries, at = tries + 1, again_at(now, tries + 1)
+        kept = {**self.ledger.as_json(), **self.missing.as_json(), _EARLIER: self.earlier}
+        said, read_at = self.missing.said, standing.read_at
+        return ResultProgress(self.hopper.id, self.place, kept, len(standing.bases), at, tries, read_at, said)
+
+
+def _place_of(kept: Mapping[str, Any]) -> Place:
+    return Place(datetime.fromisoformat(kept["at"]), kept["id"])
+
+
+def changed_at(standing: ResultStanding, known: Iterable[Wanted]) -> datetime | None:
+    """From when on what is there must be made anew; None: it is right. ``known``: prices that were not known before."""
+    if standing.computed_at is None:
+        return None
+    if standing.counted != len(standing.bases):
+        return _EVER
+    moments = [at for *_, at in known]
+    return min(moments if standing.late_at is None else [standing.late_at, *moments], default=None)
 
 
 def again_at(now: datetime, tries: int) -> datetime | None:

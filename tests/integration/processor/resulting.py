@@ -47,7 +47,7 @@ class TwinPast:
 
 def price(wanted: Wanted) -> Decimal:
     _, asset, into, moment = wanted
-    worth = {BTC: price_at(moment), BNB: D(600), ETH: D(2500), USDT: D(1), EUR: D("1.1")}
+    worth = {BTC: price_at(moment), BNB: D(600), ETH: D(2500), USDT: D(1), EUR: D("1.1"), Asset("XRP"): D(2)}
     return (worth[asset] / worth[into]).quantize(D("1e-12"))
 
 
@@ -71,7 +71,10 @@ def life(
     quotes: Sequence[str] = ("USDT", "USDT", "BTC"),
     fees: Sequence[str] = ("USDT", "BNB", "ETH"),
 ) -> list[Trade]:
-    """Buys and sells of two coins for ``quotes``, with what they close, fees in any of ``fees``, two at each moment."""
+    """Buys and sells of two coins for ``quotes``, with what they close, fees in any of ``fees``.
+
+    Two at each noon and midnight.
+    """
     chance, trades = random.Random(seed), list[Trade]()
     for each in range(1, number + 1):
         side = chance.choice([BUY, BUY, SELL])
@@ -82,7 +85,7 @@ def life(
                 side,
                 str(D(chance.randint(1, 900)) / 100),
                 str(D(chance.randint(1000, 99999)) / 100),
-                (each // 2) * HOUR,
+                (each // 2) * 12 * HOUR,
                 base=chance.choice(["ETH", "ETH", "XRP"]),
                 quote=chance.choice(quotes),
                 fee=str(D(chance.randint(0, 9)) / 1000),

@@ -12,7 +12,7 @@ import pytest
 from cryptwire.codec.trade import trade_to_wire
 from cryptwire.domain.hopper import Hopper, HopperId
 from cryptwire.domain.trade import Trade
-from cryptwire.domain.trade_result import Wanted
+from cryptwire.domain.trade_result import KnownTrade, Place, Wanted
 from cryptwire.memory.clock import HandClock
 from cryptwire.messaging.bus import Message
 from cryptwire.storage import database
@@ -140,6 +140,31 @@ async def test_many_trades_are_worked_in_at_once_or_not_at_all(play: Play) -> No
     assert before == calm(play.hopper, trades[1:])
     assert await stored(play.rows) == calm(play.hopper, trades)
     assert sorted(int(str(count)) for count, _ in seen) == [0, 2_499, 2_500]
+
+
+async def test_a_trade_that_comes_a_little_late_costs_the_last_days_and_one_that_comes_very_late_all(
+    play: Play,
+) -> None:
+    read = list[Place | None]()
+
+    class Noted(TradeResults):
+        async def page(self, hopper: HopperId, after: Place | None, most: int) -> list[KnownTrade]:
+            read.append(after)
+            return await super().page(hopper, after, most)
+
+    trades = life(9, 120)
+    for some in (trades[:30], trades[31:80], trades[80:110], trades[111:]):
+        await play.told(*some)
+    begun = list[Place | None]()
+    for late in (trades[110], trades[30]):
+        read.clear()
+        await play.world.trades.add([late])
+        assert await Results(Noted(play.rows), play.past, play.clock, play.world.meters).bring(ONE) is Outcome.ANEW
+        begun.append(read[0])
+    assert begun[0] is not None
+    assert 0 * DAY < trades[110].at - begun[0].at < 12 * DAY
+    assert begun[1] is None
+    assert await stored(play.rows) == calm(play.hopper, trades)
 
 
 async def test_rows_that_stay_as_they_are_are_not_touched_when_all_are_made_anew(play: Play) -> None:
@@ -335,7 +360,7 @@ async def test_days_say_the_same(play: Play) -> None:
     play.world.markets = SamePast(play.clock)
     statistics = play.world.statistics()
     play.world.account.held[ONE] = {BTC: D(1)}
-    await play.world.turning(statistics.compute(at(2026, 2, 9)))
+    await play.world.turning(statistics.compute(at(2026, 3, 9)))
     days = await play.world.days.read(ONE, "UTC", date(2026, 1, 1), date(2027, 1, 1))
     assert len(days) > 5
     for day in days:
