@@ -83,7 +83,8 @@ def window(asked: Question, zone: ZoneInfo, now: int) -> Window:
     until = max(asked.until, _BEGINNING)
     near = edges(asked.resolution, zone, until - _SLACK, until + _SLACK)
     after = int(np.searchsorted(near.times, asked.until, side="left"))
-    end = int(near.starts[after]) if after < len(near.starts) else until + _SLACK
+    is_last = after == len(near.starts)  # a week or a month may go on for long
+    end = bar_at(asked.resolution, zone, int(near.starts[-1])).end if is_last else int(near.starts[after])
     going_on = bar_at(asked.resolution, zone, now)
     if going_on.start < asked.until < going_on.time and asked.until >= now - _POLL_LATE:
         end = going_on.end

@@ -148,17 +148,24 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 @asynccontextmanager
 async def running(
-    database_url: str, nats_url: str, clock: TurnedClock, keys: Keys
+    database_url: str, nats_url: str, clock: TurnedClock, keys: Keys, **more: Any
 ) -> AsyncIterator[tuple[str, Runtime]]:
     """A datafeed: its address and its runtime."""
     runtime = Runtime(asyncio.Event(), clock, Meters(), Health())
-    settings = Settings(url_of("datafeed", database_url), nats_url, keys.session_public_key_file, port=0)
+    settings = Settings(url_of("datafeed", database_url), nats_url, keys.session_public_key_file, port=0, **more)
     async with opened(settings, runtime) as app, serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}", runtime
 
 
 @pytest.fixture
 async def world(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with worlds(database_url, nats_url, tmp_path) as it:
+        yield it
+
+
+@asynccontextmanager
+async def worlds(database_url: str, nats_url: str, tmp_path: Path, **more: Any) -> AsyncIterator[World]:
+    """A datafeed with ``more`` settings, and those who read it."""
     clock, keys = TurnedClock(), issued(tmp_path / "keys")
     async with AsyncExitStack() as stack:
         owner = await stack.enter_async_context(database.connect(database_url, "test"))
@@ -170,7 +177,7 @@ async def world(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterat
                 Hopper(number, whose, f"Bot {number}", Exchange("binance"), Asset("USDT"), False, timedelta(seconds=60))
             )
         secret = await personal_token(owner, user, timedelta(days=1))
-        base, runtime = await stack.enter_async_context(running(database_url, nats_url, clock, keys))
+        base, runtime = await stack.enter_async_context(running(database_url, nats_url, clock, keys, **more))
         http = await stack.enter_async_context(aiohttp.ClientSession(headers={"authorization": f"Bearer {secret}"}))
         bus = await stack.enter_async_context(messaging.connect(nats_url, "test"))
         await until(lambda: runtime.health.needs.get("nats", (False, ""))[0])

@@ -164,6 +164,15 @@ def test_the_window_ends_with_the_last_bar_stamped_before_to() -> None:
     assert window(asked("1M", 0, since=0), UTC_ZONE, NOON).since > 0
 
 
+def test_a_week_or_a_month_of_the_past_is_in_an_answer_to_its_end() -> None:
+    later = NOON + 400 * 86_400
+    for resolution in ("1W", "1M"):
+        bar = bar_at(Resolution(resolution), UTC_ZONE, NOON)
+        assert window(asked(resolution, NOON, 5), UTC_ZONE, later).until == bar.end
+        assert window(asked(resolution, bar.time + 1, 5), UTC_ZONE, later).until == bar.end
+        assert window(asked(resolution, bar.time, 5), UTC_ZONE, later).until == bar.start
+
+
 def test_where_days_begin_before_their_stamp_today_is_in_an_answer_up_to_now() -> None:
     zone = ZoneInfo("Pacific/Auckland")
     now = int(datetime(2026, 3, 4, 20, tzinfo=UTC).timestamp())  # the fifth, there

@@ -71,6 +71,7 @@ class Twin:
     session: bytes = b"s"
     expires_at: datetime = NOON + timedelta(days=1)
     zone: str = "UTC"
+    currency: str = "USD"
     has_ended: bool = False
     is_away: bool = False
     plan: str = "pro"
