@@ -18,6 +18,8 @@ from cryptwire.domain.hopper import Asset, Hopper, HopperId, UserId
 from cryptwire.domain.hopper_change import KnownHopper
 
 _LONGEST = timedelta(days=3_700)  # rates are told over no more
+_LOOKS_EVERY = timedelta(minutes=10)
+_SECOND = timedelta(seconds=1)
 _AHEAD = timedelta(hours=2)  # of now: rates stand until others are told
 
 
@@ -34,7 +36,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A user's live hoppers, by name, told in ``currency``; ``left_out``: those that have no rate now."""
+    """A user's live hoppers, by name, told in ``currency``; ``left_out``: those that nobody ever told a rate of."""
 
     user: UserId
     currency: Asset
@@ -62,6 +64,7 @@ class Together:
         self._live = live
         self._conversions = conversions
         self._clock = clock
+        self._told: dict[tuple[Asset, Asset], tuple[bool, datetime]] = {}
 
     async def group(self, user: UserId) -> Group:
         """Who a user's live hoppers are now."""
@@ -70,16 +73,27 @@ class Together:
         bases = await self._bases([one.hopper.id for one in own])
         currency = Asset(person.currency)
         members = [_member(one, bases.get(one.hopper.id, ())) for one in own]
-        now = self._clock.now()
-        rates = {base: await self.rates(base, currency, now, now) for base in {m.hopper.base for m in members}}
-        at = np.array([int(now.timestamp())])
-        priced = {base for base, conversion in rates.items() if np.isfinite(conversion.at(at)).all()}
+        priced = {base for base in {m.hopper.base for m in members} if await self._is_told(base, currency)}
         return Group(
             user,
             currency,
             tuple(member for member in members if member.hopper.base in priced),
             tuple(member.hopper for member in members if member.hopper.base not in priced),
         )
+
+    async def _is_told(self, base: Asset, currency: Asset) -> bool:
+        """Whether there is a rate now, or ever was: then it is only silent, and what it was told of stays."""
+        now = self._clock.now()
+        is_told, looked_at = self._told.get((base, currency), (False, EPOCH))
+        if now - looked_at < _LOOKS_EVERY:
+            return is_told
+        second = int(now.timestamp())
+        is_told = bool(np.isfinite((await self.rates(base, currency, now, now)).at(np.array([second]))).all())
+        if not is_told:
+            ever = await self._conversions.between(base, currency, now - _LONGEST, now)
+            is_told = bool(np.isfinite(ever.at(np.arange(second - _LONGEST // _SECOND, second, 86_400))).any())
+        self._told[base, currency] = is_told, now
+        return is_told
 
     async def rates(self, base: Asset, currency: Asset, since: datetime, until: datetime) -> Conversion:
         """Units of ``currency`` for one of ``base``, from a day before ``since`` until two hours after ``until``."""
