@@ -73,22 +73,28 @@ class CandleBook:
         while len(self._blocks) > self._most:
             self._blocks.popitem(last=False)
         async with block.lock:
-            if block.first == block.end:
+            is_new = block.first == block.end
+            if is_new:
                 block.first = block.end = first
             if first < block.first:
                 await self._ask(pair, span, number, block, first, block.first)
                 block.first = first
             if end > block.end:
+                # who asks for a little more will ask for more: all of the block that has settled is one request
+                end = end if is_new else max(end, min(ROWS, self._settled(span, number)))
                 await self._ask(pair, span, number, block, block.end, end)
                 block.end = self._known(span, number, block, end)
         return block
 
     def _known(self, span: timedelta, number: int, block: _Block, end: int) -> int:
         """Until where it is known what there is: an exchange may tell candles that have just ended a little later."""
-        young = (to_us(self._clock.now() - _SETTLES)) // (span // _US) - number * ROWS
-        while end > max(block.end, young) and np.isnan(block.bars[3, end - 1]):
+        while end > max(block.end, self._settled(span, number)) and np.isnan(block.bars[3, end - 1]):
             end -= 1
         return end
+
+    def _settled(self, span: timedelta, number: int) -> int:
+        """How many candles of a block have ended so long ago that the exchange tells them; below 0 for none."""
+        return to_us(self._clock.now() - _SETTLES) // (span // _US) - number * ROWS
 
     async def _ask(self, pair: Pair, span: timedelta, number: int, block: _Block, first: int, end: int) -> None:
         """Ask for ``[first, end)``, in as many requests as it takes, and write down what there is."""

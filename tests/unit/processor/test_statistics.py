@@ -125,6 +125,14 @@ async def test_a_candle_that_has_just_ended_and_is_not_told_is_waited_for_a_litt
     assert exchanges.asked == asked + 1
 
 
+async def test_prices_of_many_moments_in_a_row_are_few_requests() -> None:
+    exchanges, clock = TwinExchanges(), HandClock(T + DAY)
+    prices = PairPrices(exchanges, CandleBook(exchanges, clock), clock)
+    for number in range(500):
+        assert await prices.then([(BINANCE, BTC, USDT, T - 20 * DAY + number * timedelta(minutes=50))])
+    assert exchanges.asked <= 8, "two for each ten days, and what reaches back into the ten before"
+
+
 async def test_prices_that_are_away_are_not_asked_for_again_and_again() -> None:
     exchanges, clock = TwinExchanges(), HandClock(T + DAY)
 
