@@ -18,6 +18,7 @@ NAMES = (
     "boundary",
     "writer",
     "datafeed",
+    "pairs",
     "stream",
     "webhook",
     "simulator",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -115,14 +115,15 @@ class PairBook:
         series = await self._series(pair, grain)
         settled = settled_until(grain, self._now())
         current = begin_of(grain, settled)
-        filling = self._start(self._fill(series, since, min(until, settled), settled, pay))
+        held: dict[int, _Block] = {}
+        filling = self._start(self._fill(series, since, min(until, settled), settled, pay, held))
         jobs: list[asyncio.Task[Any]] = [filling]
         block = self._blocks.get((series, current))
         if until > (current if block is None else block.known_until):
             jobs.append(self._read(series, _OPEN_FOR))
         await asyncio.wait(jobs, timeout=patience)
         error = next((found for job in jobs if (found := _error_of(job)) is not None), None)
-        loaded = self._loaded(series, since, until, settled)
+        loaded = self._loaded(series, since, until, settled, held)
         if loaded.known_from > since or (len(jobs) > 1 and not jobs[1].done()):
             error = error or Unavailable(f"{pair.exchange} is still being asked")
         if not len(loaded.candles) and error is not None and loaded.known_from >= min(until, settled):
@@ -150,8 +151,8 @@ class PairBook:
 
     # what is there
 
-    def _loaded(self, series: _Series, since: int, until: int, settled: int) -> Loaded:
-        """The newest that are known without a hole."""
+    def _loaded(self, series: _Series, since: int, until: int, settled: int, held: Mapping[int, _Block]) -> Loaded:
+        """The newest that are known without a hole; ``held``: what was dropped from memory meanwhile."""
         parts: list[Columns] = []
         if series.newest is not None and series.newest.closed_until >= settled:
             parts.append(between(series.newest.open, since, until))
@@ -161,6 +162,8 @@ class PairBook:
                 known_from, is_first = since, True
                 break
             block = self._blocks.get((series, begin))
+            if begin in held and (block is None or block.known_until < held[begin].known_until):
+                block = held[begin]
             if block is None and begin >= settled:
                 continue  # nothing in it has closed
             if block is None or block.known_until < min(begin + series.grain.block, until, settled):
@@ -201,20 +204,33 @@ class PairBook:
 
     # who asks
 
-    async def _fill(self, series: _Series, since: int, until: int, settled: int, pay: Pay) -> None:
-        """Ask for what is not known of whole blocks, the newest first, until nothing can be before."""
+    async def _fill(
+        self, series: _Series, since: int, until: int, settled: int, pay: Pay, held: dict[int, _Block]
+    ) -> None:
+        """Ask for what is not known of whole blocks, newest first, until nothing can be before; ``held`` gets them."""
         begins = begins_of(series.grain, since, until)[::-1]
+        for begin in begins:  # what is here of them must not make room for the rest
+            if (series, begin) in self._blocks:
+                self._blocks.move_to_end((series, begin))
         for number in range(0, len(begins), _AT_A_TIME):
             some = begins[number : number + _AT_A_TIME]
             await self._recall(series, some)
+            self._hold(series, some, held)
             for wave in range(0, len(some), _AT_ONCE):
                 blocks = [begin for begin in some[wave : wave + _AT_ONCE] if not self._is_before(series, begin)]
                 if not blocks:
                     return
                 whole = [begin for begin in blocks if begin + series.grain.block <= settled]  # else see `newest`
-                await self._ask_for([(series, begin) for begin in whole], pay)
-                if series.begins is None and any(not len(self._block(series, begin).candles) for begin in whole):
+                await self._ask_for([(series, begin) for begin in whole if not _is_whole(series, begin, held)], pay)
+                self._hold(series, whole, held)
+                if series.begins is None and any(begin in held and not len(held[begin].candles) for begin in whole):
                     await self._look_for_the_beginning(series, pay)
+
+    def _hold(self, series: _Series, begins: Sequence[int], held: dict[int, _Block]) -> None:
+        for begin in begins:
+            block = self._blocks.get((series, begin))
+            if block is not None and (begin not in held or block.known_until > held[begin].known_until):
+                held[begin] = block
 
     def _is_before(self, series: _Series, begin: int) -> bool:
         return series.begins is not None and begin + series.grain.block <= series.begins
@@ -352,6 +368,10 @@ class PairBook:
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _is_whole(series: _Series, begin: int, held: Mapping[int, _Block]) -> bool:
+    return begin in held and held[begin].known_until >= begin + series.grain.block
 
 
 def _is_young(known: Newest, grain: Grain, now: datetime, max_age: timedelta) -> bool:

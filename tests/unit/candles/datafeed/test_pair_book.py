@@ -264,5 +264,16 @@ async def test_few_blocks_are_kept_and_what_was_dropped_is_read_from_the_databas
             since, until = NOW - days * DAY, NOW - (days - 20) * DAY
             assert_true((await small.candles(BTC, Grain.QUARTER, since, until, free)).candles, since, until)
             assert_true((await small.candles(BTC, Grain.QUARTER, since, until, free)).candles, since, until)
+        loaded = await small.candles(BTC, Grain.QUARTER, NOW - 70 * DAY, NOW - 45 * DAY, free)
+        assert_true(loaded.candles, NOW - 70 * DAY, NOW - 45 * DAY)
         assert set(it.exchange.told.values()) == {1}
+        await small.close()
+
+
+async def test_what_is_in_memory_makes_no_room_for_the_rest_of_the_same_question() -> None:
+    async with world() as it:
+        small = PairBook(Asking(it.exchange, it.clock, Meters()), it.table, it.leases.of, it.clock, most=6)
+        since, until = NOW // Grain.QUARTER.block * Grain.QUARTER.block - 50 * DAY, NOW - 11 * DAY
+        for first, last in ((since, until - 20 * DAY), (NOW - 200 * DAY, NOW - 175 * DAY), (since, until)):
+            assert_true((await small.candles(BTC, Grain.QUARTER, first, last, free)).candles, first, last)
         await small.close()
