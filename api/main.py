@@ -34,6 +34,7 @@ from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.subscriptions import Sockets
 from api.handlers.told import Told
+from api.handlers.trade_news import TradeNews
 from api.handlers.web import AppFiles, Guard, config_json
 from api.ports import Passwords
 from api.schema.context import Services
@@ -121,6 +122,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
     ):
         portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
         acts, controls = Acts(runtime.meters), Controls(Assignments(db))
+        trade_news = TradeNews(runtime.meters)
         limits = _limits(settings)
         known = None if settings.known_operations is None else read_manifest(settings.known_operations)
         persisted = Persisted(QueryTexts(store, runtime.clock), limits, known)
@@ -153,13 +155,14 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             acts,
             _analytics(runtime, db, portfolios),
             Dashboards(dashboards.Dashboards(db), Hoppers(db), changes),
+            trade_news,
         )
         billing = None
         if settings.billing_secret is not None:
             told = (settings.billing_secret, settings.billing_provider)
             billing = Billing(plans, changes, *told, runtime.clock, runtime.meters)
         listening, looking = (
-            _listen(settings, runtime, portfolios, changes, arrivals, acts, controls),
+            _listen(settings, runtime, portfolios, changes, arrivals, acts, trade_news, controls),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
         )
         sockets = Sockets(
@@ -334,12 +337,14 @@ async def _listen(
     changes: Changes,
     arrivals: Arrivals,
     acts: Acts,
+    trade_news: TradeNews,
     controls: Controls,
 ) -> None:
     runtime.health.mark("nats", is_met=False, word="not connected yet")
     async with messaging.connect(settings.nats_url, "api") as bus:
         await bus.subscribe(LIVE.all_live, portfolios.on_live)
         await bus.subscribe(LIVE.all_actions, acts.on_action)
+        await bus.subscribe(LIVE.all_trades, trade_news.on_trade)
         await changes.listen(bus)
         arrivals.speak(bus)
         controls.speak(bus)

@@ -1,12 +1,11 @@
 """What is asked of a hopper's controller, and what it tells of itself: ``control.*``, ``action.*``."""
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
+from api.handlers.queue import Queue
 from cryptwire.codec.control import (
     ActionTold,
     ControlRequest,
@@ -21,7 +20,6 @@ from cryptwire.messaging.bus import Bus, Message
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
 
-_MOST_TOLD = 200  # acts that wait for one reader
 _MOST_PAYLOAD = 200_000  # bytes
 _WITHIN: Mapping[str, timedelta] = {"replay": timedelta(seconds=45)}
 _USUALLY_WITHIN = timedelta(seconds=6)
@@ -74,33 +72,12 @@ class Controls:
         return control_reply_from_wire(answer)
 
 
-class Told:
-    """Acts that one reader has yet to be told, the oldest first; of more than 200 the newest."""
-
-    def __init__(self) -> None:
-        self._acts: deque[ActionTold] = deque(maxlen=_MOST_TOLD)
-        self._wake = asyncio.Event()
-
-    def tell(self, told: ActionTold) -> None:
-        self._acts.append(told)
-        self._wake.set()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> ActionTold:
-        while not self._acts:
-            self._wake.clear()
-            await self._wake.wait()
-        return self._acts.popleft()
-
-
 class Acts:
     """What controllers tell of their acts, for whoever looks on. What counts is the audit: its numbers have no gap."""
 
     def __init__(self, meters: Meters) -> None:
         self._meters = meters
-        self._readers: dict[str, set[Told]] = {}
+        self._readers: dict[str, set[Queue[ActionTold]]] = {}
 
     async def on_action(self, message: Message) -> None:
         """``action.*``."""
@@ -119,9 +96,9 @@ class Acts:
                 reader.tell(told)
 
     @asynccontextmanager
-    async def of(self, hopper: HopperId) -> AsyncIterator[Told]:
+    async def of(self, hopper: HopperId) -> AsyncIterator[Queue[ActionTold]]:
         """A hopper's acts from this moment on, while the block runs."""
-        subject, reader = LIVE.action(hopper), Told()
+        subject, reader = LIVE.action(hopper), Queue[ActionTold]()
         self._readers.setdefault(subject, set()).add(reader)
         try:
             yield reader

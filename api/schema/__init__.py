@@ -26,6 +26,7 @@ from api.schema.scalars import SCALARS
 from api.schema.security import SecurityMutation, SecurityQuery
 from api.schema.sessions import SessionMutation, SessionQuery
 from api.schema.statistics import StatisticsQuery
+from api.schema.trade_news import TradeSubscription
 
 
 @strawberry.type(description="What can be read.")
@@ -70,7 +71,12 @@ class Mutation(
 
 @strawberry.type(description="What is told as it happens, over the sub-protocol graphql-transport-ws.")
 class Subscription(
-    ChangeSubscription, LinkSubscription, HopperSubscription, NoticeSubscription, RuleHistorySubscription
+    ChangeSubscription,
+    LinkSubscription,
+    HopperSubscription,
+    TradeSubscription,
+    NoticeSubscription,
+    RuleHistorySubscription,
 ):
     pass
 

@@ -21,6 +21,7 @@ from api.handlers.live import Portfolios
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.told import Told
+from api.handlers.trade_news import TradeNews
 from api.logic import accounts as logic
 from api.ports import Caller, Checkout, Hoppers, Plans, Sessions, Spending
 from api.schema.cost import Limits
@@ -60,6 +61,7 @@ class Services:
     acts: Acts
     analytics: Sources
     dashboards: Dashboards
+    trade_news: TradeNews
 
 
 @dataclass(slots=True)

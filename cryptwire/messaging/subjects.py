@@ -194,7 +194,7 @@ _MAY: dict[str, tuple[list[str], list[str]]] = {
     ),
     "api": (
         ["account.*", "notice.*", "import.*", "control.*.tracker.poll", "control.*.controller.*", "want.figure"],
-        ["portfolio.*.live", "account.*", "notice.*", "import.*", "action.*", "figure.*"],
+        ["portfolio.*.live", "trade.>", "account.*", "notice.*", "import.*", "action.*", "figure.*"],
     ),
     "replay": (["replay.>"], ["replay.>"]),
 }

@@ -54,6 +54,7 @@ SOMEBODY_ELSES = {
     "Query.intents.hopperId": "{ hoppers { id } }",
     "Query.auditLog.hopperId": "{ hoppers { id } }",
     "Subscription.ruleActions.hopperId": "{ hoppers { id } }",
+    "Subscription.trades.hopperIds": "{ hoppers { id } }",
     "Mutation.createRuleSet.hopperId": "{ hoppers { id } }",
     "Mutation.setHopperKillSwitch.hopperId": "{ hoppers { id } }",
     **dict.fromkeys(

@@ -90,7 +90,7 @@ def every(world: World) -> dict[str, str]:
         ("webhook", ["trade"], []),
         ("processor", ["trade", "candles"], ["live", "trade"]),
         ("datafeed", ["candles"], ["live", "closed", "trade", "ticker", "feed"]),
-        ("api", [], ["live"]),
+        ("api", [], ["live", "trade"]),
         ("replay", [], []),
     ],
 )
