@@ -19,6 +19,7 @@ from cryptwire.storage import database
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.strange_calls import StrangeCalls
 from cryptwire.storage.trades import Trades
+from cryptwire.storage.webhook_hints import WebhookHints
 from webhook.handlers.aside import Waiting
 from webhook.handlers.reads import Reads
 from webhook.handlers.receiver import Receiver
@@ -66,6 +67,7 @@ async def reading(settings: Settings, runtime: Runtime, trade_list: TradeList) -
             trade_list,
             Hoppers(rows),
             Trades(rows),
+            WebhookHints(rows),
             bus,
             runtime.clock,
             runtime.meters,

@@ -35,6 +35,14 @@ class Trades(Protocol):
         ...
 
 
+class Hints(Protocol):
+    """Where it is noted that something was heard; raises Unavailable."""
+
+    async def heard(self, hopper: HopperId, at: datetime) -> None:
+        """A message told ``at`` that this hopper has traded."""
+        ...
+
+
 class Aside(Protocol):
     """Where calls that nobody understands wait for a person."""
 

@@ -37,6 +37,7 @@ def position_to_message(position: Position) -> pb.OpenPosition:
         stop_loss=_text(position.stop_loss),
         trailing_arm=_text(position.trailing_arm),
         trailing=_text(position.trailing),
+        buy_id=position.buy_id or "",
     )
 
 
@@ -52,11 +53,16 @@ def position_from_message(message: pb.OpenPosition) -> Position:
         _moment(message.opened_at_us),
         message.trigger,
         message.is_held,
-        *(
-            decimal(percent) if percent else None
-            for percent in (message.take_profit, message.stop_loss, message.trailing_arm, message.trailing)
-        ),
+        _percent(message.take_profit),
+        _percent(message.stop_loss),
+        _percent(message.trailing_arm),
+        _percent(message.trailing),
+        message.buy_id or None,
     )
+
+
+def _percent(told: str) -> Decimal | None:
+    return decimal(told) if told else None
 
 
 def _text(number: Decimal | None) -> str:

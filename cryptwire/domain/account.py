@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade import Side
@@ -15,7 +16,7 @@ class Position:
 
     ``is_held``: its owner told the hopper not to sell it. ``take_profit`` and what follows are percent of the rate,
     None where they are off or not told: profit that sells, loss that sells, profit that arms the trailing stop, and the
-    fall from the peak that then sells.
+    fall from the peak that then sells. ``buy_id``: the trade that opened it, None when that is not told.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Position:
     stop_loss: Decimal | None = None
     trailing_arm: Decimal | None = None
     trailing: Decimal | None = None
+    buy_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class Short:
     cost: Decimal
     opened_at: datetime | None
     is_held: bool
+
+
+class PositionKind(Enum):
+    """What is held open, what is kept and may not be sold, what is owed."""
+
+    OPEN = "open"
+    RESERVED = "reserved"
+    SHORT = "short"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,17 +48,21 @@ _NEVER_IMPORTED = """
 """
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('hoppers'), hashtext($1))"
 _SEE = """
-    INSERT INTO hoppers (hopper_id, user_id, name, exchange, base_currency, is_paper, refresh_seconds, began_at)
-    SELECT hopper_id, $1::text::uuid, name, exchange, base, is_paper, refresh, began_at
-      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::int[], $8::timestamptz[])
-           AS s (hopper_id, name, exchange, base, is_paper, refresh, began_at)
+    INSERT INTO hoppers (hopper_id, user_id, name, exchange, base_currency, is_paper, refresh_seconds, began_at, total,
+                         is_enabled, wrong, seen_at)
+    SELECT hopper_id, $1::text::uuid, name, exchange, base, is_paper, refresh, began_at, total, is_enabled, wrong, $12
+      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::int[], $8::timestamptz[],
+                  $9::numeric[], $10::bool[], $11::text[])
+           AS s (hopper_id, name, exchange, base, is_paper, refresh, began_at, total, is_enabled, wrong)
     ON CONFLICT (hopper_id) DO UPDATE
        SET name = excluded.name, exchange = excluded.exchange, base_currency = excluded.base_currency,
            is_paper = excluded.is_paper, refresh_seconds = excluded.refresh_seconds,
            began_at = coalesce(excluded.began_at, hoppers.began_at), deleted_at = NULL,
-           unlinked_at = CASE WHEN hoppers.unlinked_at > $9 THEN hoppers.unlinked_at END
+           unlinked_at = CASE WHEN hoppers.unlinked_at > $12 THEN hoppers.unlinked_at END,
+           total = excluded.total, is_enabled = excluded.is_enabled, wrong = excluded.wrong, seen_at = excluded.seen_at
      WHERE hoppers.user_id = excluded.user_id
 """
+_MOST_WRONG = 500
 _DELETED = "UPDATE hoppers SET deleted_at = $2 WHERE hopper_id = ANY($1::text[])"
 _UNLINK = "UPDATE hoppers SET unlinked_at = now() WHERE user_id = $1::text::uuid AND unlinked_at IS NULL"
 _PUT = """
@@ -176,7 +180,8 @@ def _known(row: asyncpg.Record) -> KnownHopper:
 def _seen(linked: LinkedHopper) -> tuple[object, ...]:
     it = linked.hopper
     refresh = max(1, int(it.refresh_every.total_seconds()))
-    return it.id, it.name, it.exchange, it.base, it.is_paper, refresh, linked.created_at
+    told = linked.total, linked.is_enabled, linked.error[:_MOST_WRONG]
+    return it.id, it.name, it.exchange, it.base, it.is_paper, refresh, linked.created_at, *told
 
 
 def hopper_of(row: asyncpg.Record) -> Hopper:

@@ -42,6 +42,24 @@ class LastPrices:
             value: Any = await self._redis.hget(self._key(pair.exchange), field)
         return None if value is None else ticker_from_wire(value)
 
+    async def of_many(self, pairs: Iterable[Pair]) -> dict[Pair, Ticker]:
+        """The last tickers of those of ``pairs`` that have one; one command for each exchange among them.
+
+        Raises Invalid for a value that is none.
+        """
+        exchanges: dict[Exchange, list[Pair]] = {}
+        for pair in pairs:
+            exchanges.setdefault(pair.exchange, []).append(pair)
+        found: dict[Pair, Ticker] = {}
+        for exchange, listed in exchanges.items():
+            fields: list[Any] = [f"{pair.quote}.{pair.base}" for pair in listed]
+            with our_errors():
+                values: list[Any] = await self._redis.hmget(self._key(exchange), fields)
+            found.update(
+                (pair, ticker_from_wire(value)) for pair, value in zip(listed, values, strict=True) if value is not None
+            )
+        return found
+
     async def all_of(self, exchange: Exchange) -> list[Ticker]:
         """Every pair's last ticker, in no order; raises Invalid for a value that is none."""
         with our_errors():

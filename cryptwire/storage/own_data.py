@@ -68,6 +68,7 @@ EXPORTED: tuple[Held, ...] = (
     Held("open_orders", "hopper"),
     Held("trades", "hopper", order="hopper_id, at, trade_id"),
     Held("trade_comparisons", "hopper"),
+    Held("webhook_hints", "hopper"),
     Held("trade_results", "hopper", order="hopper_id, at, trade_id"),
     Held("result_progress", "hopper"),
     Held("candles", "hopper", order="hopper_id, opened_at"),

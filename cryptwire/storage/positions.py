@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from cryptwire.domain.account import Order, Position, Reserved, Short
+import asyncpg
+
+from cryptwire.domain.account import Order, Position, PositionKind, Reserved, Short
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.storage.database import Connection, Database
 
@@ -20,10 +22,10 @@ _READ = """
 _CLEAR = "DELETE FROM positions WHERE hopper_id = $1 AND kind = $2"
 _ADD = """
     INSERT INTO positions (hopper_id, kind, position_id, base, quote, quantity, rate, cost, opened_at, trigger, is_held,
-                           take_profit, stop_loss, trailing_arm, trailing_fall)
+                           take_profit, stop_loss, trailing_arm, trailing_fall, buy_id)
     SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::numeric[], $7::numeric[], $8::numeric[],
                                  $9::timestamptz[], $10::text[], $11::bool[], $12::numeric[], $13::numeric[],
-                                 $14::numeric[], $15::numeric[])
+                                 $14::numeric[], $15::numeric[], $16::text[])
     ON CONFLICT DO NOTHING
 """
 _CLEAR_ORDERS = "DELETE FROM open_orders WHERE hopper_id = $1"
@@ -33,22 +35,29 @@ _ADD_ORDERS = """
                              $8::numeric[], $9::text[], $10::timestamptz[])
     ON CONFLICT DO NOTHING
 """
-_IN_PAIR = """
+_HELD = """
     SELECT p.hopper_id, p.kind, p.position_id, p.base, p.quote, p.quantity, p.rate, p.cost, p.opened_at, p.trigger,
-           p.is_held, p.take_profit, p.stop_loss, p.trailing_arm, p.trailing_fall, r.read_at
+           p.is_held, p.take_profit, p.stop_loss, p.trailing_arm, p.trailing_fall, p.buy_id, r.read_at
       FROM positions p JOIN hopper_reads r ON r.hopper_id = p.hopper_id AND r.what = p.kind
-     WHERE p.hopper_id = ANY($1::text[]) AND p.kind IN ('open', 'short') AND p.base = $2 AND p.quote = $3
-     ORDER BY p.hopper_id, p.kind, p.opened_at NULLS FIRST, p.position_id
+     WHERE p.hopper_id = ANY($1::text[])
 """
+_ORDER = " ORDER BY p.hopper_id, p.kind, p.opened_at NULLS FIRST, p.position_id"
+_IN_PAIR = f"{_HELD} AND p.kind IN ('open', 'short') AND p.base = $2 AND p.quote = $3{_ORDER}"
+_NO_LIMITS = (None,) * 5  # nor the trade that opened it
+_READS = "SELECT hopper_id, what, read_at FROM hopper_reads WHERE hopper_id = ANY($1::text[])"
 
 
 class Held(NamedTuple):
-    """An open position, or a short one, of a hopper as it was read last."""
+    """A position of a hopper as it was read last; what a kind has not is None or False."""
 
     hopper: HopperId
     position: Position
-    is_short: bool
+    kind: PositionKind
     read_at: datetime
+
+    @property
+    def is_short(self) -> bool:
+        return self.kind is PositionKind.SHORT
 
 
 class Positions:
@@ -70,8 +79,8 @@ class Positions:
         async with self._database.transaction() as connection:
             for kind, rows in (
                 ("open", [_position(one) for one in positions]),
-                ("reserved", [(*_coins(one), "", False, None, None, None, None) for one in reserved]),
-                ("short", [(*_coins(one), "", one.is_held, None, None, None, None) for one in shorts]),
+                ("reserved", [(*_coins(one), "", False, *_NO_LIMITS) for one in reserved]),
+                ("short", [(*_coins(one), "", one.is_held, *_NO_LIMITS) for one in shorts]),
             ):
                 if await _is_newer(connection, hopper, kind, read_at):
                     await connection.execute(_CLEAR, hopper, kind)
@@ -85,21 +94,27 @@ class Positions:
 
     async def in_pair(self, hoppers: Sequence[HopperId], base: Asset, quote: Asset) -> list[Held]:
         """Open and short positions in one pair, by hopper, the oldest first. The table does not know of exchanges."""
-        return [
-            Held(
-                HopperId(row["hopper_id"]),
-                Position(
-                    row["position_id"],
-                    Asset(row["base"]),
-                    Asset(row["quote"]),
-                    *(row[name] for name in ("quantity", "rate", "cost", "opened_at", "trigger", "is_held")),
-                    *(row[name] for name in ("take_profit", "stop_loss", "trailing_arm", "trailing_fall")),
-                ),
-                row["kind"] == "short",
-                row["read_at"],
-            )
-            for row in await self._database.fetch(_IN_PAIR, list(hoppers), base, quote)
-        ]
+        return [_held(row) for row in await self._database.fetch(_IN_PAIR, list(hoppers), base, quote)]
+
+    async def of(self, hoppers: Sequence[HopperId]) -> list[Held]:
+        """Everything that these hold, by hopper and kind, the oldest first."""
+        return [_held(row) for row in await self._database.fetch(_HELD + _ORDER, list(hoppers))]
+
+    async def reads(self, hoppers: Sequence[HopperId]) -> dict[tuple[HopperId, str], datetime]:
+        """When each kind, and ``orders``, of these was read last; what never was is left out."""
+        rows = await self._database.fetch(_READS, list(hoppers))
+        return {(HopperId(row["hopper_id"]), row["what"]): row["read_at"] for row in rows}
+
+
+def _held(row: asyncpg.Record) -> Held:
+    position = Position(
+        row["position_id"],
+        Asset(row["base"]),
+        Asset(row["quote"]),
+        *(row[name] for name in ("quantity", "rate", "cost", "opened_at", "trigger", "is_held")),
+        *(row[name] for name in ("take_profit", "stop_loss", "trailing_arm", "trailing_fall", "buy_id")),
+    )
+    return Held(HopperId(row["hopper_id"]), position, PositionKind(row["kind"]), row["read_at"])
 
 
 async def _is_newer(connection: Connection, hopper: HopperId, what: str, read_at: datetime) -> bool:
@@ -112,7 +127,7 @@ def _coins(one: Position | Reserved | Short) -> tuple[object, ...]:
 
 def _position(one: Position) -> tuple[object, ...]:
     limits = one.take_profit, one.stop_loss, one.trailing_arm, one.trailing
-    return (*_coins(one), one.trigger, one.is_held, *limits)
+    return (*_coins(one), one.trigger, one.is_held, *limits, one.buy_id)
 
 
 def _order(one: Order) -> tuple[object, ...]:

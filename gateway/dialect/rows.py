@@ -121,6 +121,7 @@ def _position(row: Mapping[str, Any], home: Pair) -> Position | None:
         _level(row, "stop_loss_percentage", "stop_loss_enabled"),
         _level(row, "trailing_arm_percentage", "trailing_stop_loss_enabled", "tsl_enabled"),
         _level(row, "trailing_percentage", "trailing_stop_loss_enabled", "tsl_enabled"),
+        _none_if_zero(identity(row.get("buy_id"))),
     )
 
 

@@ -15,7 +15,7 @@ from cryptwire.messaging.trades import tell
 from cryptwire.metrics import Meters
 from cryptwire.tasks import end
 from webhook import logic
-from webhook.ports import Bus, Hoppers, TradeList, Trades
+from webhook.ports import Bus, Hints, Hoppers, TradeList, Trades
 
 _log = Log(__name__)
 _AT_ONCE = 16
@@ -34,6 +34,7 @@ class Reads:
         trade_list: TradeList,
         hoppers: Hoppers,
         trades: Trades,
+        hints: Hints,
         bus: Bus,
         clock: Clock,
         meters: Meters,
@@ -45,6 +46,7 @@ class Reads:
         self._list = trade_list
         self._hoppers = hoppers
         self._trades = trades
+        self._hints = hints
         self._bus = bus
         self._clock = clock
         self._meters = meters
@@ -53,6 +55,7 @@ class Reads:
         self._between = timedelta(seconds=1) / rate
         self._next_at = clock.now() - _AT_ONCE * self._between
         self._wanted: set[HopperId] = set()
+        self._heard_at: dict[HopperId, datetime] = {}  # of what is wanted, when that was last said
         self._tasks: dict[HopperId, asyncio.Task[None]] = {}
         self._read_at: OrderedDict[HopperId, datetime] = OrderedDict()  # oldest first
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -68,6 +71,7 @@ class Reads:
     def want(self, hopper: HopperId) -> None:
         """Have its trades read, now or when it is its turn."""
         self._wanted.add(hopper)
+        self._heard_at[hopper] = self._clock.now()
         if hopper not in self._tasks:
             self._tasks[hopper] = asyncio.create_task(self._serve(hopper))
 
@@ -88,6 +92,7 @@ class Reads:
                 await self._read_until_done(hopper)
         finally:
             del self._tasks[hopper]
+            self._heard_at.pop(hopper, None)
 
     def _forget(self) -> None:
         """Keep only times that still matter."""
@@ -143,6 +148,11 @@ class Reads:
         if hopper is None:
             self._count_read("unknown_hopper")
             return
+        heard_at = self._heard_at.get(hopper.id)
+        if heard_at is not None:
+            await self._hints.heard(hopper.id, heard_at)
+            if self._heard_at.get(hopper.id) == heard_at:
+                del self._heard_at[hopper.id]
         last_at, now = await self._trades.last_at(hopper.id), self._clock.now()
         listed = await self._list.since(hopper.user, hopper.id, logic.read_from(last_at, now))
         added = await self._trades.add(listed)

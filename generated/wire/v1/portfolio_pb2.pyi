@@ -38,6 +38,7 @@ class OpenPosition(_message.Message):
     STOP_LOSS_FIELD_NUMBER: _builtins.int
     TRAILING_ARM_FIELD_NUMBER: _builtins.int
     TRAILING_FIELD_NUMBER: _builtins.int
+    BUY_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     base: _builtins.str
     quote: _builtins.str
@@ -57,6 +58,8 @@ class OpenPosition(_message.Message):
     """profit at which the trailing stop arms"""
     trailing: _builtins.str
     """fall from the peak that sells, once armed"""
+    buy_id: _builtins.str
+    """of the trade that opened it; empty = not told"""
     def __init__(
         self,
         *,
@@ -73,10 +76,11 @@ class OpenPosition(_message.Message):
         stop_loss: _builtins.str = ...,
         trailing_arm: _builtins.str = ...,
         trailing: _builtins.str = ...,
+        buy_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cost", b"cost", "id", b"id", "is_held", b"is_held", "opened_at_us", b"opened_at_us", "quantity", b"quantity", "quote", b"quote", "rate", b"rate", "stop_loss", b"stop_loss", "take_profit", b"take_profit", "trailing", b"trailing", "trailing_arm", b"trailing_arm", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "buy_id", b"buy_id", "cost", b"cost", "id", b"id", "is_held", b"is_held", "opened_at_us", b"opened_at_us", "quantity", b"quantity", "quote", b"quote", "rate", b"rate", "stop_loss", b"stop_loss", "take_profit", b"take_profit", "trailing", b"trailing", "trailing_arm", b"trailing_arm", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,14 @@ def test_a_position() -> None:
     assert (found.id, found.base, found.quote) == ("7", "BTC", "USDT")
     assert (found.quantity, found.rate, found.cost) == (Decimal(2), Decimal(10), Decimal(21))
     assert found.opened_at is None
+    assert found.buy_id is None
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [("91", "91"), (91, "91"), ("0", None), (0, None), ("", None), (None, None)]
+)
+def test_the_trade_that_opened_a_position(said: object, found: str | None) -> None:
+    assert [one.buy_id for one in dialect.positions([{**ROW, "buy_id": said}], HOME).rows] == [found]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from cryptwire.domain.hopper import HopperId
 from cryptwire.errors import Exhausted, LinkAgain, Unavailable
 from cryptwire.metrics import Meters
-from tests.unit.webhook.twins import START, HandClock, TwinBus, TwinHoppers, TwinList, TwinTrades, trade
+from tests.unit.webhook.twins import START, HandClock, TwinBus, TwinHints, TwinHoppers, TwinList, TwinTrades, trade
 from webhook.handlers.reads import Reads
 
 A, B = HopperId("1"), HopperId("2")
@@ -25,10 +25,12 @@ class Play:
             TwinBus(),
             Meters(),
         )
+        self.hints = TwinHints()
         self.reads = Reads(
             self.list,
             TwinHoppers("1", "2"),
             self.trades,
+            self.hints,
             self.bus,
             self.clock,
             self.meters,
@@ -47,6 +49,20 @@ async def test_a_hint_is_served_at_once_and_told_once() -> None:
     assert play.list.asked == [(A, START - timedelta(days=1))]
     assert play.bus.told == ["trade.binance.1"]
     assert [kept.id for kept in play.trades.kept] == ["t1"]
+
+
+async def test_when_something_was_heard_is_noted_once_also_when_the_table_was_away() -> None:
+    play = Play()
+    play.hints.trouble = [Unavailable("away")]
+    play.reads.want(A)
+    play.reads.want(HopperId("nobody's"))
+    await play.clock.turn()
+    assert play.hints.kept == []
+    await play.clock.turn(120)
+    assert play.hints.kept == [(A, START)]
+    play.reads.want(A)
+    await play.clock.turn(10)
+    assert play.hints.kept == [(A, START), (A, START + timedelta(seconds=120))]
 
 
 async def test_hints_within_ten_seconds_are_served_by_one_read_later() -> None:
@@ -119,7 +135,7 @@ async def test_a_flood_is_read_at_a_steady_pace() -> None:
     play = Play(most=500)
     play.list.trades = [trade(str(number), f"t{number}") for number in range(500)]
     play.reads = Reads(
-        play.list, TwinHoppers(*map(str, range(500))), play.trades, play.bus, play.clock, play.meters,
+        play.list, TwinHoppers(*map(str, range(500))), play.trades, play.hints, play.bus, play.clock, play.meters,
         every=timedelta(seconds=10), most=500, rate=100,
     )  # fmt: skip
     for number in range(500):

@@ -19,7 +19,7 @@ from cryptwire.errors import Corrupt, CryptwireError, Unavailable
 from cryptwire.memory.clock import HandClock as TurnedClock
 from cryptwire.memory.clock import settled
 from cryptwire.metrics import Meters
-from tests.unit.webhook.twins import HandClock, TwinBus, TwinHoppers, TwinList, TwinTrades, trade
+from tests.unit.webhook.twins import HandClock, TwinBus, TwinHints, TwinHoppers, TwinList, TwinTrades, trade
 from webhook.handlers.aside import Waiting
 from webhook.handlers.reads import Reads
 from webhook.handlers.receiver import Receiver
@@ -47,7 +47,7 @@ class Play:
     def __init__(self) -> None:
         self.clock, self.meters, self.list = HandClock(), Meters(), TwinList([trade("1", "t1")])
         reads = Reads(
-            self.list, TwinHoppers("1"), TwinTrades(), TwinBus(), self.clock, self.meters,
+            self.list, TwinHoppers("1"), TwinTrades(), TwinHints(), TwinBus(), self.clock, self.meters,
             every=timedelta(seconds=10), most=10,
         )  # fmt: skip
         self.table = TwinTable()

@@ -94,6 +94,19 @@ class TwinTrades:
         return added
 
 
+class TwinHints:
+    """When something was heard of whom; ``trouble`` is raised, one a call, before anything is noted."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[HopperId, datetime]] = []
+        self.trouble: list[CryptwireError] = []
+
+    async def heard(self, hopper: HopperId, at: datetime) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.kept.append((hopper, at))
+
+
 class TwinBus:
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -161,7 +161,18 @@ def test_a_request_for_candles_and_a_refusal() -> None:
         reply_from_wire(refusal_to_wire("no such pair", retryable=False))
 
 
-POSITION = Position("p", Asset("BTC"), Asset("USDT"), Decimal("1.50"), Decimal(9), Decimal("13.5"), T)
+POSITION = Position(
+    "p",
+    Asset("BTC"),
+    Asset("USDT"),
+    Decimal("1.50"),
+    Decimal(9),
+    Decimal("13.5"),
+    T,
+    "TA",
+    trailing=Decimal(2),
+    buy_id="91",
+)
 FLOW = FlowCandidate(HopperId("1"), T, Asset("BTC"), Decimal("-0.1"), 10.0, 99.0, 3)
 ACCOUNT = Account(HopperId("1"), T, {Asset("BTC"): Decimal("1.50")}, (POSITION,))
 CANDLE = Candle(HopperId("1"), T, 2.0, 3.0, 1.0, 2.5, timedelta(seconds=1), Quality.PARTIAL, 4)
