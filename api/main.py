@@ -77,6 +77,7 @@ from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
 from cryptwire.storage.query_texts import QueryTexts
 from cryptwire.storage.rate_series import RateSeries
+from cryptwire.storage.result_list import ResultList
 from cryptwire.storage.second_factors import SecondFactorRows
 from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
@@ -242,6 +243,7 @@ def _analytics(runtime: Runtime, db: database.Database, portfolios: Portfolios) 
         balances=Balances(db),
         conversions=Conversions(RateSeries(db), runtime.clock),
         trade_list=TradeList(db),
+        result_list=ResultList(db),
         trade_sums=TradeSums(db),
     )
 

@@ -7,6 +7,7 @@ from strawberry.types import ExecutionContext
 
 from api.schema.accounts import AccountMutation
 from api.schema.analytics import AnalyticsQuery
+from api.schema.analytics.results import ResultQuery
 from api.schema.analytics.trades import TradeQuery
 from api.schema.changes import ChangeSubscription
 from api.schema.cost import Limited
@@ -41,6 +42,7 @@ class Query(
     StatisticsQuery,
     AnalyticsQuery,
     TradeQuery,
+    ResultQuery,
     FlowQuery,
     FigureQuery,
     RuleSetQuery,

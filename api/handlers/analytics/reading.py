@@ -12,6 +12,7 @@ from api.ports import Hoppers
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage.conversions import Conversions
+from cryptwire.storage.result_list import ResultList
 from cryptwire.storage.trade_list import TradeList
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Sources:
     balances: BalanceRows
     conversions: Conversions
     trade_list: TradeList
+    result_list: ResultList
     trade_sums: TradeSumRows
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:

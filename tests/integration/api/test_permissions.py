@@ -46,6 +46,7 @@ SOMEBODY_ELSES = {
     "Query.dailyStatistics.hopperId": "{ hoppers { id } }",
     "Query.analytics.hopperIds": "{ hoppers { id } }",
     "Query.trades.hopperIds": "{ hoppers { id } }",
+    "Query.results.hopperIds": "{ hoppers { id } }",
     "Query.flows.hopperId": "{ hoppers { id } }",
     "Mutation.decideFlow.id": '{ flows(hopperId: "2") { nodes { id } } }',
     "Mutation.markNoticesRead.until": "{ notices { nodes { id } } }",

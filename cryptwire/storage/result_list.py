@@ -1,0 +1,109 @@
+"""Results, which are trades that closed something, as a table of closed positions shows them: ``trade_results``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from cryptwire.storage.database import Database
+from cryptwire.storage.keyset import PLACE, Column, Condition, Listing, Order, Row
+
+
+class ListedResult(NamedTuple):
+    """A result (``cryptwire.domain.result.Result``) by the trade that closed: money in ``quote``; None: not known.
+
+    ``entry_price`` and ``exit_price`` in quote with the fees in: what one unit cost and brought, of a short the other
+    way. ``held_for`` seconds since the mean of the times of opening. ``gain`` is net / cost. ``currency`` is the
+    hopper's base currency then, ``rate`` units of it for one of quote. ``trigger`` and ``strategy`` are of the trade
+    that closed, ``buy_trigger`` and ``buy_strategy`` of what opened.
+    """
+
+    hopper_id: str
+    trade_id: str
+    at: datetime
+    opened_at: datetime | None
+    held_for: Decimal | None
+    exchange: str
+    coin: str
+    quote: str
+    is_short: bool
+    quantity: Decimal
+    entry_price: Decimal | None
+    exit_price: Decimal | None
+    proceeds: Decimal
+    cost: Decimal | None
+    fees: Decimal
+    net: Decimal | None
+    gain: Decimal | None
+    buy_trigger: str | None
+    sell_trigger: str | None
+    buy_strategy: str | None
+    sell_strategy: str | None
+    currency: str
+    rate: Decimal | None
+
+    @property
+    def row(self) -> Row:
+        return Row(self.hopper_id, self.trade_id)
+
+
+_TEXT, _NUMBER, _MOMENT = "text", "numeric", "timestamptz"
+_BROUGHT, _COST = "round(r.proceeds / nullif(r.closed, 0), 18)", "round(r.cost / nullif(r.closed, 0), 18)"
+_COLUMNS = {
+    "at": Column("r.at", _MOMENT),
+    "opened_at": Column("r.opened_at", _MOMENT, is_nullable=True),
+    "held_for": Column("round(extract(epoch FROM r.at - r.opened_at))", _NUMBER, is_nullable=True),
+    "exchange": Column("r.exchange", _TEXT),
+    "coin": Column("r.base", _TEXT),
+    "quote": Column("r.quote", _TEXT),
+    "is_short": Column("r.is_short", "boolean"),
+    "quantity": Column("r.closed", _NUMBER),
+    "entry_price": Column(f"CASE WHEN r.is_short THEN {_BROUGHT} ELSE {_COST} END", _NUMBER, is_nullable=True),
+    "exit_price": Column(f"CASE WHEN r.is_short THEN {_COST} ELSE {_BROUGHT} END", _NUMBER, is_nullable=True),
+    "proceeds": Column("r.proceeds", _NUMBER),
+    "cost": Column("r.cost", _NUMBER, is_nullable=True),
+    "fees": Column("r.fees", _NUMBER),
+    "net": Column("r.net", _NUMBER, is_nullable=True),
+    "gain": Column("round(r.net / nullif(r.cost, 0), 18)", _NUMBER, is_nullable=True),
+    "buy_trigger": Column("r.buy_trigger", _TEXT, is_nullable=True),
+    "sell_trigger": Column("r.trigger", _TEXT, is_nullable=True),
+    "buy_strategy": Column("r.buy_strategy", _TEXT, is_nullable=True),
+    "sell_strategy": Column("r.strategy", _TEXT, is_nullable=True),
+}
+LISTING = Listing(
+    fields={
+        "hopper_id": "r.hopper_id",
+        "trade_id": "r.trade_id",
+        **{name: column.sql for name, column in _COLUMNS.items()},
+        "currency": "r.currency",
+        "rate": "r.rate",
+    },
+    source="(SELECT * FROM trade_results WHERE closed IS NOT NULL) r",
+    owner="r.hopper_id",
+    id="r.trade_id",
+    at="r.at",
+    columns={
+        **_COLUMNS,
+        "hopper": Column(PLACE, "bigint"),
+        "outcome": Column("sign(r.net)::smallint", "smallint", is_nullable=True),
+    },
+)
+"""Ordered and filtered by any of its fields, by hopper, and by ``outcome``: 1 won, -1 lost, 0 neither, NULL unknown."""
+
+
+class ResultList:
+    """Every method raises Unavailable while the database is away, Invalid for a column that there is not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, hoppers: Sequence[str], order: Order, conditions: Sequence[Condition], after: Row | None, most: int
+    ) -> list[ListedResult]:
+        """At most ``most`` results of ``hoppers`` in an order, those behind a row; raises Invalid when it is gone."""
+        rows = await LISTING.page(self._database, hoppers, order, conditions, after, most)
+        return [ListedResult(*row) for row in rows]
+
+    async def count(self, hoppers: Sequence[str], conditions: Sequence[Condition]) -> int:
+        """How many results there are on all pages together."""
+        return await LISTING.count(self._database, hoppers, conditions)
