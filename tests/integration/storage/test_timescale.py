@@ -9,15 +9,19 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import numpy as np
 import pytest
 
+from cryptwire.domain.bar import Columns
 from cryptwire.domain.candle import SPAN, Candle, Quality
-from cryptwire.domain.hopper import HopperId
+from cryptwire.domain.hopper import Asset, Exchange, HopperId
+from cryptwire.domain.ticker import Pair
 from cryptwire.storage import database
 from cryptwire.storage.candle_series import CandleSeries
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.database import SERVICES, role, url_of, with_database
 from cryptwire.storage.migrate import migrate
+from cryptwire.storage.pair_candles import PairCandles
 
 Connection = asyncpg.Connection
 
@@ -164,6 +168,32 @@ async def test_series_are_the_same_bit_for_bit_when_compressed(
     assert len(after) == 700
     for one, other in zip((before.at, before.open, before.close), (after.at, after.open, after.close), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+async def test_the_past_of_pairs_goes_into_compressed_chunks_and_reads_the_same(
+    owner: Connection, database_url: str
+) -> None:
+    pair = Pair(Exchange("binance"), Asset("BTC"), Asset("USDT"))
+    since = int(T.timestamp())
+    at = np.arange(since, since + 960 * 900, 900, dtype=np.int64)
+    prices = 1e17 / (3 + np.arange(960))
+    candles = Columns(at, prices, prices * 2, prices / 2, prices, prices / 7)
+    async with database.connect(url_of("datafeed", database_url), "datafeed", 1) as rows:
+        table = PairCandles(rows)
+        series = (await table.series(pair, 900)).id
+        await table.keep(series, since, candles.between(0, 500), since + 500 * 900)
+        await owner.execute("SELECT compress_chunk(chunk) FROM show_chunks('pair_candles') chunk")
+        await table.keep(series, since, candles, since + 960 * 900)
+        other = (await table.series(pair, 3600)).id
+        await table.keep(other, since, candles.between(0, 10), since + 9000)
+        found = await table.within(series, since, since + 10**6)
+        assert await table.known(series, since, since + 1) == {since: since + 960 * 900}
+    for name in Columns.__slots__:
+        assert getattr(found, name).tobytes() == getattr(candles, name).tobytes()
+    jobs = await owner.fetch(
+        "SELECT proc_name FROM timescaledb_information.jobs WHERE hypertable_name = 'pair_candles' ORDER BY 1"
+    )
+    assert [job["proc_name"] for job in jobs] == ["policy_compression", "policy_retention"]
 
 
 async def test_a_hopper_is_forgotten_from_compressed_chunks_too(owner: Connection, database_url: str) -> None:
