@@ -2,39 +2,36 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import NamedTuple
 
 from cryptwire.storage.database import Database
 from cryptwire.storage.keyset import PLACE, Column, Condition, Listing, Order, Row
 
+_EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
+_GRAIN = Decimal("1e-18")
+
 
 class ListedResult(NamedTuple):
     """A result (``cryptwire.domain.result.Result``) by the trade that closed: money in ``quote``; None: not known.
 
-    ``entry_price`` and ``exit_price`` in quote with the fees in: what one unit cost and brought, of a short the other
-    way. ``held_for`` seconds since the mean of the times of opening. ``gain`` is net / cost. ``currency`` is the
-    hopper's base currency then, ``rate`` units of it for one of quote. ``trigger`` and ``strategy`` are of the trade
-    that closed, ``buy_trigger`` and ``buy_strategy`` of what opened.
+    ``currency`` is the hopper's base currency then, ``rate`` units of it for one of quote. ``sell_trigger`` and
+    ``sell_strategy`` are of the trade that closed, ``buy_trigger`` and ``buy_strategy`` of what opened.
     """
 
     hopper_id: str
     trade_id: str
     at: datetime
     opened_at: datetime | None
-    held_for: Decimal | None
     exchange: str
     coin: str
     quote: str
     is_short: bool
     quantity: Decimal
-    entry_price: Decimal | None
-    exit_price: Decimal | None
     proceeds: Decimal
     cost: Decimal | None
     fees: Decimal
     net: Decimal | None
-    gain: Decimal | None
     buy_trigger: str | None
     sell_trigger: str | None
     buy_strategy: str | None
@@ -45,6 +42,31 @@ class ListedResult(NamedTuple):
     @property
     def row(self) -> Row:
         return Row(self.hopper_id, self.trade_id)
+
+    @property
+    def held_for(self) -> int | None:
+        """Whole seconds since the mean of the times of opening."""
+        return None if self.opened_at is None else round((self.at - self.opened_at).total_seconds())
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """What one unit was opened at, fees in: it cost that, or, sold short, it brought that."""
+        return _share(self.proceeds if self.is_short else self.cost, self.quantity)
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """What one unit was closed at, fees in."""
+        return _share(self.cost if self.is_short else self.proceeds, self.quantity)
+
+    @property
+    def gain(self) -> Decimal | None:
+        """Net in parts of the cost."""
+        return _share(self.net, self.cost)
+
+
+def _share(amount: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    """Rounded as PostgreSQL does, to 18 decimals."""
+    return None if amount is None or not whole else _EXACT.divide(amount, whole).quantize(_GRAIN, context=_EXACT)
 
 
 _TEXT, _NUMBER, _MOMENT = "text", "numeric", "timestamptz"
@@ -74,7 +96,7 @@ LISTING = Listing(
     fields={
         "hopper_id": "r.hopper_id",
         "trade_id": "r.trade_id",
-        **{name: column.sql for name, column in _COLUMNS.items()},
+        **{name: column.sql for name, column in _COLUMNS.items() if name in ListedResult._fields},
         "currency": "r.currency",
         "rate": "r.rate",
     },

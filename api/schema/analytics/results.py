@@ -179,8 +179,14 @@ class ResultConnection:
 def _told(row: ListedResult, currency: Asset, profit: Decimal | None) -> Result:
     told = row._asdict()
     del told["rate"]
-    held_for = None if row.held_for is None else min(int(row.held_for), _MOST_SECONDS)
-    return Result(**{**told, "held_for": held_for, "currency": currency, "profit": profit})
+    return Result(
+        **{**told, "currency": currency},
+        held_for=None if row.held_for is None else min(row.held_for, _MOST_SECONDS),
+        entry_price=row.entry_price,
+        exit_price=row.exit_price,
+        gain=row.gain,
+        profit=profit,
+    )
 
 
 @strawberry.type
