@@ -63,13 +63,14 @@ class Asking:
         at -= at % Grain.DAY
         while at <= now:
             pay()
-            rows = await self._answer(pair, Grain.DAY, at, _STRIDE)
+            rows = await self._answer(pair, Grain.DAY, at, _STRIDE, is_exact=False)
             if len(rows):
                 return int(rows.at[0])
             at += _STRIDE * Grain.DAY
         return now
 
-    async def _answer(self, pair: Pair, grain: Grain, since: int, most: int) -> Columns:
+    async def _answer(self, pair: Pair, grain: Grain, since: int, most: int, *, is_exact: bool = True) -> Columns:
+        """Sound candles; not exact: they may open at another time of day."""
         now = self._clock.now()
         said, until = self._refused.get((pair, grain), ("", now))
         if now < until:
@@ -81,7 +82,7 @@ class Asking:
             try:
                 async with gate:
                     listed = await self._exchanges.candles(pair, grain.timeframe, moment, min(most, MOST))
-                return sound(grain, _columns(listed))
+                return sound(grain if is_exact else 1, _columns(listed))
             except Unavailable:
                 if attempt == _TRIES:
                     raise

@@ -15,7 +15,7 @@ from candles.datafeed.handlers.rules import LIVE, MARKET, Rules
 from candles.datafeed.handlers.zones import zone_of
 from candles.datafeed.logic.budget import Budget
 from candles.datafeed.logic.descriptions import pair_info
-from candles.datafeed.logic.grains import Grain, Span, span_of
+from candles.datafeed.logic.grains import Grain, Span, coarsest_of, span_of
 from candles.datafeed.logic.marks import MOST_MARKS, levels, marks
 from candles.datafeed.logic.names import Named
 from candles.datafeed.logic.questions import MOST_BARS, Question
@@ -106,7 +106,8 @@ class Pairs:
 
     async def _bars(self, asked: Question, zone: ZoneInfo, pair: Pair, pay: Pay, deadline: float) -> Columns:
         now = int(self._clock.now().timestamp())
-        span = span_of(asked, zone, now)
+        coarsest = coarsest_of(pair.exchange)
+        span = span_of(asked, zone, now, coarsest)
         if asked.countback is None and span.bars > MOST_BARS:
             raise Invalid(f"more than {MOST_BARS:,} bars from {asked.since} to {asked.until}: ask for a shorter span")
         for _ in range(_MOST_LOOKS):
@@ -116,7 +117,7 @@ class Pairs:
             missing = 0 if asked.countback is None else asked.countback - len(bars)
             if missing <= 0 or loaded.is_first or loaded.error is not None:
                 break
-            longer = span_of(asked, zone, now, 2 * span.bars)
+            longer = span_of(asked, zone, now, coarsest, 2 * span.bars)
             if longer.since >= span.since:
                 break
             span = longer

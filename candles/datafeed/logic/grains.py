@@ -13,6 +13,7 @@ import numpy as np
 
 from candles.datafeed.logic.questions import Question, window
 from cryptwire.domain.bar import Bar, Columns, Resolution, Seconds, bar_at, edges
+from cryptwire.domain.hopper import Exchange
 
 _YEAR = 365 * 86_400
 REACH = 10 * _YEAR
@@ -42,6 +43,7 @@ class Grain(IntEnum):
 
 _TIMEFRAMES = {Grain.QUARTER: "15m", Grain.HALF: "30m", Grain.HOUR: "1h", Grain.DAY: "1d"}
 _ROWS = {Grain.QUARTER: 960, Grain.HALF: 960, Grain.HOUR: 960, Grain.DAY: 360}
+_UTC_DAYS = frozenset({"binance", "binanceus", "bitvavo", "coinbase", "cryptocom", "kraken", "kucoin", "okx"})
 _USUAL = {
     Resolution.MINUTES_15: 900,
     Resolution.HOUR: 3_600,
@@ -50,6 +52,11 @@ _USUAL = {
     Resolution.WEEK: 7 * 86_400,
     Resolution.MONTH: 31 * 86_400,
 }
+
+
+def coarsest_of(exchange: Exchange) -> Grain:
+    """The longest candles of an exchange that can be of use: some have days that begin elsewhere (HTX: 16 h UTC)."""
+    return Grain.DAY if exchange in _UTC_DAYS else Grain.HOUR
 
 
 class Span(NamedTuple):
@@ -61,7 +68,7 @@ class Span(NamedTuple):
     bars: int
 
 
-def grain_of(boundaries: Seconds, coarsest: Grain = Grain.DAY) -> Grain:
+def grain_of(boundaries: Seconds, coarsest: Grain) -> Grain:
     """The coarsest candles that fit between all of these boundaries."""
     for grain in (Grain.DAY, Grain.HOUR, Grain.HALF):
         if grain <= coarsest and not (boundaries % grain).any():
@@ -69,7 +76,7 @@ def grain_of(boundaries: Seconds, coarsest: Grain = Grain.DAY) -> Grain:
     return Grain.QUARTER
 
 
-def span_of(asked: Question, zone: ZoneInfo, now: int, bars: int | None = None) -> Span:
+def span_of(asked: Question, zone: ZoneInfo, now: int, coarsest: Grain, bars: int | None = None) -> Span:
     """The bars that an answer may hold: those asked for, or the last ``bars``; none of the future or beyond reach."""
     taken = window(asked, zone, now)
     until = min(taken.until, bar_at(asked.resolution, zone, now).end)
@@ -84,7 +91,7 @@ def span_of(asked: Question, zone: ZoneInfo, now: int, bars: int | None = None) 
         starts = starts[-max(asked.countback, bars or 0) :]
     grain = Grain.QUARTER
     if asked.resolution is not Resolution.MINUTES_15:
-        grain = grain_of(np.append(starts, until))
+        grain = grain_of(np.append(starts, until), coarsest)
     return Span(int(starts[0]), until, grain, len(starts))
 
 
@@ -119,7 +126,7 @@ def closed_until(grain: Grain, opened: Seconds, asked_at: int) -> int:
     return max(settled, int(opened.max())) if len(opened) else settled
 
 
-def sound(grain: Grain, candles: Columns) -> Columns:
+def sound(grain: int, candles: Columns) -> Columns:
     """Those of ``candles`` that can be, by time, the last of several with one opening."""
     is_sound = (
         (candles.at % grain == 0)

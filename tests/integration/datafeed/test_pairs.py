@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -184,18 +185,18 @@ async def test_a_search_finds_hoppers_and_pairs_and_a_pair_is_described(world: W
     assert [one["value"] for one in config["exchanges"]] == ["", "CRYPTWIRE", "BINANCE", "KUCOIN"]
 
 
-@pytest.mark.parametrize(
-    "symbol",
-    [
-        "BINANCE:NOTTHERE", "KRAKEN:BTCUSD", "binance:BTCUSDT", "BINANCE:btcusdt", "BINANCE:", ":BTCUSDT", "BINANCE",
-        "BINANCE:BTCUSDT ", "BINANCE:*", "BINANCE:>", "BINANCE:BTC.USDT", "BINANCE:http://127.0.0.1/", "BINANCE:../x",
-        "BINANCE:BTCUSDT\x00", "BINANCE:" + "X" * 5000, "LOCALHOST:BTCUSDT", "HOPPER:BTCUSDT",
-    ],
+NOT_THERE = (
+    "BINANCE:NOTTHERE", "KRAKEN:BTCUSD", "binance:BTCUSDT", "BINANCE:btcusdt", "BINANCE:", ":BTCUSDT", "BINANCE",
+    "BINANCE:BTCUSDT ", "BINANCE:*", "BINANCE:>", "BINANCE:BTC.USDT", "BINANCE:http://127.0.0.1/", "BINANCE:../x",
+    "BINANCE:BTCUSDT\x00", "BINANCE:" + "X" * 5000, "LOCALHOST:BTCUSDT", "HOPPER:BTCUSDT",
 )  # fmt: skip
-async def test_what_is_no_pair_of_an_allowed_exchange_is_not_there(world: World, symbol: str) -> None:
-    asked = {"symbol": symbol, "resolution": "15", "from": 1, "to": 2, "countback": 1}
-    for path in ("symbols", "history", "marks", "levels"):
-        assert await world.get(f"/udf/{path}", **asked) == (404, {"s": "error", "errmsg": "unknown_symbol"}), path
+
+
+async def test_what_is_no_pair_of_an_allowed_exchange_is_not_there(world: World) -> None:
+    for symbol in NOT_THERE:
+        asked = {"symbol": symbol, "resolution": "15", "from": 1, "to": 2, "countback": 1}
+        for path in ("symbols", "history", "marks", "levels"):
+            assert await world.get(f"/udf/{path}", **asked) == (404, {"s": "error", "errmsg": "unknown_symbol"}), symbol
     assert world.runtime.meters.value("datafeed_asked", exchange="binance") == 0
 
 
@@ -236,17 +237,18 @@ async def test_own_trades_and_positions_of_all_hoppers_stand_on_the_chart_live_a
     assert marks[0]["time"] == int(at.timestamp())
     assert "Play (paper)" in next(m["text"] for m in marks if m["isPaper"])
 
-    def held(number: int, quantity: str, rate: str, cost: str, **levels: Decimal) -> Position:
+    def held(number: int, quantity: str, rate: str, cost: str, *percent: str) -> Position:
         amounts = Decimal(quantity), Decimal(rate), Decimal(cost)
         opened_at = at + timedelta(minutes=number)
-        return Position(str(number), Asset("ETH"), Asset("USDT"), *amounts, opened_at, "", False, **levels)
+        position = Position(str(number), Asset("ETH"), Asset("USDT"), *amounts, opened_at, "", False)
+        names = ("stop_loss", "take_profit", "trailing_arm")
+        return replace(position, **{name: Decimal(text) for name, text in zip(names, percent, strict=False)})
 
     positions, read_at = Positions(world.owner), at + timedelta(hours=1)
-    stop = {"stop_loss": Decimal(5), "take_profit": Decimal("2.5")}
-    mine = [held(1, "2", "100", "200.4", **stop), held(2, "1", "100", "100", **stop, trailing_arm=Decimal(3))]
+    mine = [held(1, "2", "100", "200.4", "5", "2.5"), held(2, "1", "100", "100", "5", "2.5", "3")]
     await positions.keep(MINE, mine, [], [], [], read_at)
     await positions.keep(paper, [held(3, "0.3", "90", "27")], [], [], [], read_at)
-    await positions.keep(THEIRS, [held(4, "7", "1", "7", **stop)], [], [], [], read_at)
+    await positions.keep(THEIRS, [held(4, "7", "1", "7", "5")], [], [], [], read_at)
     status, levels = await world.get("/udf/levels", symbol="BINANCE:ETHUSDT")
     assert status == 200
     second = int(at.timestamp()) + 60
