@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -239,16 +238,16 @@ async def test_own_trades_and_positions_of_all_hoppers_stand_on_the_chart_live_a
 
     def held(number: int, quantity: str, rate: str, cost: str, *percent: str) -> Position:
         amounts = Decimal(quantity), Decimal(rate), Decimal(cost)
-        opened_at = at + timedelta(minutes=number)
-        position = Position(str(number), Asset("ETH"), Asset("USDT"), *amounts, opened_at, "", False)
-        names = ("stop_loss", "take_profit", "trailing_arm")
-        return replace(position, **{name: Decimal(text) for name, text in zip(names, percent, strict=False)})
+        levels = [Decimal(text) if text else None for text in percent]  # target, stop, arm
+        return Position(
+            str(number), Asset("ETH"), Asset("USDT"), *amounts, at + timedelta(minutes=number), "", False, *levels
+        )
 
     positions, read_at = Positions(world.owner), at + timedelta(hours=1)
-    mine = [held(1, "2", "100", "200.4", "5", "2.5"), held(2, "1", "100", "100", "5", "2.5", "3")]
+    mine = [held(1, "2", "100", "200.4", "2.5", "5"), held(2, "1", "100", "100", "2.5", "5", "3")]
     await positions.keep(MINE, mine, [], [], [], read_at)
     await positions.keep(paper, [held(3, "0.3", "90", "27")], [], [], [], read_at)
-    await positions.keep(THEIRS, [held(4, "7", "1", "7", "5")], [], [], [], read_at)
+    await positions.keep(THEIRS, [held(4, "7", "1", "7", "", "5")], [], [], [], read_at)
     status, levels = await world.get("/udf/levels", symbol="BINANCE:ETHUSDT")
     assert status == 200
     second = int(at.timestamp()) + 60
