@@ -236,9 +236,15 @@ async def test_own_trades_and_positions_of_all_hoppers_stand_on_the_chart_live_a
     assert marks[0]["time"] == int(at.timestamp())
     assert "Play (paper)" in next(m["text"] for m in marks if m["isPaper"])
 
-    def held(number: int, quantity: str, rate: str, cost: str, *percent: str) -> Position:
+    def held(
+        number: int, quantity: str, rate: str, cost: str, target: str = "", stop: str = "", arm: str = ""
+    ) -> Position:
         amounts = Decimal(quantity), Decimal(rate), Decimal(cost)
-        levels = [Decimal(text) if text else None for text in percent]  # target, stop, arm
+        levels = (
+            Decimal(target) if target else None,
+            Decimal(stop) if stop else None,
+            Decimal(arm) if arm else None,
+        )
         return Position(
             str(number), Asset("ETH"), Asset("USDT"), *amounts, at + timedelta(minutes=number), "", False, *levels
         )
