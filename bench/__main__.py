@@ -27,6 +27,7 @@ NAMES = (
     "gateway",
     "permissions",
     "midnight",
+    "results",
     "indicators",
     "rules",
 )
