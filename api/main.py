@@ -67,14 +67,17 @@ from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.import_queue import ImportQueue
 from cryptwire.storage.imports import Imports
 from cryptwire.storage.kill_switches import KillSwitches
+from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.link_states import LinkStates
 from cryptwire.storage.mails import Mails
 from cryptwire.storage.notices import Notices
 from cryptwire.storage.one_time_tokens import OneTimeTokens
+from cryptwire.storage.open_lots import OpenLots
 from cryptwire.storage.outgoing_webhooks import OutgoingWebhooks
 from cryptwire.storage.own_data import OwnData
 from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
+from cryptwire.storage.positions import Positions
 from cryptwire.storage.query_texts import QueryTexts
 from cryptwire.storage.rate_series import RateSeries
 from cryptwire.storage.result_list import ResultList
@@ -154,7 +157,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             _rule_sets(runtime, db, controls, linking, changes),
             RuleHistory(rule_history.RuleHistory(db), Hoppers(db)),
             acts,
-            _analytics(runtime, db, portfolios),
+            _analytics(runtime, db, store, portfolios),
             Dashboards(dashboards.Dashboards(db), Hoppers(db), changes),
             trade_news,
         )
@@ -232,7 +235,7 @@ def _rule_sets(
     return RuleSets(rows, intents, switches, Hoppers(db), controls, linking, changes, runtime.clock)
 
 
-def _analytics(runtime: Runtime, db: database.Database, portfolios: Portfolios) -> Sources:
+def _analytics(runtime: Runtime, db: database.Database, store: redis.Redis, portfolios: Portfolios) -> Sources:
     return Sources(
         people=Users(db),
         hoppers=Hoppers(db),
@@ -245,6 +248,9 @@ def _analytics(runtime: Runtime, db: database.Database, portfolios: Portfolios) 
         trade_list=TradeList(db),
         result_list=ResultList(db),
         trade_sums=TradeSums(db),
+        positions=Positions(db),
+        open_lots=OpenLots(db),
+        last_prices=LastPrices(store),
     )
 
 

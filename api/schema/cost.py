@@ -59,6 +59,7 @@ BOUNDS: Mapping[str, int] = {
     "FigureDefinition.parameters": 4,
     "Intent.steps": 12,
     "CoinProfit.hoppers": 100,
+    "OpenPositionPage.sums": 3,
 }
 """How many a list holds at most, where that is known."""
 

@@ -101,6 +101,9 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "conversions put into it (a trade at its own price, all else at the price then), fees that were paid in it put "
         "back; an amount. With the fees of trades, flows, income, conversions and the difference account it adds up "
         "to the change of value, to the last digit.",
+        "profit-if-closed": "What closing a position now would bring less what it cost with the fees of buying: "
+        "quantity × bid × (1 − fee) − cost, of a short what its sale brought − quantity × ask × (1 + fee), at the fee "
+        "that the hopper's last trades had; an amount.",
         "difference-account": "Units of coins that neither trades nor flows explain, at the price of the end (else the "
         "mean price of their trades, else that of the start), and what is left over of coins that have no price where "
         "they are held; an amount.",

@@ -1,6 +1,6 @@
 """What the analytics want from the world; every method raises Unavailable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -9,6 +9,10 @@ from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.hopper_days import HopperDays
+from cryptwire.domain.open_position import FeeRate
+from cryptwire.domain.result import Ledger
+from cryptwire.domain.ticker import Pair, Ticker
+from cryptwire.storage.positions import Held
 from cryptwire.storage.trade_sums import TradeSum
 
 Bases = Mapping[HopperId, Sequence[tuple[datetime, Asset]]]
@@ -43,6 +47,28 @@ class BalanceRows(Protocol):
     async def last_priced(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> list[datetime | None]: ...
 
     async def first_priced(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> list[datetime | None]: ...
+
+
+class PositionRows(Protocol):
+    """See cryptwire/storage/positions.py."""
+
+    async def of(self, hoppers: Sequence[HopperId]) -> list[Held]: ...
+
+    async def reads(self, hoppers: Sequence[HopperId]) -> dict[tuple[HopperId, str], datetime]: ...
+
+
+class OpenLotRows(Protocol):
+    """See cryptwire/storage/open_lots.py."""
+
+    async def of(self, hoppers: Sequence[HopperId], coins: Collection[Asset]) -> dict[HopperId, Ledger]: ...
+
+    async def fee_rates(self, hoppers: Sequence[HopperId]) -> dict[HopperId, FeeRate]: ...
+
+
+class LastPriceRows(Protocol):
+    """See cryptwire/storage/last_prices.py."""
+
+    async def of_many(self, pairs: Iterable[Pair]) -> dict[Pair, Ticker]: ...
 
 
 class TradeSumRows(Protocol):

@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
-from api.handlers.analytics.ports import BalanceRows, DayRows, FlowRows, TradeSumRows
+from api.handlers.analytics.ports import (
+    BalanceRows,
+    DayRows,
+    FlowRows,
+    LastPriceRows,
+    OpenLotRows,
+    PositionRows,
+    TradeSumRows,
+)
 from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
 from api.handlers.live import Portfolios
 from api.ports import Hoppers
@@ -39,6 +47,9 @@ class Sources:
     trade_list: TradeList
     result_list: ResultList
     trade_sums: TradeSumRows
+    positions: PositionRows
+    open_lots: OpenLotRows
+    last_prices: LastPriceRows
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:
         """See ``scope_of``."""

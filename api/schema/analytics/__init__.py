@@ -10,6 +10,7 @@ from api.handlers.analytics.scope import Asked, HopperKind
 from api.schema.analytics.benchmarks import BenchmarkFigures
 from api.schema.analytics.coin_profit import CoinFigures
 from api.schema.analytics.performance import PerformanceFigures
+from api.schema.analytics.positions import PositionFigures
 from api.schema.context import Info
 from api.schema.rules import covered, field
 
@@ -31,7 +32,7 @@ class AnalyticsScope:
 
 
 @strawberry.type(description="Figures over a choice of hoppers and days.")
-class Analytics(PerformanceFigures, BenchmarkFigures, CoinFigures):
+class Analytics(PerformanceFigures, BenchmarkFigures, CoinFigures, PositionFigures):
     @field("view", "statistics", "What was asked about, as it was understood.", name="scope")
     def understood(self) -> AnalyticsScope:
         scope = self.scope

@@ -1,0 +1,212 @@
+"""Open positions over real tables, prices and live states, as a client reads them."""
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cryptwire.codec.candle import candle_to_message
+from cryptwire.codec.portfolio import position_to_message
+from cryptwire.domain.account import Position, Reserved, Short
+from cryptwire.domain.candle import Candle, Quality, opening
+from cryptwire.domain.hopper import Asset, Exchange, HopperId
+from cryptwire.domain.result import Ledger
+from cryptwire.domain.ticker import Pair, Ticker
+from cryptwire.domain.trade import Side, Trade, TradeId
+from cryptwire.messaging.subjects import LIVE
+from cryptwire.storage import redis
+from cryptwire.storage.last_prices import LastPrices
+from cryptwire.storage.positions import Positions
+from generated.wire.v1 import portfolio_pb2 as pb
+from tests.integration.api.analytics import put_rate
+from tests.integration.api.conftest import World, code_of
+
+D = Decimal
+ONE = HopperId("1")
+BINANCE = Exchange("binance")
+ETH, BTC, USDT, XYZ = map(Asset, ("ETH", "BTC", "USDT", "XYZ"))
+MONEY = "currency cost value unrealised profitIfClosed"
+LIMIT = "percent price distance"
+POSITIONS = f"""
+    query($hoppers: [ID!], $currency: String, $masked: Boolean, $first: Int! = 50, $after: String,
+          $filter: PositionFilter, $sort: PositionSort) {{
+      analytics(hopperIds: $hoppers, currency: $currency, masked: $masked) {{
+        openPositions(first: $first, after: $after, filter: $filter, sort: $sort) {{
+          currency definition count hasMore endCursor readAt pricesAt leftOut notes
+          sums {{ kind count priced dataErrors closable profitShare unpriced money {{ {MONEY} }} }}
+          nodes {{ hopperId id kind coin quote exchange quantity rate price closingPrice priceSource isRouted priceAt
+                   priceAge costSource profitShare feeRate feeTrades openedAt age weight isArmed buyTrigger buyStrategy
+                   isHeld readAt isLive isDataError note inQuote {{ {MONEY} }} inCurrency {{ {MONEY} }}
+                   stopLoss {{ {LIMIT} }} takeProfit {{ {LIMIT} }} trailingArm {{ {LIMIT} }} trailingStop {{ {LIMIT} }}
+          }} }} }} }}
+"""
+
+
+def position(number: str, coin: Asset, quantity: str, rate: str, at: datetime, **more: Any) -> Position:
+    return Position(number, coin, USDT, D(quantity), D(rate), D(quantity) * D(rate), at, **more)
+
+
+async def told(world: World, **variables: Any) -> dict[str, Any]:
+    answer = await world.ask(POSITIONS, **{"currency": "EUR", **variables})
+    assert "errors" not in answer, answer
+    found = answer["data"]["analytics"]["openPositions"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture
+async def held(world: World) -> datetime:
+    """Positions as they were read two hours ago, of a hopper whose trades, prices and rates are known."""
+    now = world.runtime.clock.now()
+    read_at, bought_at = now - timedelta(hours=2), now - timedelta(days=3)
+    limits = {"stop_loss": D(10), "take_profit": D(25), "trailing_arm": D(5), "trailing": D(2)}
+    await Positions(world.owner).keep(
+        ONE,
+        [
+            position("p1", ETH, "2", "1000", bought_at, trigger="TA", buy_id="91", **limits),
+            position("p2", XYZ, "10", "3", bought_at),
+        ],
+        [Reserved("r1", BTC, USDT, D("0.1"), D(50_000), D(5_000), None)],
+        [Short("s1", BTC, USDT, D("0.01"), D(60_000), D(600), bought_at, True)],
+        [],
+        read_at,
+    )
+    bought = Trade(
+        ONE, TradeId("91"), Pair(BINANCE, ETH, USDT), Side.BUY, D(2), D(1000), D(2000), D(2), USDT, bought_at,
+        trigger="Strategy", strategy="buy the dip",
+    )  # fmt: skip
+    ledger = Ledger()
+    ledger.add(bought, lambda *_: None)
+    await world.owner.execute(
+        "INSERT INTO result_progress (hopper_id, until_at, until_id, ledger, computed_at)"
+        " VALUES ('1', $1, '91', $2, $1)",
+        bought_at,
+        json.dumps(ledger.as_json()),
+    )
+    await world.owner.execute(
+        "INSERT INTO trade_results (hopper_id, trade_id, at, exchange, base, quote, side, quantity, price, total, fee,"
+        " fee_units, fee_currency, currency, rate)"
+        " VALUES ('1', '91', $1, 'binance', 'ETH', 'USDT', 1, 2, 1000, 2000, 2, 2, 'USDT', 'USDT', 1)",
+        bought_at,
+    )
+    await put_rate(world.owner, "EUR", now - timedelta(minutes=30), "0.8")
+    await put_rate(world.owner, "USDT", now - timedelta(minutes=30), "1")
+    async with redis.connect(world.settings.redis_url) as client:
+        await LastPrices(client).put(
+            Ticker(Pair(BINANCE, base, quote), last, bid, ask, None, now - timedelta(seconds=5), "s", 1)
+            for base, quote, last, bid, ask in (
+                (ETH, USDT, 1100.5, 1100.0, 1101.0),
+                (BTC, USDT, 55_000.0, None, None),
+            )
+        )
+    await world.sign_in()
+    return read_at
+
+
+async def test_positions_as_they_were_read_at_the_last_prices(world: World, held: datetime) -> None:
+    found = await told(world)
+    by_id = {one["id"]: one for one in found["nodes"]}
+    assert list(by_id) == ["r1", "p1", "s1", "p2"], "by value, and what has no price last"
+    eth = by_id["p1"]
+    assert D(eth["inQuote"]["cost"]) == 2002, "with the fee of buying"
+    assert (eth["costSource"], eth["buyTrigger"], eth["buyStrategy"]) == ("TRADES", "TA", "buy the dip")
+    profit = 2 * D("1100") * D("0.999") - 2002
+    assert D(eth["inQuote"]["profitIfClosed"]) == profit
+    assert D(eth["inCurrency"]["profitIfClosed"]) == profit * D("0.8")
+    assert eth["profitShare"] == pytest.approx(float(profit / 2002))
+    assert (eth["feeRate"], eth["feeTrades"], eth["priceSource"]) == (0.001, 1, "OFFER")
+    assert (D(eth["price"]), D(eth["closingPrice"]), eth["isRouted"]) == (D("1100.5"), D("1100"), False)
+    assert eth["age"] == pytest.approx(3 * 86_400, abs=60)
+    assert eth["priceAge"] == pytest.approx(5, abs=60)
+    assert [D(eth["stopLoss"]["price"]), eth["isArmed"]] == [900, True]
+    assert D(eth["trailingStop"]["price"]) == D("1100.5") * D("0.98")
+    assert (eth["isLive"], datetime.fromisoformat(eth["readAt"])) == (False, held)
+    assert (by_id["r1"]["kind"], by_id["r1"]["priceSource"], by_id["r1"]["costSource"]) == (
+        "RESERVED",
+        "LAST",
+        "CRYPTOHOPPER",
+    )
+    short = by_id["s1"]
+    assert D(short["inQuote"]["profitIfClosed"]) == 600 - 550 * D("1.001")
+    assert short["isHeld"]
+    unpriced = by_id["p2"]
+    assert (unpriced["price"], unpriced["inQuote"]["value"], unpriced["inQuote"]["cost"]) == (None, None, "30")
+    assert "nobody tells a price" in unpriced["note"]
+    sums = {one["kind"]: one for one in found["sums"]}
+    assert (sums["OPEN"]["count"], sums["OPEN"]["priced"], sums["OPEN"]["unpriced"]) == (2, 1, ["XYZ"])
+    assert D(sums["OPEN"]["money"]["value"]) == D("2201") * D("0.8")
+    assert D(sums["RESERVED"]["money"]["unrealised"]) == D("500") * D("0.8")
+    assert D(sums["SHORT"]["money"]["profitIfClosed"]) == D(short["inCurrency"]["profitIfClosed"])
+    assert found["definition"].startswith("What closing a position now would bring")
+
+
+async def test_of_a_tracked_hopper_they_are_live_and_a_coin_that_is_not_in_the_balance_is_not_added(
+    world: World, held: datetime
+) -> None:
+    now = world.runtime.clock.now()
+    us = int(now.timestamp() * 1e6)
+    candle = Candle(ONE, opening(now), 1.0, 5000.0, 1.0, 4402.0, timedelta(0), Quality.COMPLETE, fence=1)
+    listed = [
+        position("p1", ETH, "2", "1000", now - timedelta(days=3), buy_id="91"),
+        position("p9", XYZ, "5", "1", now),
+    ]
+    state = pb.Portfolio(
+        hopper_id="1",
+        at_us=us,
+        base_currency="USDT",
+        candle=candle_to_message(candle),
+        is_fresh=True,
+        assets_at_us=us,
+        assets=["ETH", "USDT"],
+        quantities=["2", "2201"],
+        prices=[1100.5, 1.0],
+        positions=map(position_to_message, listed),
+    )
+    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
+    await world.bus.flush()
+    wanted = {"filter": {"kinds": ["OPEN"]}, "sort": {"column": "COIN", "descending": False}, "currency": "USDT"}
+    async with asyncio.timeout(5):
+        while not (found := await told(world, **wanted))["nodes"][0]["isLive"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    eth, wrong = found["nodes"]
+    assert [eth["id"], eth["weight"], D(eth["inQuote"]["cost"])] == ["p1", pytest.approx(2201 / 4402), 2002]
+    assert (wrong["id"], wrong["isDataError"], wrong["weight"]) == ("p9", True, None)
+    assert "not in the balance" in wrong["note"]
+    (sums,) = found["sums"]
+    assert [sums["count"], sums["dataErrors"], D(sums["money"]["value"])] == [2, 1, 2201]
+    await world.owner.execute("UPDATE users SET plan = 'free'")
+    await world.sign_in()
+    ours = await told(world, **wanted)
+    assert [one["id"] for one in ours["nodes"]] == ["p1", "p2"], "who may not see live states gets what was read"
+
+
+async def test_pages_filters_masking_and_what_cannot_be_read_any_more(world: World, held: datetime) -> None:
+    seen, after = [], None
+    while True:
+        page = await told(world, first=1, after=after, sort={"column": "AGE", "descending": True})
+        seen += [one["id"] for one in page["nodes"]]
+        assert page["count"] == 4
+        after = page["endCursor"]
+        if not page["hasMore"]:
+            break
+    assert sorted(seen) == ["p1", "p2", "r1", "s1"]
+    assert seen[-1] == "r1", "of which nobody tells the age"
+    for column in ("HOPPER", "KIND", "COST", "PROFIT", "SHARE", "WEIGHT", "STOP_DISTANCE"):
+        assert len((await told(world, sort={"column": column, "descending": False}))["nodes"]) == 4
+    assert [one["coin"] for one in (await told(world, filter={"coins": ["btc"]}))["nodes"]] == ["BTC", "BTC"]
+    hidden = await told(world, masked=True)
+    for one in hidden["nodes"]:
+        assert one["quantity"] is None
+        for money in (one["inQuote"], one["inCurrency"]):
+            assert {name for name, value in money.items() if value is not None} == {"currency"}
+    assert {name for one in hidden["sums"] for name, value in one["money"].items() if value is not None} == {"currency"}
+    assert hidden["nodes"][1]["stopLoss"]["price"] is not None, "a price is no amount"
+    many: list[dict[str, Any]] = [{"first": 0}, {"filter": {"coins": ["X"] * 101}}, {"after": "bm8"}]
+    for wrong in many:
+        assert code_of(await world.ask(POSITIONS, **wrong)) == "INVALID"
+    await world.owner.execute("UPDATE hoppers SET unlinked_at = now() WHERE hopper_id = '1'")
+    gone = await told(world)
+    assert (gone["nodes"], gone["leftOut"], gone["sums"]) == ([], ["1"], [])
