@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
-from api.handlers import export, playground
+from api.handlers import export, playground, shares
 from api.handlers.accounts import Accounts
 from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
@@ -84,6 +84,7 @@ from cryptwire.storage.result_list import ResultList
 from cryptwire.storage.second_factors import SecondFactorRows
 from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
+from cryptwire.storage.share_links import ShareLinks
 from cryptwire.storage.sign_ups import SignUps
 from cryptwire.storage.trade_list import TradeList
 from cryptwire.storage.trade_sums import TradeSums
@@ -134,6 +135,8 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         permissions = Permissions()
         accounts = await _accounts(settings, runtime, db, store, sessions, changes, permissions, passwords)
         plans, test_page = Plans(db), settings.test_checkout_page
+        figures = _analytics(runtime, db, store, portfolios)
+        links = _shares(settings, runtime, db, store, figures, permissions, changes)
         services = Services(
             sessions,
             Users(db),
@@ -157,9 +160,10 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             _rule_sets(runtime, db, controls, linking, changes),
             RuleHistory(rule_history.RuleHistory(db), Hoppers(db)),
             acts,
-            _analytics(runtime, db, store, portfolios),
+            figures,
             Dashboards(dashboards.Dashboards(db), Hoppers(db), changes),
             trade_news,
+            links,
         )
         billing = None
         if settings.billing_secret is not None:
@@ -178,7 +182,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             settings.socket_patience,
         )
         beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
-        async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch()):
+        async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch(), links.keep_views()):
             exports = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
             yield _app(
                 settings,
@@ -252,6 +256,19 @@ def _analytics(runtime: Runtime, db: database.Database, store: redis.Redis, port
         open_lots=OpenLots(db),
         last_prices=LastPrices(store),
     )
+
+
+def _shares(
+    settings: Settings,
+    runtime: Runtime,
+    db: database.Database,
+    store: redis.Redis,
+    figures: Sources,
+    permissions: Permissions,
+    changes: Changes,
+) -> shares.Shares:
+    wrong = Attempts(store, shares.rules(settings.address_attempts_a_minute), runtime.clock)
+    return shares.Shares(ShareLinks(db), figures, wrong, permissions, changes, runtime.clock, settings.public_url)
 
 
 async def _accounts(

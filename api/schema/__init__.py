@@ -26,6 +26,7 @@ from api.schema.rule_sets import RuleSetMutation, RuleSetQuery
 from api.schema.scalars import SCALARS
 from api.schema.security import SecurityMutation, SecurityQuery
 from api.schema.sessions import SessionMutation, SessionQuery
+from api.schema.shares import ShareMutation, ShareQuery
 from api.schema.statistics import StatisticsQuery
 from api.schema.trade_news import TradeSubscription
 
@@ -49,6 +50,7 @@ class Query(
     RuleHistoryQuery,
     KillSwitchQuery,
     DashboardQuery,
+    ShareQuery,
 ):
     pass
 
@@ -67,6 +69,7 @@ class Mutation(
     RuleHistoryMutation,
     KillSwitchMutation,
     DashboardMutation,
+    ShareMutation,
 ):
     pass
 

@@ -20,6 +20,7 @@ from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
+from api.handlers.shares import Shares
 from api.handlers.told import Told
 from api.handlers.trade_news import TradeNews
 from api.logic import accounts as logic
@@ -62,6 +63,7 @@ class Services:
     analytics: Sources
     dashboards: Dashboards
     trade_news: TradeNews
+    shares: Shares
 
 
 @dataclass(slots=True)

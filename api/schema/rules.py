@@ -1,7 +1,7 @@
 """What each field of the schema needs: said where the field is, decided before anything of an operation is executed.
 
 A field says it itself (``field``, ``mutation``, ``subscription``) or its type says it for all of its fields
-(``covered``). What nobody says is refused to everybody.
+(``covered``). What nobody says is refused to everybody. What stands below an ``opening`` needs what that one says.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +33,7 @@ from strawberry.types.field import StrawberryField
 from cryptwire.permissions import Needs
 
 _NEEDS = "needs"
+_OPENS = "opens"
 _TYPE_NEEDS = "__cryptwire_needs__"
 _BACK = GraphQLCoreConverter.DEFINITION_BACKREF
 T = TypeVar("T", bound=type)
@@ -56,6 +57,21 @@ def field(action: str, resource: str, description: str, **more: Any) -> Callable
         return strawberry.field(
             resolver=resolver, description=description, metadata={_NEEDS: Needs(action, resource)}, **more
         )
+
+    return make
+
+
+def opening(
+    action: str, resource: str, below: frozenset[Needs], description: str, **more: Any
+) -> Callable[[Resolver], Any]:
+    """A field whose need stands for these ``below`` it, too; any other need of what stands there is asked as ever.
+
+    Its resolver sees to it that nothing comes out that who may ask for it may not see.
+    """
+
+    def make(resolver: Resolver) -> Any:
+        metadata = {_NEEDS: Needs(action, resource), _OPENS: below}
+        return strawberry.field(resolver=resolver, description=description, metadata=metadata, **more)
 
     return make
 
@@ -90,11 +106,31 @@ def needs_of(kind: GraphQLObjectType | GraphQLInterfaceType, name: str) -> Needs
     """
     one: GraphQLField = kind.fields[name]
     definition = (one.extensions or {}).get(_BACK)
-    if isinstance(definition, StrawberryField) and isinstance(said := definition.metadata.get(_NEEDS), Needs):
-        return said
+    if isinstance(definition, StrawberryField) and (itself := said_by(definition)) is not None:
+        return itself
     origin = getattr((kind.extensions or {}).get(_BACK), "origin", None)
     said = vars(origin).get(_TYPE_NEEDS) if isinstance(origin, type) else None
     return said if isinstance(said, Needs) else None
+
+
+def said_by(one: StrawberryField) -> Needs | None:
+    """What a field itself says that it needs."""
+    said = one.metadata.get(_NEEDS)
+    return said if isinstance(said, Needs) else None
+
+
+def opens(kind: GraphQLObjectType | GraphQLInterfaceType, name: str) -> frozenset[Needs]:
+    """The needs below a field of a type of the built schema for which that field's own stands; none of most."""
+    definition = (kind.fields[name].extensions or {}).get(_BACK)
+    opened = definition.metadata.get(_OPENS) if isinstance(definition, StrawberryField) else None
+    return opened if isinstance(opened, frozenset) else frozenset()
+
+
+class _Opened(NamedTuple):
+    """What ``needs`` stands for at some place."""
+
+    below: frozenset[Needs]
+    needs: Needs | None
 
 
 class Asked(NamedTuple):
@@ -116,12 +152,14 @@ def asked(
     """
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     given = _defaults(operation) | dict(variables)
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, _Opened]] = set()
 
-    def walk(kind: GraphQLObjectType, selection: SelectionSetNode, path: tuple[str, ...]) -> Iterator[Asked]:
-        if (kind.name, id(selection)) in seen:
+    def walk(
+        kind: GraphQLObjectType, selection: SelectionSetNode, path: tuple[str, ...], opened: _Opened
+    ) -> Iterator[Asked]:
+        if (kind.name, id(selection), opened) in seen:
             return
-        seen.add((kind.name, id(selection)))
+        seen.add((kind.name, id(selection), opened))
         for node in selection.selections:
             if not _is_included(node, given):
                 continue
@@ -130,21 +168,26 @@ def asked(
                 if name.startswith("__") or name not in kind.fields:
                     continue
                 here = (*path, node.alias.value if node.alias else name)
-                yield Asked(node, here, f"{kind.name}.{name}", needs_of(kind, name))
+                needs = needs_of(kind, name)
+                if needs in opened.below:
+                    needs = opened.needs
+                yield Asked(node, here, f"{kind.name}.{name}", needs)
                 if node.selection_set is not None:
+                    inside = opens(kind, name)
+                    below = _Opened(inside, needs) if inside else opened
                     for inner in _objects(schema, get_named_type(kind.fields[name].type)):
-                        yield from walk(inner, node.selection_set, here)
+                        yield from walk(inner, node.selection_set, here, below)
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or _is_one(schema, kind, node.type_condition.name.value):
-                    yield from walk(kind, node.selection_set, path)
+                    yield from walk(kind, node.selection_set, path, opened)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = fragments.get(node.name.value)
                 if fragment is not None and _is_one(schema, kind, fragment.type_condition.name.value):
-                    yield from walk(kind, fragment.selection_set, path)
+                    yield from walk(kind, fragment.selection_set, path, opened)
 
     root = schema.get_root_type(operation.operation)
     if root is not None:
-        yield from walk(root, operation.selection_set, ())
+        yield from walk(root, operation.selection_set, (), _Opened(frozenset(), None))
 
 
 def _objects(schema: GraphQLSchema, kind: GraphQLNamedType) -> Sequence[GraphQLObjectType]:

@@ -47,6 +47,14 @@ class Attempts:
                 if wait is not None:
                     raise Exhausted(f"too many attempts; try again in {_words(wait)}", wait)
 
+    async def must_have_left(self, *keys: tuple[str, str]) -> None:
+        """Count nothing; raises Exhausted when one of these (kind, name) has no attempt left."""
+        for kind, name in keys:
+            for rule in self._rules[kind]:
+                wait = await self._hit(rule, kind, name, is_counted=False)
+                if wait is not None:
+                    raise Exhausted(f"too many attempts; try again in {_words(wait)}", wait)
+
     async def clear(self, *keys: tuple[str, str]) -> None:
         """Forget the attempts under these: the last was right."""
         for kind, name in keys:
@@ -59,13 +67,14 @@ class Attempts:
                     except _AWAY as error:
                         self._is_away(error)
 
-    async def _hit(self, rule: RateLimitItem, kind: str, name: str) -> float | None:
-        """None when it was counted, else how many seconds to wait."""
+    async def _hit(self, rule: RateLimitItem, kind: str, name: str, *, is_counted: bool = True) -> float | None:
+        """None when there was one left, which is then counted; else how many seconds to wait."""
         for storage in self._storages():
             limiter = MovingWindowRateLimiter(storage)
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    if await limiter.hit(rule, kind, _hidden(name)):
+                    tried = limiter.hit if is_counted else limiter.test
+                    if await tried(rule, kind, _hidden(name)):
                         return None
                     reset_at = (await limiter.get_window_stats(rule, kind, _hidden(name))).reset_time
                 wait = reset_at - (self._clock.now() - EPOCH).total_seconds()

@@ -10,6 +10,7 @@ from cryptwire.storage import (
     one_time_tokens,
     refresh_tokens,
     session_book,
+    share_links,
     sign_ups,
     strange_calls,
 )
@@ -39,6 +40,7 @@ def cleaner(tools: Tools) -> CleanUp:
         "refresh tokens": Rule(2 * _MONTH, partial(refresh_tokens.forget, rows)),
         "sessions": Rule(_MONTH, partial(session_book.forget, rows)),
         "personal tokens": Rule(_MONTH, partial(api_tokens.forget, rows)),
+        "share links": Rule(_QUARTER, partial(share_links.forget, rows)),
         "runs": Rule(_QUARTER, JobRuns(rows).forget),
         "strange calls": Rule(strange_calls.KEPT_FOR, partial(strange_calls.forget, rows)),
         "notices": Rule(_YEAR, Notices(rows).forget),

@@ -54,7 +54,7 @@ def plain(description: str, **more: Any) -> Any:
 
 def is_amount(one: StrawberryField) -> bool:
     """Whether a field holds money or units: every Decimal does that does not say otherwise, and what says so."""
-    return bool(one.metadata.get(_AMOUNT, _leaf(one) is Decimal))
+    return bool(one.metadata.get(_AMOUNT, leaf_of(one) is Decimal))
 
 
 def masked(answer: Any) -> Any:
@@ -85,12 +85,12 @@ def _held(definition: StrawberryObjectDefinition) -> tuple[tuple[str, bool], ...
             continue
         if is_amount(one):
             found.append((one.python_name, True))
-        elif get_object_definition(_leaf(one)) is not None:
+        elif get_object_definition(leaf_of(one)) is not None:
             found.append((one.python_name, False))
     return tuple(found)
 
 
-def _leaf(one: StrawberryField) -> Any:
+def leaf_of(one: StrawberryField) -> Any:
     """The type of a field without what says that it is a list or may be null."""
     kind: Any = one.type
     while isinstance(kind, StrawberryContainer):

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -21,13 +22,16 @@ from api.schema import SCHEMA, Mutation, Query
 from api.schema.rules import needs_of
 from cryptwire.codec.rule_set import body_from_json
 from cryptwire.domain.dashboard import first_body
+from cryptwire.domain.day_range import Rolling
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.notice import Notice, NoticeClass
+from cryptwire.domain.share import Share, SharePart
 from cryptwire.permissions import Permissions, Roles
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.dashboards import Dashboards
 from cryptwire.storage.notices import Notices
 from cryptwire.storage.rule_sets import RuleSets
+from cryptwire.storage.share_links import ShareLinks
 from cryptwire.storage.users import Users
 from tests.integration.api.conftest import World
 from tests.integration.api.walking import Place, Step, places, unmentioned
@@ -49,6 +53,8 @@ SOMEBODY_ELSES = {
     "Query.results.hopperIds": "{ hoppers { id } }",
     "Query.flows.hopperId": "{ hoppers { id } }",
     "Mutation.decideFlow.id": '{ flows(hopperId: "2") { nodes { id } } }',
+    "Mutation.createShareLink.hopperIds": "{ hoppers { id } }",
+    "Mutation.revokeShareLink.id": "{ shareLinks { id } }",
     "Mutation.markNoticesRead.until": "{ notices { nodes { id } } }",
     "Query.ruleSets.hopperId": "{ hoppers { id } }",
     "Query.ruleSetPreview.hopperId": "{ hoppers { id } }",
@@ -306,6 +312,8 @@ async def test_what_is_somebody_elses_is_answered_as_what_is_not_there(world: Wo
         rule_set = await RuleSets(world.owner).add(you.user, HopperId("2"), body, lambda _: None)
         await world.owner.execute(_INTENT, rule_set.id, you.user, at)
         await Dashboards(world.owner).add(you.user, "yours", first_body())
+        share = Share("yours", (HopperId("2"),), frozenset(SharePart), Rolling.ALL)
+        await ShareLinks(world.owner).add(you.user, share, at + timedelta(days=1))
         yours = await you.headers(is_fresh=False)
         for place, step, name in arguments():
             key = f"{step.name}.{name}"

@@ -33,6 +33,10 @@ FILLED = """
         VALUES (sha256('{key}'), '{user}', 'x', ARRAY['read'], {at});
     INSERT INTO api_tokens (token_hash, user_id, name, scopes)
         VALUES (sha256('on {key}'), '{user}', 'x', ARRAY['read']);
+    INSERT INTO share_links (user_id, token_hash, title, hoppers, parts, days, created_at, expires_at)
+        VALUES ('{user}', sha256('{key}'), 'x', ARRAY['1'], ARRAY['risk'], '"30d"', {at} - interval '1 day', {at});
+    INSERT INTO share_links (user_id, token_hash, title, hoppers, parts, days, expires_at)
+        VALUES ('{user}', sha256('on {key}'), 'x', ARRAY['1'], ARRAY['risk'], '"30d"', now() + interval '1 day');
     INSERT INTO job_runs (job, due_at, worker) VALUES ('x', {at}, 'w');
     INSERT INTO strange_calls (digest, form, reason, size, body, first_at, last_at)
         VALUES (sha256('{key}'), 1, 'x', 1, 'x', {at}, {at});
@@ -46,6 +50,7 @@ LEFT = {
     "sign_ups": 1,
     "one_time_tokens": 1,
     "api_tokens": 3,
+    "share_links": 3,
     "job_runs": 1,
     "strange_calls": 1,
 }

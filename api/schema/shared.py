@@ -1,0 +1,103 @@
+"""What strangers see by a link: fields of ``Analytics`` that were chosen, and nothing that tells whose they are."""
+
+import copy
+import inspect
+from collections.abc import Mapping
+from functools import cache, wraps
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
+from strawberry.types.field import StrawberryField
+
+from api.handlers.shares import Followed
+from api.schema.analytics import Analytics
+from api.schema.analytics.parts import leaf_of
+from api.schema.rules import opening, said_by
+from cryptwire.domain.hopper import HopperId
+from cryptwire.domain.share import SharePart
+from cryptwire.permissions import Needs
+
+PARTS: Mapping[SharePart, tuple[str, ...]] = {
+    SharePart.PERFORMANCE: ("days", "returns", "calendar"),
+    SharePart.RISK: ("risk", "drawdowns"),
+    SharePart.BENCHMARKS: ("benchmark", "holding"),
+    SharePart.COINS: ("coin_profit",),
+    SharePart.POSITIONS: ("open_positions",),
+}
+"""The fields of ``Analytics`` that belong to each part."""
+NEVER: Mapping[str, str] = {
+    "understood": "it names hoppers; what a link shows, ``Shared`` says",
+    "open_positions": "what is held this moment, and where it will be sold, is nobody else's business",
+    "data_health": "it is about accounts and our own services",
+}
+"""Fields of ``Analytics`` that no link shows, and why."""
+FIGURES = frozenset(Needs("view", resource) for resource in ("statistics", "trades", "flows", "candles", "market"))
+"""What everybody may see of his own figures, and a link may show of them."""
+T = TypeVar("T", bound=type)
+LEFT_OUT = frozenset({"end_cursor"})
+"""Fields below that are null for strangers: a cursor holds the id of a row's hopper."""
+
+
+def veil(answer: Any, numbers: Mapping[HopperId, str]) -> Any:
+    """The same with numbers for the ids of hoppers, and without cursors, which hold some."""
+    if isinstance(answer, list | tuple):
+        return [veil(one, numbers) for one in answer]
+    if isinstance(answer, str):
+        return numbers.get(HopperId(answer), answer)
+    definition = get_object_definition(type(answer))
+    if definition is None:
+        return answer
+    shown = copy.copy(answer)
+    for name in _looked_at(definition):
+        setattr(shown, name, None if name in LEFT_OUT else veil(getattr(shown, name), numbers))
+    return shown
+
+
+@cache
+def _looked_at(definition: StrawberryObjectDefinition) -> tuple[str, ...]:
+    """The fields of a type that hold ids, or what may."""
+    return tuple(
+        one.python_name
+        for one in definition.fields
+        if one.base_resolver is None
+        and (leaf_of(one) is strawberry.ID or get_object_definition(leaf_of(one)) is not None)
+    )
+
+
+def _shown(part: SharePart, one: StrawberryField) -> Any:
+    """A field of ``Analytics`` as a link shows it: null when its part was not chosen, or its owner may not see it."""
+    assert one.base_resolver is not None
+    assert one.description is not None
+    resolver: Any = one.base_resolver.wrapped_func
+    needs = said_by(one)
+    assert needs is not None
+    signature = inspect.signature(resolver)
+
+    @wraps(resolver)
+    async def shown(self: Any, *arguments: Any, **named: Any) -> Any:
+        if part not in self.followed.link.share.parts or not self.followed.may(needs):
+            return None
+        return veil(await resolver(self.analytics, *arguments, **named), self.followed.numbers)
+
+    returned = signature.return_annotation | None
+    shown.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+    shown.__annotations__ = {**resolver.__annotations__, "return": returned}
+    description = f"{one.description.rstrip('.')}; null unless {part.name} was chosen."
+    return opening("view", "shared", FIGURES, description, name=one.graphql_name)(shown)
+
+
+def _with_parts(kind: T) -> T:
+    """The class with a field for each of ``PARTS``."""
+    known = {one.python_name: one for one in get_object_definition(Analytics, strict=True).fields}
+    for part, names in PARTS.items():
+        for name in names:
+            setattr(kind, name, _shown(part, known[name]))
+    return kind
+
+
+@strawberry.type(description="Figures that were chosen to be shown, as in Analytics.")
+@_with_parts
+class SharedAnalytics:
+    analytics: strawberry.Private[Analytics]
+    followed: strawberry.Private[Followed]

@@ -1,0 +1,228 @@
+"""What strangers see by a link, over HTTP: what was chosen, nothing else, and only as long as the link lives."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from api.schema import SCHEMA
+from cryptwire.domain.day_range import Rolling
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.share import Share, SharePart
+from cryptwire.storage import database
+from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.share_links import MOST_LINKS, ShareLinks
+from tests.integration.api.accounts import bearer, tokens
+from tests.integration.api.analytics import put_days
+from tests.integration.api.conftest import EMAIL, PASSWORD, World, code_of, running
+from tests.integration.api.test_statements import whole
+
+FIELDS = "id title hopperIds parts rolling since until currency isMasked showsNames expiresAt revokedAt views viewedAt"
+CREATE = f"""
+    mutation($t: String!, $p: [SharePart!]!, $d: DayRangeInput!, $x: DateTime!, $h: [ID!], $k: HopperKind, $c: String,
+             $m: Boolean, $n: Boolean) {{
+      createShareLink(title: $t, parts: $p, days: $d, expiresAt: $x, hopperIds: $h, kind: $k, currency: $c, masked: $m,
+                      showsNames: $n) {{ url link {{ {FIELDS} }} }}
+    }}"""
+REVOKE = "mutation($id: ID!) { revokeShareLink(id: $id) }"
+LIST = f"{{ shareLinks {{ {FIELDS} }} }}"
+SHARED = f"query($t: String!) {{ shared(token: $t) {whole(SCHEMA._schema.type_map['Shared'], 6)} }}"
+SECRET = ("h-secret-77", "Secret Bot", "Me@Example.com")
+GONE = "there is no such link, or it has ended"
+ALL = [part.name for part in SharePart]
+
+
+class Public:
+    """A world in which a hopper has a past, and a stranger looks at it."""
+
+    def __init__(self, world: World, http: aiohttp.ClientSession, me: UserId) -> None:
+        self.world = world
+        self.http = http
+        self.me = me
+
+    async def make(self, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        now = self.world.runtime.clock.now()
+        usual: dict[str, Any] = {"t": "Mine", "p": ALL, "d": {"rolling": "DAYS_30"}, "x": later(now), "m": True}
+        return await self.world.ask(CREATE, headers, **{"n": False, "h": ["h-secret-77"], **usual, **more})
+
+    async def made(self, **more: Any) -> tuple[dict[str, Any], str]:
+        """A new link, and its token."""
+        answer = await self.make(**more)
+        assert "errors" not in answer, answer
+        created = answer["data"]["createShareLink"]
+        address, _, token = created["url"].rpartition("/share/")
+        assert (address, len(token)) == ("http://127.0.0.1:8080", 43)
+        return created["link"], token
+
+    async def follow(self, token: str, base: str | None = None) -> tuple[dict[str, Any], str]:
+        """What a stranger gets, and its text."""
+        body = {"query": SHARED, "variables": {"t": token}}
+        async with self.http.post(f"{base or self.world.base}/graphql", json=body) as response:
+            text = await response.text()
+            assert response.status == 200, text
+            assert response.headers["cache-control"] == "no-store"
+            assert "set-cookie" not in response.headers
+            return json.loads(text), text
+
+
+def later(at: datetime, days: float = 1) -> str:
+    return (at + timedelta(days=days)).isoformat()
+
+
+@pytest.fixture
+async def public(world: World) -> AsyncIterator[Public]:
+    me = UserId(await world.owner.value("SELECT user_id::text FROM users WHERE email = $1", EMAIL))
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT'")
+    every = timedelta(seconds=60)
+    for id, name, is_paper in (("h-secret-77", "Secret Bot", False), ("paper", "Play", True)):
+        await Hoppers(world.owner).put(
+            Hopper(HopperId(id), me, name, Exchange("binance"), Asset("USDT"), is_paper, every)
+        )
+    today = world.runtime.clock.now().date()
+    await put_days(world.owner, "h-secret-77", today - timedelta(days=1), [1234.5, 1300.25, 1250.75], opening=1200.0)
+    await world.sign_in()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        yield Public(world, http, me)
+
+
+async def test_a_stranger_sees_what_was_chosen_masked_and_without_names(public: Public) -> None:
+    link, token = await public.made(p=["PERFORMANCE"])
+    assert link == {
+        "id": link["id"], "title": "Mine", "hopperIds": ["h-secret-77"], "parts": ["PERFORMANCE"], "rolling": "DAYS_30",
+        "since": None, "until": None, "currency": None, "isMasked": True, "showsNames": False,
+        "expiresAt": link["expiresAt"], "revokedAt": None, "views": 0, "viewedAt": None,
+    }  # fmt: skip
+    row = await public.world.owner.row("SELECT * FROM share_links")
+    assert token not in str(dict(row or {})), "only its hash is kept"
+    answer, text = await public.follow(token)
+    assert "errors" not in answer, answer
+    shared = answer["data"]["shared"]
+    figures = shared.pop("analytics")
+    assert shared["hoppers"] == [{"__typename": "SharedHopper", "id": "1", "name": "Hopper 1"}]
+    assert (shared["title"], shared["isMasked"], shared["currency"]) == ("Mine", True, "USDT")
+    assert figures["days"]["return"][:3] == pytest.approx(
+        [1234.5 / 1200 - 1, 1300.25 / 1234.5 - 1, 1250.75 / 1300.25 - 1]
+    )
+    assert {each for column in (figures["days"]["value"], figures["days"]["balance"]) for each in column} == {None}
+    assert figures["returns"]["value"]["amount"] is None
+    chosen = {"days", "returns", "calendar", "__typename"}
+    assert {name for name, value in figures.items() if value is not None} == chosen
+    assert not [each for each in SECRET if each in text]
+    assert "1250.75" not in text
+    _, everything = await public.made()
+    answer, text = await public.follow(everything)
+    assert "errors" not in answer, answer
+    assert None not in answer["data"]["shared"]["analytics"].values(), "whatever can be shown was chosen"
+    assert not [each for each in SECRET if each in text]
+    assert "1250.75" not in text
+
+
+async def test_amounts_are_shown_only_when_a_person_says_so_who_has_just_given_his_password(public: Public) -> None:
+    world = public.world
+    token, _ = await tokens(world)
+    await world.owner.execute("UPDATE sessions SET authenticated_at = now() - interval '11 minutes'")
+    late = await public.make(bearer(token), m=False)
+    assert (code_of(late), "confirmPassword" in late["errors"][0]["message"]) == ("FORBIDDEN", True)
+    assert "errors" not in await public.make(bearer(token)), "what is masked needs no password"
+    await world.ask("mutation($p: String!) { confirmPassword(password: $p) }", bearer(token), p=PASSWORD)
+    assert "errors" not in await public.make(bearer(token), m=False)
+    link, token = await public.made(headers=bearer(token), m=False, n=True, c="usdt")
+    assert (link["isMasked"], link["showsNames"], link["currency"]) == (False, True, "USDT")
+    answer, text = await public.follow(token)
+    assert answer["data"]["shared"]["analytics"]["returns"]["value"]["amount"] == "1250.75"
+    assert answer["data"]["shared"]["hoppers"][0]["name"] == "Secret Bot"
+    assert "h-secret-77" not in text
+    reads, writes = [(await ApiTokens(world.owner).add(public.me, s, [s], None))[1] for s in ("read", "write")]
+    assert code_of(await public.make(bearer(reads))) == "FORBIDDEN"
+    assert code_of(await public.make(bearer(writes), m=False)) == "FORBIDDEN"
+    assert "errors" not in await public.make(bearer(writes))
+    assert (await world.ask(LIST, bearer(reads)))["data"]["shareLinks"][0]["isMasked"]
+
+
+async def test_what_has_ended_is_answered_as_what_never_was(public: Public) -> None:
+    world = public.world
+    ended = [await public.made() for _ in range(5)]
+    never = await public.follow("x" * 43)
+    assert never[0]["errors"][0]["message"] == GONE
+    assert code_of(never[0]) == "NOT_FOUND"
+    assert (await public.follow(ended[0][1]))[0]["data"] is not None
+    assert await world.ask(REVOKE, id=ended[0][0]["id"]) == {"data": {"revokeShareLink": True}}
+    assert code_of(await world.ask(REVOKE, id=ended[0][0]["id"])) == "NOT_FOUND"
+    then = "UPDATE share_links SET created_at = now() - interval '2 days', expires_at = now() - interval '1 second'"
+    await world.owner.execute(f"{then} WHERE link_id = $1::text::uuid", ended[1][0]["id"])
+    answers = [await public.follow(ended[0][1]), await public.follow(ended[1][1])]
+    await world.owner.execute("UPDATE hoppers SET user_id = (SELECT user_id FROM users WHERE email LIKE 'you%')")
+    answers.append(await public.follow(ended[2][1]))
+    await world.owner.execute("UPDATE hoppers SET user_id = $1::text::uuid", public.me)
+    assert (await public.follow(ended[3][1]))[0]["data"] is not None
+    listed = (await world.ask(LIST))["data"]["shareLinks"]
+    revoked = [each["revokedAt"] is not None for each in listed]
+    assert revoked == [False, False, False, True, False], "what goes on first"
+    await world.owner.execute("UPDATE users SET deletion_asked_at = now()")
+    answers.append(await public.follow(ended[3][1]))
+    await world.owner.execute("DELETE FROM users")
+    answers.append(await public.follow(ended[4][1]))
+    answers += [await public.follow(strange) for strange in ("", "\x00", "x" * 50_000)]
+    assert {text for _, text in answers} == {never[1]}
+
+
+async def test_guesses_are_limited_by_the_address_whence_they_come(public: Public) -> None:
+    _, token = await public.made()
+    settings = replace(public.world.settings, address_attempts_a_minute=3, trusted_proxies=1)
+    async with running(settings) as (base, _):
+        for _ in range(3):
+            assert code_of((await public.follow("x" * 43, base))[0]) == "NOT_FOUND"
+        for guess in ("x" * 43, token):
+            answer, _ = await public.follow(guess, base)
+            assert code_of(answer) == "EXHAUSTED"
+            assert answer["errors"][0]["extensions"]["retryAfter"] > 0
+        public.http.headers["X-Forwarded-For"] = "192.0.2.9"
+        assert (await public.follow(token, base))[0]["data"] is not None, "of another address"
+
+
+async def test_a_link_that_cannot_be_is_refused_in_words_and_views_are_written_down(public: Public) -> None:
+    world = public.world
+    now = world.runtime.clock.now()
+    for code, says, wrong in (
+        ("INVALID", "5 minutes to 366 days", {"x": later(now, 366.1)}),
+        ("INVALID", "5 minutes to 366 days", {"x": later(now, -1)}),
+        ("INVALID", "one part at least", {"p": []}),
+        ("INVALID", "say rolling, or since", {"d": {}}),
+        ("INVALID", "say rolling, or since", {"d": {"rolling": "ALL", "since": "2026-01-01"}}),
+        ("INVALID", "say rolling, or since", {"d": {"rolling": "ALL", "until": "2026-01-01"}}),
+        ("INVALID", "swap the dates", {"d": {"since": "2026-01-02", "until": "2026-01-01"}}),
+        ("INVALID", "since is from 1971-01-02 to today", {"d": {"since": "0001-01-01", "until": "0002-01-01"}}),
+        ("INVALID", "since is from 1971-01-02 to today", {"d": {"since": "9999-01-01"}}),
+        ("INVALID", "1 to 80 characters", {"t": " "}),
+        ("INVALID", "no currency", {"c": "euro!"}),
+        ("INVALID", "never summed", {"h": ["h-secret-77", "paper"]}),
+        ("INVALID", "name a hopper", {"h": []}),
+        ("NOT_FOUND", "no hopper 2", {"h": ["h-secret-77", "2"]}),
+        ("NOT_FOUND", "no hopper 7", {"h": ["7"]}),
+    ):
+        answer = await public.make(**wrong)
+        assert (code_of(answer), says in answer["errors"][0]["message"]) == (code, True), answer
+    assert (await world.ask(LIST))["data"] == {"shareLinks": []}
+    link, _ = await public.made(h=None, k="PAPER", d={"since": "2026-01-01", "until": "2026-01-31"})
+    assert (link["hopperIds"], link["rolling"], link["since"], link["until"]) == (
+        ["paper"], None, "2026-01-01", "2026-01-31",
+    )  # fmt: skip
+    share = Share("x", (HopperId("1"),), frozenset(SharePart), Rolling.ALL)
+    async with database.connect(world.settings.database_url, "test") as api:
+        rows = ShareLinks(api)
+        await rows.viewed({link["id"]: (3, now)})
+        await rows.viewed({link["id"]: (2, now - timedelta(hours=1))})
+        (seen,) = (await world.ask(LIST))["data"]["shareLinks"]
+        assert (seen["views"], seen["viewedAt"]) == (5, now.isoformat().replace("+00:00", "Z"))
+        for _ in range(MOST_LINKS - 1):
+            await rows.add(public.me, share, now + timedelta(days=1))
+    answer = await public.make()
+    assert (code_of(answer), "50 links" in answer["errors"][0]["message"]) == ("INVALID", True)
+    you, _ = await tokens(world, "you@example.com", "other")
+    assert code_of(await world.ask(REVOKE, bearer(you), id=link["id"])) == "NOT_FOUND"
+    assert code_of(await world.ask(REVOKE, id="x")) == "NOT_FOUND"
