@@ -23,7 +23,6 @@ PARTS: Mapping[SharePart, tuple[str, ...]] = {
     SharePart.RISK: ("risk", "drawdowns"),
     SharePart.BENCHMARKS: ("benchmark", "holding"),
     SharePart.COINS: ("coin_profit",),
-    SharePart.POSITIONS: ("open_positions",),
 }
 """The fields of ``Analytics`` that belong to each part."""
 NEVER: Mapping[str, str] = {

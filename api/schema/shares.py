@@ -23,7 +23,6 @@ class SharePart(Enum):
     RISK = strawberry.enum_value("risk", description="Ratios of daily returns, drawdowns.")
     BENCHMARKS = strawberry.enum_value("benchmarks", description="Beside a coin, and beside holding.")
     COINS = strawberry.enum_value("coins", description="What each coin has earned.")
-    POSITIONS = strawberry.enum_value("positions", description="What is held now.")
 
 
 RollingRange = strawberry.enum(

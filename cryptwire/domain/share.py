@@ -25,7 +25,6 @@ class SharePart(Enum):
     RISK = "risk"
     BENCHMARKS = "benchmarks"
     COINS = "coins"
-    POSITIONS = "positions"
 
 
 @dataclass(frozen=True, slots=True)
