@@ -148,11 +148,12 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 @asynccontextmanager
 async def running(
-    database_url: str, nats_url: str, clock: TurnedClock, keys: Keys, **more: Any
+    database_url: str, nats_url: str, clock: TurnedClock, keys: Keys, /, **more: Any
 ) -> AsyncIterator[tuple[str, Runtime]]:
-    """A datafeed: its address and its runtime."""
+    """A datafeed: its address and its runtime. ``more`` settings win."""
     runtime = Runtime(asyncio.Event(), clock, Meters(), Health())
-    settings = Settings(url_of("datafeed", database_url), nats_url, keys.session_public_key_file, port=0, **more)
+    told = {"database_url": url_of("datafeed", database_url), "nats_url": nats_url, "port": 0, **more}
+    settings = Settings(session_public_key_file=keys.session_public_key_file, **told)
     async with opened(settings, runtime) as app, serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}", runtime
 
@@ -164,7 +165,7 @@ async def world(database_url: str, nats_url: str, tmp_path: Path) -> AsyncIterat
 
 
 @asynccontextmanager
-async def worlds(database_url: str, nats_url: str, tmp_path: Path, **more: Any) -> AsyncIterator[World]:
+async def worlds(database_url: str, nats_url: str, tmp_path: Path, /, **more: Any) -> AsyncIterator[World]:
     """A datafeed with ``more`` settings, and those who read it."""
     clock, keys = TurnedClock(), issued(tmp_path / "keys")
     async with AsyncExitStack() as stack:

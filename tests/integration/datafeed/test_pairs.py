@@ -75,7 +75,9 @@ async def exchanges(servers: Servers, data_folder: Path) -> AsyncIterator[str]:
 async def world(
     exchanges: str, servers: Servers, database_url: str, nats_url: str, tmp_path: Path
 ) -> AsyncIterator[World]:
-    async with worlds(database_url, nats_url, tmp_path, redis_url=servers.redis.url) as it:
+    """With the datafeed's own rights on NATS."""
+    of_datafeed = {"redis_url": servers.redis.url, "nats_url": servers.nats.url("datafeed")}
+    async with worlds(database_url, nats_url, tmp_path, **of_datafeed) as it:
         yield it
 
 
