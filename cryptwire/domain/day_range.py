@@ -1,11 +1,14 @@
 """Which days something is shown over: a range that moves on with them, or dates."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 from typing import TypeAlias
 
 from cryptwire.errors import Invalid
+
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Rolling(Enum):
@@ -83,7 +86,7 @@ def range_json(range: DayRange) -> object:
 
 def _date(text: object) -> date:
     try:
-        if isinstance(text, str) and len(text) == 10:
+        if isinstance(text, str) and _DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
         pass
