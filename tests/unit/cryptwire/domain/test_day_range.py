@@ -47,7 +47,8 @@ def test_no_range_is_empty_and_each_is_read_as_it_was_written(range: DayRange, t
 
 @pytest.mark.parametrize(
     "value",
-    [None, 3, "", "8d", [], {}, {"since": 1}, {"since": "2026-1-1"}, {"since": "20260101"}, {"since": "2026-W01-1"}, {"until": "2026-01-01"},
+    [None, 3, "", "8d", [], {}, {"since": 1}, {"since": "2026-1-1"}, {"since": "20260101"},
+     {"since": "2026-W01-1"}, {"until": "2026-01-01"},
      {"since": "2026-01-01", "more": 1}, {"since": "2026-01-02", "until": "2026-01-01"}],
 )  # fmt: skip
 def test_what_is_no_range_is_refused(value: object) -> None:
