@@ -28,6 +28,7 @@ from processor.parts.market import telling_of_the_market
 from processor.parts.notices import noticing
 from processor.parts.observer import observing
 from processor.parts.plans import ending
+from processor.parts.rate_pasts import reading_rate_pasts
 from processor.parts.results import keeping_results
 from processor.parts.statistics import keeping_days
 from processor.parts.webhooks_out import calling_out
@@ -41,6 +42,7 @@ PARTS: Mapping[str, MakesPart] = {
     "imports": importing,
     "hoppers": looking_at_hoppers,
     "market": telling_of_the_market,
+    "rate_pasts": reading_rate_pasts,
     "notices": noticing,
     "mails": mailing,
     "webhooks_out": calling_out,

@@ -32,6 +32,8 @@ class Settings:
     told, of a hopper that nothing comes from for ``silent_user_after`` its user; a silent instance whose work others do
     is forgotten ``gone_after`` that. ``instance`` is this replica's name, the machine's when it has none.
 
+    Rates are read each ``market_every``; what of their past is missing is looked for each ``rate_pasts_every``.
+
     The past is filled for ``backfill_reach`` back, of ``backfill_hoppers`` hoppers at once; partial candles of the last
     ``backfill_minutes`` are made of one-minute candles.
 
@@ -75,6 +77,7 @@ class Settings:
     look_every: timedelta = timedelta(seconds=1)
     is_development: bool = False
     market_every: timedelta = timedelta(hours=1)
+    rate_pasts_every: timedelta = timedelta(minutes=1)
     openexchangerates_url: str = "https://openexchangerates.org/api"
     openexchangerates_app_id: str | None = field(default=None, repr=False)
     coinmarketcap_url: str = "https://pro-api.coinmarketcap.com"

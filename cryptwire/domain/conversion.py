@@ -142,10 +142,15 @@ class Worth:
         rows = self.rows[self.rows >= 0]
         return int(self.told.at[rows].max()) if len(rows) else None
 
+    def counts_as_one(self, seconds: Seconds) -> NDArray[np.bool_]:
+        """Whether it is taken as a dollar at each of these, because nobody tells its price."""
+        is_one: NDArray[np.bool_] = self.rows_at(seconds) == _ONE
+        return is_one if self.asset != DOLLAR else np.zeros(len(seconds), np.bool_)
+
     @property
     def is_counted_as_one(self) -> bool:
-        """Whether it is somewhere taken as a dollar because nobody tells its price."""
-        return self.asset != DOLLAR and bool((self.rows == _ONE).any())
+        """Whether it is so somewhere."""
+        return bool(self.counts_as_one(self.at).any())
 
     @property
     def is_through_one(self) -> bool:
@@ -231,7 +236,7 @@ class Conversion:
         """The same number with ``DIGITS`` significant digits; None where nobody knows."""
         if self.is_identity:
             return Decimal(1)
-        return self._exact(np.array([_whole(at)]))[0] if self.since <= at <= self.until else None
+        return self.exactly_at(np.array([_whole(at)]))[0] if self.since <= at <= self.until else None
 
     def hours(self) -> tuple[list[datetime], list[Decimal | None]]:
         """When each step begins, the first at ``since``, and its rate; None from where on nobody knows.
@@ -247,6 +252,14 @@ class Conversion:
     @cached_property
     def _steps(self) -> list[Decimal | None]:
         return self._exact(self._at)
+
+    def exactly_at(self, seconds: Seconds) -> list[Decimal | None]:
+        """``exactly`` at each of these moments, seconds since the epoch, in any order."""
+        if self.is_identity:
+            return [Decimal(1)] * len(seconds)
+        is_within = ((seconds >= self._at[0]) & (seconds <= self._end)).tolist()
+        found = self._exact(seconds)
+        return [rate if known else None for rate, known in zip(found, is_within, strict=True)]
 
     def _exact(self, seconds: Seconds) -> list[Decimal | None]:
         source, target = (one.exactly(one.rows_at(seconds)) for one in self._of)

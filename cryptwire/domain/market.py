@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
+
+from cryptwire.domain.hopper import Asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,11 @@ class High:
 
     price: Decimal
     at: datetime
+
+
+class RateNeed(NamedTuple):
+    """Somebody sees in ``shown``, from ``since`` on, what a hopper of his counts or counted in ``currency``."""
+
+    currency: Asset
+    shown: Asset
+    since: datetime

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from cryptwire.domain.currencies import DOLLARS
 from cryptwire.domain.market import Coin, High
 from cryptwire.storage.database import Database
 
@@ -35,9 +36,18 @@ _STALE_HIGHS = """
     SELECT coin_id FROM coins WHERE rank <= $1 AND (high_read_at IS NULL OR high_read_at < $2)
      ORDER BY high_read_at NULLS FIRST, rank LIMIT $1
 """
+# of what somebody counts in no price is forgotten: figures of the past would change
+_COUNTED_IN = """
+    SELECT DISTINCT ON (symbol) coin_id FROM coins
+     WHERE symbol = 'BTC' OR symbol = ANY($1::text[])
+        OR symbol IN (SELECT base_currency FROM hoppers UNION SELECT currency FROM users
+                       UNION SELECT was FROM hopper_events WHERE kind = 'base-changed')
+     ORDER BY symbol, at > (SELECT max(at) FROM coins) - interval '1 day' DESC, rank
+"""
 _DROP = """
     DELETE FROM market_caps
-     WHERE (coin_id, at) IN (SELECT coin_id, at FROM market_caps WHERE at < $1 LIMIT 10000)
+     WHERE (coin_id, at) IN (SELECT coin_id, at FROM market_caps
+                              WHERE at < $1 AND coin_id <> ALL($2::bigint[]) LIMIT 10000)
 """
 
 
@@ -67,5 +77,9 @@ class MarketCaps:
         await self._database.execute(_HIGHS, list(highs), prices, moments, read_at)
 
     async def drop_before(self, moment: datetime) -> int:
-        """Forget market caps from before ``moment``, 10,000 at most; how many."""
-        return int((await self._database.execute(_DROP, moment)).rpartition(" ")[2])
+        """Forget market caps from before ``moment``, 10,000 at most; how many.
+
+        Not of coins that hoppers or users count in, of bitcoin and of those that are backed to be a dollar.
+        """
+        kept = [row["coin_id"] for row in await self._database.fetch(_COUNTED_IN, sorted(DOLLARS))]
+        return int((await self._database.execute(_DROP, moment, kept)).rpartition(" ")[2])

@@ -34,7 +34,7 @@ from processor.logic import compared_from
 from processor.logic.backfill import MINUTE, Change
 from processor.parts import Part, Tools
 
-_FRAMES = {MINUTE: "1m", timedelta(minutes=15): "15m"}
+_FRAMES = {MINUTE: "1m", timedelta(minutes=15): "15m", timedelta(hours=1): "1h"}
 _ANSWERS_WITHIN = 30.0
 _LIVE_WITHIN = 5.0
 """The tracker tells each live candle every 2 s."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from cryptwire.domain.market import Coin, High, Rates
@@ -36,6 +36,10 @@ class RateSource(Protocol):
 
     async def latest(self, etag: str | None, modified: str | None) -> Published | None:
         """The rates; None when they are those that ``etag`` or ``modified`` stand for."""
+        ...
+
+    async def of_day(self, day: date) -> Rates | None:
+        """The last rates of a day, UTC, which may hold little; None when it has none of that day."""
         ...
 
     async def allowance(self) -> Allowance:

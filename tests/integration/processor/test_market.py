@@ -249,11 +249,17 @@ async def test_the_limit_of_a_minute_is_over_after_a_minute_and_nobody_is_told(w
     assert await world.told() == []
 
 
-async def test_old_market_caps_are_forgotten(world: World) -> None:
+async def test_old_market_caps_are_forgotten_but_of_what_somebody_counts_in(world: World) -> None:
     await world.caps().read_list(NOW)
+    user = await world.owner.value("INSERT INTO users (email, password_hash) VALUES ('a@b.de', '-') RETURNING user_id")
+    await world.owner.execute(
+        "INSERT INTO hoppers (hopper_id, user_id, name, exchange, base_currency, is_paper, refresh_seconds)"
+        " VALUES ('1', $1, 'n', 'binance', 'LTC', false, 60)",
+        user,
+    )
     await world.owner.execute(
         "INSERT INTO market_caps SELECT g, $1::timestamptz, 1, 1, 1 FROM generate_series(1, 25) g",
         NOW - timedelta(days=401),
     )
-    assert await world.caps().drop_old(NOW) == "25 rows dropped"
-    assert await world.owner.value("SELECT count(*) FROM market_caps") == 1000
+    assert await world.caps().drop_old(NOW) == "23 rows dropped", "bitcoin (1) and litecoin (2) stay"
+    assert await world.owner.value("SELECT count(*) FROM market_caps") == 1002
