@@ -22,7 +22,6 @@ from cryptwire.permissions import Needs
 
 _AGAIN = timedelta(seconds=1)
 _CLOSE_COMES_WITHIN = timedelta(seconds=2)
-_LOADERS = 3
 _log = Log(__name__)
 
 
@@ -67,6 +66,9 @@ class Charts(ABC, Generic[C]):
     needs: Needs
     close_comes_within = _CLOSE_COMES_WITHIN
     """So long the close of a bar is waited for when the next one has begun already."""
+
+    loaders = 3
+    """So many series are begun at the same time."""
 
     def __init__(self, clock: Clock, meters: Meters) -> None:
         self._clock = clock
@@ -231,7 +233,7 @@ class Charts(ABC, Generic[C]):
 
     def jobs(self) -> list[Callable[[], Any]]:
         """What must run while series are read."""
-        return [self._loader] * _LOADERS
+        return [self._loader] * self.loaders
 
 
 def told(body: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ from cryptwire.messaging.bus import Message
 from cryptwire.metrics import Meters
 
 _READERS = 4
+_SEED_SECONDS = 10.0
 _READS_EVERY = timedelta(seconds=60)
 _AFTER_CLOSE = 1.0  # seconds; charts of many pairs close together, and are spread over one second more
 _AGAIN = timedelta(seconds=5)
@@ -73,6 +74,7 @@ class PairCharts(Charts[PairChart]):
 
     needs = MARKET
     close_comes_within = timedelta(seconds=4)
+    loaders = 32  # each waits for an exchange, which may be away while others are not
 
     def __init__(
         self,
@@ -215,6 +217,13 @@ class PairCharts(Charts[PairChart]):
     # what the exchange tells
 
     async def _seed(self, chart: PairChart) -> None:
+        try:
+            async with asyncio.timeout(_SEED_SECONDS):
+                await self._begin(chart)
+        except TimeoutError:
+            raise Unavailable(f"{chart.pair.exchange} does not answer") from None
+
+    async def _begin(self, chart: PairChart) -> None:
         formation, zone = chart.formation, chart.zone
         bar = bar_at(formation.resolution, zone, self._now())
         grain = live_grain(formation.resolution, zone, bar)
@@ -230,7 +239,7 @@ class PairCharts(Charts[PairChart]):
         if loaded.error is not None:
             raise Unavailable(str(loaded.error))
         if not bar.start <= self._now() < bar.end:
-            await self._seed(chart)  # the bar ended meanwhile
+            await self._begin(chart)  # the bar ended meanwhile
             return
         if chart.watched is not watched:
             return  # nobody reads it any more

@@ -11,7 +11,7 @@ import numpy as np
 from candles.datafeed.handlers.charts import Ages, Chart, Charts
 from candles.datafeed.handlers.live import LIVE_FOR, Live, LiveBook, is_live, key_of
 from candles.datafeed.handlers.rules import LIVE
-from candles.datafeed.handlers.together import Group, Together
+from candles.datafeed.handlers.together import Group, Member, Together
 from candles.datafeed.handlers.zones import zone_of
 from candles.datafeed.logic.forming import Formation
 from candles.datafeed.logic.live_sum import LiveSum
@@ -214,15 +214,18 @@ class SumCharts(Charts[SumChart]):
                 value += told.candle.close * at_now
                 volume += told.volume * at_open
                 continue
-            close = told.candle.close if told is not None else self._stands_at(one, hopper.id, at, now)
+            close = told.candle.close if told is not None else self._stands_at(one, member, at, now)
             if close is not None:
                 opened += close * at_open
                 value += close * at_now
         if np.isfinite(opened) and np.isfinite(value):
             one.candle.on_sum(at, opened, value, volume)
 
-    def _stands_at(self, one: _Sum, hopper: HopperId, at: int, now: datetime) -> float | None:
-        """What a hopper that tells nothing closed at last, at most a day ago."""
+    def _stands_at(self, one: _Sum, member: Member, at: int, now: datetime) -> float | None:
+        """What a hopper that tells nothing closed at last, at most a day ago; None of one that has ended."""
+        if member.until is not None and at >= member.until:
+            return None
+        hopper = member.hopper.id
         closed = {int(c.opened_at.timestamp()): c.close for c in self._book.closed(hopper, now)}
         known = one.stood.get(hopper)
         if known is not None:
@@ -246,7 +249,7 @@ class SumCharts(Charts[SumChart]):
         for member in one.group.members:
             told = closes.get(member.hopper.id)
             if told is None:
-                stood = self._stands_at(one, member.hopper.id, at, now)
+                stood = self._stands_at(one, member, at, now)
                 told = (0.0, 0.0) if stood is None else (stood, stood)
             opened += told[0] * rates[member.hopper.base][0]
             close += told[1] * rates[member.hopper.base][1]

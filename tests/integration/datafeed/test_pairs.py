@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +14,11 @@ import aiohttp
 import pytest
 
 from cryptwire.clock import SystemClock
+from cryptwire.codec.portfolio import position_to_message
 from cryptwire.domain.account import Position
+from cryptwire.domain.candle import opening
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId
+from cryptwire.messaging.subjects import LIVE
 from cryptwire.metrics import Meters
 from cryptwire.runtime import Health, Runtime
 from cryptwire.storage import redis as connections
@@ -22,10 +26,11 @@ from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.positions import Positions
 from devstack.servers import Process, Servers, free_port
+from generated.wire.v1 import portfolio_pb2 as pb
 from streamer.main import main as stream
 from streamer.settings import Settings as StreamerSettings
 from tests.conftest import ROOT
-from tests.integration.datafeed.conftest import MINE, THEIRS, World, running, worlds
+from tests.integration.datafeed.conftest import MINE, THEIRS, World, candle, live, running, worlds
 from tests.integration.datafeed.test_history import Row, by_wall_clock
 from tests.integration.datafeed.test_stream import heard, subscribe
 
@@ -270,6 +275,17 @@ async def test_own_trades_and_positions_of_all_hoppers_stand_on_the_chart_live_a
     assert {(v["hopperName"], v["readAt"], v["isShort"]) for v in levels[:1]} == {("Bot 1", second + 3540, False)}
     assert await world.get("/udf/levels", symbol="KUCOIN:ETHUSDT") == (200, [])
     assert await world.get("/udf/levels", symbol=f"HOPPER:{MINE}") == (200, [])
+    now = world.clock.now()
+    message = pb.Portfolio.FromString(live(candle(MINE, opening(now), 1, 1, 1, 1), now))
+    message.positions.append(position_to_message(held(5, "1.5", "120", "180")))
+    message.positions.append(position_to_message(replace(held(6, "9", "9", "81"), base=Asset("BTC"))))
+    await world.bus.publish(LIVE.live(MINE), message.SerializeToString())
+    await world.bus.flush()
+    _, levels = await world.get("/udf/levels", symbol="BINANCE:ETHUSDT")
+    told = [(v["hopper"], v["price"], v["quantity"], v["readAt"]) for v in levels]
+    assert told == [(paper, "90", "0.3", second + 3540), (MINE, "120", "1.5", int(now.timestamp()))], (
+        "newer than stored"
+    )
     await world.owner.execute("UPDATE hoppers SET unlinked_at = now() WHERE hopper_id = '1'")
     _, levels = await world.get("/udf/levels", symbol="BINANCE:ETHUSDT")
     assert [v["hopper"] for v in levels] == [paper], "what cannot be read any more is no position"
