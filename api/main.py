@@ -16,6 +16,7 @@ from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
 from api.handlers import export, playground, shares
 from api.handlers.accounts import Accounts
+from api.handlers.analytics.ports import HealthSources
 from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
@@ -54,6 +55,7 @@ from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Needs, Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
 from cryptwire.storage import dashboards, database, redis, rule_history, rule_sets
+from cryptwire.storage import sources as asked
 from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.assignments import Assignments
@@ -63,6 +65,8 @@ from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.daily_statistics import DailyStatistics
 from cryptwire.storage.day_series import DaySeries
 from cryptwire.storage.flows import Flows
+from cryptwire.storage.heartbeats import Heartbeats
+from cryptwire.storage.hopper_health import HopperHealths
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.import_queue import ImportQueue
 from cryptwire.storage.imports import Imports
@@ -73,6 +77,7 @@ from cryptwire.storage.mails import Mails
 from cryptwire.storage.notices import Notices
 from cryptwire.storage.one_time_tokens import OneTimeTokens
 from cryptwire.storage.open_lots import OpenLots
+from cryptwire.storage.outages import Outages
 from cryptwire.storage.outgoing_webhooks import OutgoingWebhooks
 from cryptwire.storage.own_data import OwnData
 from cryptwire.storage.plans import Plans
@@ -80,6 +85,7 @@ from cryptwire.storage.points import Points
 from cryptwire.storage.positions import Positions
 from cryptwire.storage.query_texts import QueryTexts
 from cryptwire.storage.rate_series import RateSeries
+from cryptwire.storage.rates import ExchangeRates
 from cryptwire.storage.result_list import ResultList
 from cryptwire.storage.second_factors import SecondFactorRows
 from cryptwire.storage.session_book import Lifetimes, SessionBook
@@ -135,7 +141,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         permissions = Permissions()
         accounts = await _accounts(settings, runtime, db, store, sessions, changes, permissions, passwords)
         plans, test_page = Plans(db), settings.test_checkout_page
-        figures = _analytics(runtime, db, store, portfolios)
+        figures = _analytics(runtime, db, store, portfolios, linking)
         links = _shares(settings, runtime, db, store, figures, permissions, changes)
         services = Services(
             sessions,
@@ -239,7 +245,9 @@ def _rule_sets(
     return RuleSets(rows, intents, switches, Hoppers(db), controls, linking, changes, runtime.clock)
 
 
-def _analytics(runtime: Runtime, db: database.Database, store: redis.Redis, portfolios: Portfolios) -> Sources:
+def _analytics(
+    runtime: Runtime, db: database.Database, store: redis.Redis, portfolios: Portfolios, linking: Linking
+) -> Sources:
     return Sources(
         people=Users(db),
         hoppers=Hoppers(db),
@@ -255,6 +263,15 @@ def _analytics(runtime: Runtime, db: database.Database, store: redis.Redis, port
         positions=Positions(db),
         open_lots=OpenLots(db),
         last_prices=LastPrices(store),
+        health=HealthSources(
+            HopperHealths(db),
+            linking,
+            Heartbeats(store),
+            Outages(db),
+            asked.Sources(db),
+            DailyStatistics(db),
+            ExchangeRates(db),
+        ),
     )
 
 

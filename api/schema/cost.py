@@ -63,6 +63,8 @@ BOUNDS: Mapping[str, int] = {
     "Intent.steps": 12,
     "CoinProfit.hoppers": 100,
     "OpenPositionPage.sums": 3,
+    "DataHealth.hoppers": 100,
+    "DataHealth.sources": 5,
 }
 """How many a list holds at most, where that is known."""
 

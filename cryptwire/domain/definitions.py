@@ -104,6 +104,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "profit-if-closed": "What closing a position now would bring less what it cost with the fees of buying: "
         "quantity × bid × (1 − fee) − cost, of a short what its sale brought − quantity × ask × (1 + fee), at the fee "
         "that the hopper's last trades had; an amount.",
+        "data-health": "Good: live figures are at most a minute old, or the hopper is read as its plan has it; "
+        "delayed: something is older than that; blind: nothing was heard for five minutes, or nothing can be read.",
         "difference-account": "Units of coins that neither trades nor flows explain, at the price of the end (else the "
         "mean price of their trades, else that of the start), and what is left over of coins that have no price where "
         "they are held; an amount.",

@@ -118,6 +118,14 @@ _READ = f"""
      WHERE hopper_id = $1 AND zone = $2 AND date >= $3 AND date < $4 AND version <= $5
      ORDER BY date, version DESC
 """  # noqa: S608
+_DIFFERENCES = """
+    SELECT d.hopper_id, u.key AS asset, sum(u.value::numeric) AS units
+      FROM (SELECT DISTINCT ON (hopper_id, date) hopper_id, differences FROM daily_statistics
+             WHERE hopper_id = ANY($1::text[]) AND zone = $2 AND date BETWEEN $3 AND $4
+             ORDER BY hopper_id, date, version DESC) d
+     CROSS JOIN LATERAL jsonb_each_text(d.differences) AS u(key, value)
+     GROUP BY d.hopper_id, u.key HAVING sum(u.value::numeric) <> 0 ORDER BY d.hopper_id, u.key
+"""
 _BEFORE = f"""
     SELECT {_ROW} FROM daily_statistics WHERE hopper_id = $1 AND zone = $2 AND date < $3 AND version <= $4
      ORDER BY date DESC, version DESC LIMIT 1
@@ -199,6 +207,15 @@ class DailyStatistics:
         """Days in ``[since, until)``, oldest first, as of ``version`` of the hopper's history (None: the newest)."""
         wanted = _ALL if version is None else version
         return [_daily(row) for row in await self._database.fetch(_READ, hopper, zone, since, until, wanted)]
+
+    async def differences(
+        self, hoppers: Sequence[HopperId], zone: str, since: date, until: date
+    ) -> dict[HopperId, dict[Asset, Decimal]]:
+        """Units that neither trades nor flows explain over the days from ``since`` to ``until``, both among them."""
+        found: dict[HopperId, dict[Asset, Decimal]] = {}
+        for row in await self._database.fetch(_DIFFERENCES, list(hoppers), zone, since, until):
+            found.setdefault(HopperId(row["hopper_id"]), {})[Asset(row["asset"])] = row["units"]
+        return found
 
     async def until(self, hopper: HopperId, zone: str) -> datetime | None:
         """Until when days are there; None when none is."""

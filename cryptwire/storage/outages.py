@@ -3,6 +3,7 @@
 A row is inserted and deleted in the transaction that adds the notice of it: of several observers one tells.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.storage.database import Connection, Database
 
 _OPEN = "SELECT subject, user_id::text, began_at FROM outages"
+_OF = "SELECT subject, began_at FROM outages WHERE subject = ANY($1::text[])"
 _BEGIN = """
     INSERT INTO outages (subject, user_id, began_at) VALUES ($1, $2::text::uuid, $3) ON CONFLICT DO NOTHING
 """
@@ -30,6 +32,11 @@ class Outages:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def since(self, subjects: Collection[str]) -> dict[str, datetime]:
+        """Since when those of ``subjects`` are silent of which that was told and has not ended."""
+        rows = await self._database.fetch(_OF, list(subjects))
+        return {row["subject"]: row["began_at"] for row in rows}
 
     async def open(self) -> dict[str, Outage]:
         """Those that have not ended, by subject."""

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 from cryptwire.storage.database import Database
 
-_OF = "SELECT asked_at, read_at, failures, said, not_before, etag, modified FROM sources WHERE source = $1"
+_NAMES = ("asked_at", "read_at", "failures", "said", "not_before", "etag", "modified")
+_OF = f"SELECT {', '.join(_NAMES)} FROM sources WHERE source = $1"  # noqa: S608 - columns of ours
+_ALL = f"SELECT source, {', '.join(_NAMES)} FROM sources ORDER BY source"  # noqa: S608
 _READ = """
     INSERT INTO sources (source, asked_at, read_at, etag, modified) VALUES ($1, $2, $2, $3, $4)
     ON CONFLICT (source) DO UPDATE
@@ -43,6 +45,12 @@ class Sources:
     async def of(self, source: str) -> Source:
         row = await self._database.row(_OF, source)
         return Source() if row is None else Source(**dict(row))
+
+    async def all(self) -> dict[str, Source]:
+        """Everybody who was ever asked, by name."""
+        return {
+            row["source"]: Source(**{name: row[name] for name in _NAMES}) for row in await self._database.fetch(_ALL)
+        }
 
     async def read(self, source: str, at: datetime, etag: str | None = None, modified: str | None = None) -> None:
         """It answered."""

@@ -8,6 +8,7 @@ from cryptwire.clock import Clock, from_us
 from cryptwire.domain.hopper import HopperId, UserId
 from cryptwire.domain.imports import ImportsStanding
 from cryptwire.domain.notice import Notice, NoticeClass
+from cryptwire.domain.silence import OPERATORS_AFTER, USER_AFTER
 from cryptwire.errors import CryptwireError, Unavailable
 from cryptwire.log import Log
 from cryptwire.messaging import subjects
@@ -49,8 +50,8 @@ class Patience:
     ``round_every``: how often the observer looks.
     """
 
-    operators: timedelta = timedelta(seconds=60)
-    user: timedelta = timedelta(minutes=5)
+    operators: timedelta = OPERATORS_AFTER
+    user: timedelta = USER_AFTER
     gone: timedelta = timedelta(hours=1)
     round_every: timedelta = timedelta(seconds=2)
 

@@ -1,18 +1,24 @@
 """What the analytics want from the world; every method raises Unavailable."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from api.handlers.linking import Linked
 from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
-from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.hopper import Asset, HopperId, UserId
 from cryptwire.domain.hopper_days import HopperDays
+from cryptwire.domain.imports import ImportProgress
 from cryptwire.domain.open_position import FeeRate
 from cryptwire.domain.result import Ledger
 from cryptwire.domain.ticker import Pair, Ticker
+from cryptwire.storage.heartbeats import Beat
+from cryptwire.storage.hopper_health import HopperHealth
 from cryptwire.storage.positions import Held
+from cryptwire.storage.sources import Source
 from cryptwire.storage.trade_sums import TradeSum
 
 Bases = Mapping[HopperId, Sequence[tuple[datetime, Asset]]]
@@ -69,6 +75,67 @@ class LastPriceRows(Protocol):
     """See cryptwire/storage/last_prices.py."""
 
     async def of_many(self, pairs: Iterable[Pair]) -> dict[Pair, Ticker]: ...
+
+
+class HealthRows(Protocol):
+    """See cryptwire/storage/hopper_health.py."""
+
+    async def of(
+        self, hoppers: Sequence[HopperId], now: datetime, since: datetime, until: datetime
+    ) -> dict[HopperId, HopperHealth]: ...
+
+
+class Links(Protocol):
+    """See api/handlers/linking.py."""
+
+    async def state(self, user: UserId) -> Linked: ...
+
+    async def progress(self, user: UserId) -> ImportProgress | None: ...
+
+
+class Beats(Protocol):
+    """See cryptwire/storage/heartbeats.py."""
+
+    async def all(self) -> dict[str, Beat]: ...
+
+
+class OutageRows(Protocol):
+    """See cryptwire/storage/outages.py."""
+
+    async def since(self, subjects: Collection[str]) -> dict[str, datetime]: ...
+
+
+class AskedRows(Protocol):
+    """See cryptwire/storage/sources.py."""
+
+    async def all(self) -> dict[str, Source]: ...
+
+
+class DifferenceRows(Protocol):
+    """See cryptwire/storage/daily_statistics.py."""
+
+    async def differences(
+        self, hoppers: Sequence[HopperId], zone: str, since: date, until: date
+    ) -> dict[HopperId, dict[Asset, Decimal]]: ...
+
+
+class PublishedRates(Protocol):
+    """See cryptwire/storage/rates.py."""
+
+    async def last_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSources:
+    """What data health is told by, beside the rest."""
+
+    rows: HealthRows
+    links: Links
+    heartbeats: Beats
+    outages: OutageRows
+    asked: AskedRows
+    differences: DifferenceRows
+    rates: PublishedRates
 
 
 class TradeSumRows(Protocol):

@@ -9,6 +9,7 @@ from api.handlers.analytics.ports import (
     BalanceRows,
     DayRows,
     FlowRows,
+    HealthSources,
     LastPriceRows,
     OpenLotRows,
     PositionRows,
@@ -50,6 +51,7 @@ class Sources:
     positions: PositionRows
     open_lots: OpenLotRows
     last_prices: LastPriceRows
+    health: HealthSources
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:
         """See ``scope_of``."""

@@ -9,6 +9,7 @@ from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Asked, HopperKind
 from api.schema.analytics.benchmarks import BenchmarkFigures
 from api.schema.analytics.coin_profit import CoinFigures
+from api.schema.analytics.health import HealthFigures
 from api.schema.analytics.performance import PerformanceFigures
 from api.schema.analytics.positions import PositionFigures
 from api.schema.context import Info
@@ -32,7 +33,7 @@ class AnalyticsScope:
 
 
 @strawberry.type(description="Figures over a choice of hoppers and days.")
-class Analytics(PerformanceFigures, BenchmarkFigures, CoinFigures, PositionFigures):
+class Analytics(PerformanceFigures, BenchmarkFigures, CoinFigures, PositionFigures, HealthFigures):
     @field("view", "statistics", "What was asked about, as it was understood.", name="scope")
     def understood(self) -> AnalyticsScope:
         scope = self.scope
