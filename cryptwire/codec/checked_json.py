@@ -1,16 +1,38 @@
 """JSON from outside against a schema: never too long to be walked, and what is wrong in a line with its path."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from cryptwire.errors import Invalid
 
 MOST_VALUES = 5_000
 MOST_NESTED = 24  # JSON's levels
+
+
+def _unique(validator: Validator, is_wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
+    """``uniqueItems`` in one pass; the library compares each with each where they cannot be sorted, which takes seconds
+    of two thousand lists and objects.
+    """
+    if is_wanted and validator.is_type(value, "array"):
+        texts = {json.dumps(each, sort_keys=True) for each in value}
+        if len(texts) < len(value):
+            yield ValidationError("has each one once")
+
+
+_CHECKING: Any = extend(Draft202012Validator, {"uniqueItems": _unique})  # type: ignore[no-untyped-call]
+
+
+def checker(schema: Mapping[str, Any]) -> Validator:
+    """What checks by a JSON schema of draft 2020-12, in a time that grows with the value's length and no faster."""
+    made: Validator = _CHECKING(schema)
+    return made
 
 
 def must_fit(value: Any, validator: Validator, forms: Mapping[str, str], hint: str) -> None:

@@ -3,8 +3,9 @@
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
 
+from cryptwire.codec.checked_json import checker
 from cryptwire.domain.dashboard import MOST_NAME, MOST_ROWS, MOST_WIDGETS
 from cryptwire.domain.day_range import Rolling
 from cryptwire.domain.widget_settings import (
@@ -66,9 +67,9 @@ def schema() -> Json:
 
 
 @cache
-def validator() -> Draft202012Validator:
+def validator() -> Validator:
     """What checks by the schema."""
-    return Draft202012Validator(schema())
+    return checker(schema())
 
 
 FORMS = {

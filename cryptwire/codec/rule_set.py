@@ -12,9 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
 
-from cryptwire.codec.checked_json import at, must_fit
+from cryptwire.codec.checked_json import at, checker, must_fit
 from cryptwire.domain.figure import figure_key
 from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.rule_set import (
@@ -73,8 +73,8 @@ def schema() -> Json:
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(schema())
+def _validator() -> Validator:
+    return checker(schema())
 
 
 def body_from_json(value: object) -> RuleSetBody:
