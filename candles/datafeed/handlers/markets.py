@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from candles.datafeed.logic.names import Named, Names, matching
+from candles.datafeed.logic.names import matching
 from candles.datafeed.logic.symbols import PairSymbol
 from candles.datafeed.ports import Prices
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import Exchange
+from cryptwire.domain.pair_names import Named, Names
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import CryptwireError, NotFound, Unavailable
 from cryptwire.log import Log

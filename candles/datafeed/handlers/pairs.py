@@ -17,7 +17,6 @@ from candles.datafeed.logic.budget import Budget
 from candles.datafeed.logic.descriptions import pair_info
 from candles.datafeed.logic.grains import Grain, Span, coarsest_of, span_of
 from candles.datafeed.logic.marks import MOST_MARKS, levels, marks
-from candles.datafeed.logic.names import Named
 from candles.datafeed.logic.questions import MOST_BARS, Question
 from candles.datafeed.logic.symbols import PairSymbol, Symbol
 from candles.datafeed.ports import Caller, HeldPosition, KnownHoppers, PairTrades, People, Positions
@@ -25,6 +24,7 @@ from cryptwire.clock import Clock
 from cryptwire.domain.account import Position
 from cryptwire.domain.bar import Columns, edges, folded, joined
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
+from cryptwire.domain.pair_names import Named
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Invalid, NotFound
 from cryptwire.permissions import Needs, roles_of

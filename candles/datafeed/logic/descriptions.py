@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from candles.datafeed.logic.names import Named
 from candles.datafeed.logic.symbols import ALL
 from cryptwire.domain.bar import Resolution
 from cryptwire.domain.hopper import Asset, Exchange, Hopper
+from cryptwire.domain.pair_names import Named
 
 _PORTFOLIO, _PAIR, _HOUSE = "portfolio", "crypto", "CRYPTWIRE"
 _FEWEST_DIGITS = 5  # of a price

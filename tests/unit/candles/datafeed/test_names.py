@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from candles.datafeed.logic.budget import Budget
 from candles.datafeed.logic.descriptions import found_pairs, pair_info, price_decimals
-from candles.datafeed.logic.names import Names, matching
+from candles.datafeed.logic.names import matching
 from candles.datafeed.logic.symbols import AllSymbol, HopperSymbol, PairSymbol, symbol_of
 from cryptwire.domain.day import zone_of
 from cryptwire.domain.hopper import Asset, Exchange, UserId
+from cryptwire.domain.pair_names import Names
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Exhausted, Invalid, NotFound
 
