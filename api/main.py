@@ -31,6 +31,7 @@ from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
+from api.handlers.prices import Prices
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.subscriptions import Sockets
@@ -170,6 +171,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             Dashboards(dashboards.Dashboards(db), Hoppers(db), changes),
             trade_news,
             links,
+            Prices(LastPrices(store), runtime.clock),
         )
         billing = None
         if settings.billing_secret is not None:

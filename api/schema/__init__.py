@@ -22,6 +22,7 @@ from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
 from api.schema.plans import PlanMutation, PlanQuery
 from api.schema.rule_history import RuleHistoryMutation, RuleHistoryQuery, RuleHistorySubscription
+from api.schema.prices import PriceQuery
 from api.schema.rule_sets import RuleSetMutation, RuleSetQuery
 from api.schema.scalars import SCALARS
 from api.schema.security import SecurityMutation, SecurityQuery
@@ -47,6 +48,7 @@ class Query(
     FlowQuery,
     FigureQuery,
     RuleSetQuery,
+    PriceQuery,
     RuleHistoryQuery,
     KillSwitchQuery,
     DashboardQuery,

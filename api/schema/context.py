@@ -18,6 +18,7 @@ from api.handlers.dashboards import Dashboards
 from api.handlers.history import History
 from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
+from api.handlers.prices import Prices
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.shares import Shares
@@ -64,6 +65,7 @@ class Services:
     dashboards: Dashboards
     trade_news: TradeNews
     shares: Shares
+    prices: Prices
 
 
 @dataclass(slots=True)

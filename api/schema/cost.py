@@ -55,6 +55,7 @@ BOUNDS: Mapping[str, int] = {
     "Query.dashboards": 20,
     "Query.dashboardVersions": 20,
     "Query.widgetKinds": 22,
+    "Query.prices": 100,
     "Query.shareLinks": 100,
     "ShareLink.parts": 10,
     "Shared.hoppers": 100,
