@@ -28,6 +28,7 @@ from cryptwire.storage import database
 from cryptwire.storage.database import url_of
 from cryptwire.storage.strange_calls import StrangeCalls
 from cryptwire.storage.trades import Trades
+from cryptwire.storage.webhook_hints import WebhookHints
 from devstack.servers import Servers
 from tests.unit.webhook.twins import USER, TwinList, trade
 from webhook.main import PATH, reading
@@ -59,6 +60,7 @@ class Play:
     runtime: Runtime
     trade_list: TwinList
     trades: Trades
+    hints: WebhookHints
     told: list[tuple[str, str]] = field(default_factory=list)
 
     async def post(self, body: bytes, **headers: str) -> tuple[int, str]:
@@ -110,7 +112,7 @@ async def playing(servers: Servers, database_url: str, **more: object) -> AsyncI
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
         database.connect(database_url, "test") as rows,
     ):
-        play = Play(f"http://127.0.0.1:{port}{PATH}", session, runtime, trades, Trades(rows))
+        play = Play(f"http://127.0.0.1:{port}{PATH}", session, runtime, trades, Trades(rows), WebhookHints(rows))
 
         async def on_trade(message: Message) -> None:
             play.told.append((message.subject, trade_from_wire(message.payload).id))
@@ -167,6 +169,9 @@ async def test_a_trade_is_in_the_database_when_it_is_told(play: Play) -> None:
     now = play.runtime.clock.now()
     kept = await play.trades.within(HopperId("1"), now - timedelta(days=2), now)
     assert [row.id for row in kept] == ["t1"]
+    heard = await play.hints.last_of([HopperId("1"), HopperId("2"), HopperId("3")])
+    assert heard.keys() == {"1", "2"}
+    assert all(now - timedelta(minutes=1) < at <= now for at in heard.values())
 
 
 async def test_the_same_call_again_does_nothing(play: Play) -> None:
