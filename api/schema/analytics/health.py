@@ -92,9 +92,7 @@ class HopperHealth:
     filled_since: datetime | None = strawberry.field(description="Its past is filled in from then on.")
     filled_until: datetime | None = strawberry.field(description="Until then every candle is there.")
     filled_at: datetime | None = strawberry.field(description="When its past was first there; null: not yet.")
-    results_until: datetime | None = strawberry.field(
-        description="When the last trade with a result was made."
-    )
+    results_until: datetime | None = strawberry.field(description="When the last trade with a result was made.")
     seen_at: datetime | None = strawberry.field(description="When Cryptohopper last listed it.")
     is_enabled: bool | None = strawberry.field(description="Whether it was switched on there.")
     upstream_total: Decimal | None = strawberry.field(

@@ -35,7 +35,7 @@ def test_all_pages_together_are_all_rows_in_order(
         part = page(listed, first, after, is_descending=is_descending)
         found += part.rows
         assert part.has_more is (len(found) < len(listed))
-        assert (part.cursor is None) is not part.rows
+        assert (part.cursor is None) is (not part.rows)
         if not part.has_more:
             break
         after = part.cursor
