@@ -39,6 +39,7 @@ from api.handlers.told import Told
 from api.handlers.trade_news import TradeNews
 from api.handlers.web import AppFiles, Guard, config_json
 from api.ports import Passwords
+from api.handlers.targets import Targets
 from api.schema.context import Services
 from api.schema.cost import Limits
 from api.settings import Settings
@@ -55,7 +56,7 @@ from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Needs, Permissions
 from cryptwire.runtime import Runtime, jobs, keep_told, serving
-from cryptwire.storage import dashboards, database, redis, rule_history, rule_sets
+from cryptwire.storage import dashboards, database, redis, rule_history, rule_sets, targets
 from cryptwire.storage import sources as asked
 from cryptwire.storage.account_changes import AccountChanges
 from cryptwire.storage.api_tokens import ApiTokens
@@ -81,6 +82,7 @@ from cryptwire.storage.open_lots import OpenLots
 from cryptwire.storage.outages import Outages
 from cryptwire.storage.outgoing_webhooks import OutgoingWebhooks
 from cryptwire.storage.own_data import OwnData
+from cryptwire.storage.market_caps import MarketCaps
 from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
 from cryptwire.storage.positions import Positions
@@ -180,6 +182,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         listening, looking = (
             _listen(settings, runtime, portfolios, changes, arrivals, acts, trade_news, controls),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
+            Targets(targets.Targets(db), Hoppers(db), changes),
         )
         sockets = Sockets(
             services,
@@ -284,6 +287,8 @@ def _shares(
     store: redis.Redis,
     figures: Sources,
     permissions: Permissions,
+        coins=MarketCaps(db),
+        targets=targets.Targets(db),
     changes: Changes,
 ) -> shares.Shares:
     wrong = Attempts(store, shares.rules(settings.address_attempts_a_minute), runtime.clock)

@@ -30,6 +30,7 @@ from api.schema.sessions import SessionMutation, SessionQuery
 from api.schema.shares import ShareMutation, ShareQuery
 from api.schema.statistics import StatisticsQuery
 from api.schema.trade_news import TradeSubscription
+from api.schema.targets import TargetMutation, TargetQuery
 
 
 @strawberry.type(description="What can be read.")
@@ -49,6 +50,8 @@ class Query(
     FigureQuery,
     RuleSetQuery,
     PriceQuery,
+    TargetQuery,
+    RuleSetQuery,
     RuleHistoryQuery,
     KillSwitchQuery,
     DashboardQuery,
@@ -67,6 +70,7 @@ class Mutation(
     PlanMutation,
     NoticeMutation,
     FlowMutation,
+    TargetMutation,
     RuleSetMutation,
     RuleHistoryMutation,
     KillSwitchMutation,

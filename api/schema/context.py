@@ -22,6 +22,7 @@ from api.handlers.prices import Prices
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.shares import Shares
+from api.handlers.targets import Targets
 from api.handlers.told import Told
 from api.handlers.trade_news import TradeNews
 from api.logic import accounts as logic
@@ -66,6 +67,7 @@ class Services:
     trade_news: TradeNews
     shares: Shares
     prices: Prices
+    targets: Targets
 
 
 @dataclass(slots=True)

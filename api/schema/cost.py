@@ -65,6 +65,10 @@ BOUNDS: Mapping[str, int] = {
     "CoinProfit.hoppers": 100,
     "OpenPositionPage.sums": 3,
     "DataHealth.hoppers": 100,
+    "MarketSpread.tiers": 5,
+    "MarketSpread.holdings": 100,
+    "HopperTargets.targets": 50,
+    "HopperRebalance.moves": 50,
     "DataHealth.sources": 5,
 }
 """How many a list holds at most, where that is known."""

@@ -28,6 +28,8 @@ PARTS: Mapping[SharePart, tuple[str, ...]] = {
 NEVER: Mapping[str, str] = {
     "understood": "it names hoppers; what a link shows, ``Shared`` says",
     "open_positions": "what is held this moment, and where it will be sold, is nobody else's business",
+    "rebalancing": "what its owner wants to hold is nobody else's business",
+    "market_spread": "what is held this moment is nobody else's business",
     "data_health": "it is about accounts and our own services",
 }
 """Fields of ``Analytics`` that no link shows, and why."""

@@ -104,6 +104,15 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "profit-if-closed": "What closing a position now would bring less what it cost with the fees of buying: "
         "quantity × bid × (1 − fee) − cost, of a short what its sale brought − quantity × ask × (1 + fee), at the fee "
         "that the hopper's last trades had; an amount.",
+        "ath-distance": "How far below all-time highs what is held is: Σ weight × (1 − price / high), cash at its high "
+        "and what is not known adding nothing; a fraction of the whole value.",
+        "ath-distance-of-coins": "The same as a mean of the coins whose highs are known, by their weights: so far "
+        "prices are below their highs; a fraction.",
+        "concentration": "How much hangs on few assets: Σ weight², 1 for a single one, cash among them; a number "
+        "(Herfindahl–Hirschman index).",
+        "rebalancing": "Of each coin its share of the value beside the one that was set: what would have to be bought "
+        "or sold at the last prices, the fees of that at what the hopper's last trades paid; advice, nothing acts.",
+        "effective-assets": "As many assets of equal weight would be as concentrated: 1 / Σ weight²; a number.",
         "data-health": "Good: live figures are at most a minute old, or the hopper is read as its plan has it; "
         "delayed: something is older than that; blind: nothing was heard for five minutes, or nothing can be read.",
         "difference-account": "Units of coins that neither trades nor flows explain, at the price of the end (else the "

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from cryptwire.domain.currencies import DOLLARS
 from cryptwire.domain.market import Coin, High
+from cryptwire.domain.market_weights import ListedCoin
 from cryptwire.storage.database import Database
 
 _LISTED = """
@@ -35,6 +36,12 @@ _HIGHS = """
 _STALE_HIGHS = """
     SELECT coin_id FROM coins WHERE rank <= $1 AND (high_read_at IS NULL OR high_read_at < $2)
      ORDER BY high_read_at NULLS FIRST, rank LIMIT $1
+"""
+# among coins of one symbol those come first that the newest list holds, then by rank
+_OF_SYMBOLS = """
+    SELECT coin_id, symbol, name, rank, price, market_cap, high, high_at, high_read_at IS NOT NULL AS is_told, at
+      FROM coins WHERE symbol = ANY($1::text[])
+     ORDER BY at > (SELECT max(at) FROM coins) - interval '1 day' DESC, rank
 """
 # of what somebody counts in no price is forgotten: figures of the past would change
 _COUNTED_IN = """
@@ -83,3 +90,10 @@ class MarketCaps:
         """
         kept = [row["coin_id"] for row in await self._database.fetch(_COUNTED_IN, sorted(DOLLARS))]
         return int((await self._database.execute(_DROP, moment, kept)).rpartition(" ")[2])
+
+    async def of_symbols(self, symbols: Sequence[str]) -> dict[str, list[ListedCoin]]:
+        """Every coin of these symbols, by symbol; of one symbol those of the newest list first, then by rank."""
+        found: dict[str, list[ListedCoin]] = {}
+        for row in await self._database.fetch(_OF_SYMBOLS, list(symbols)):
+            found.setdefault(row["symbol"], []).append(ListedCoin(*row))
+        return found

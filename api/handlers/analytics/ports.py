@@ -12,6 +12,7 @@ from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, HopperId, UserId
 from cryptwire.domain.hopper_days import HopperDays
 from cryptwire.domain.imports import ImportProgress
+from cryptwire.domain.market_weights import ListedCoin
 from cryptwire.domain.open_position import FeeRate
 from cryptwire.domain.result import Ledger
 from cryptwire.domain.ticker import Pair, Ticker
@@ -75,6 +76,12 @@ class LastPriceRows(Protocol):
     """See cryptwire/storage/last_prices.py."""
 
     async def of_many(self, pairs: Iterable[Pair]) -> dict[Pair, Ticker]: ...
+
+
+class CoinRows(Protocol):
+    """See cryptwire/storage/market_caps.py."""
+
+    async def of_symbols(self, symbols: Sequence[str]) -> dict[str, list[ListedCoin]]: ...
 
 
 class HealthRows(Protocol):

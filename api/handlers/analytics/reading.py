@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from api.handlers.analytics.ports import (
     BalanceRows,
+    CoinRows,
     DayRows,
     FlowRows,
     HealthSources,
@@ -17,6 +18,7 @@ from api.handlers.analytics.ports import (
 )
 from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
 from api.handlers.live import Portfolios
+from api.handlers.targets import TargetRows
 from api.ports import Hoppers
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
@@ -52,6 +54,8 @@ class Sources:
     open_lots: OpenLotRows
     last_prices: LastPriceRows
     health: HealthSources
+    coins: CoinRows
+    targets: TargetRows
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:
         """See ``scope_of``."""

@@ -10,8 +10,10 @@ from api.handlers.analytics.scope import Asked, HopperKind
 from api.schema.analytics.benchmarks import BenchmarkFigures
 from api.schema.analytics.coin_profit import CoinFigures
 from api.schema.analytics.health import HealthFigures
+from api.schema.analytics.market import MarketFigures
 from api.schema.analytics.performance import PerformanceFigures
 from api.schema.analytics.positions import PositionFigures
+from api.schema.analytics.rebalancing import RebalancingFigures
 from api.schema.context import Info
 from api.schema.rules import covered, field
 
@@ -33,7 +35,15 @@ class AnalyticsScope:
 
 
 @strawberry.type(description="Figures over a choice of hoppers and days.")
-class Analytics(PerformanceFigures, BenchmarkFigures, CoinFigures, PositionFigures, HealthFigures):
+class Analytics(
+    PerformanceFigures,
+    BenchmarkFigures,
+    CoinFigures,
+    PositionFigures,
+    MarketFigures,
+    RebalancingFigures,
+    HealthFigures,
+):
     @field("view", "statistics", "What was asked about, as it was understood.", name="scope")
     def understood(self) -> AnalyticsScope:
         scope = self.scope

@@ -64,6 +64,9 @@ SOMEBODY_ELSES = {
     "Subscription.trades.hopperIds": "{ hoppers { id } }",
     "Mutation.createRuleSet.hopperId": "{ hoppers { id } }",
     "Mutation.setHopperKillSwitch.hopperId": "{ hoppers { id } }",
+    "Query.targets.hopperId": "{ hoppers { id } }",
+    "Mutation.setTargets.hopperId": "{ hoppers { id } }",
+    "Mutation.clearTargets.hopperId": "{ hoppers { id } }",
     **dict.fromkeys(
         (
             "Query.ruleSet.id",
