@@ -35,11 +35,11 @@ from api.handlers.prices import Prices
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.subscriptions import Sockets
+from api.handlers.targets import Targets
 from api.handlers.told import Told
 from api.handlers.trade_news import TradeNews
 from api.handlers.web import AppFiles, Guard, config_json
 from api.ports import Passwords
-from api.handlers.targets import Targets
 from api.schema.context import Services
 from api.schema.cost import Limits
 from api.settings import Settings
@@ -76,13 +76,13 @@ from cryptwire.storage.kill_switches import KillSwitches
 from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.link_states import LinkStates
 from cryptwire.storage.mails import Mails
+from cryptwire.storage.market_caps import MarketCaps
 from cryptwire.storage.notices import Notices
 from cryptwire.storage.one_time_tokens import OneTimeTokens
 from cryptwire.storage.open_lots import OpenLots
 from cryptwire.storage.outages import Outages
 from cryptwire.storage.outgoing_webhooks import OutgoingWebhooks
 from cryptwire.storage.own_data import OwnData
-from cryptwire.storage.market_caps import MarketCaps
 from cryptwire.storage.plans import Plans
 from cryptwire.storage.points import Points
 from cryptwire.storage.positions import Positions
@@ -174,6 +174,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             trade_news,
             links,
             Prices(LastPrices(store), runtime.clock),
+            Targets(targets.Targets(db), Hoppers(db), changes),
         )
         billing = None
         if settings.billing_secret is not None:
@@ -182,7 +183,6 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         listening, looking = (
             _listen(settings, runtime, portfolios, changes, arrivals, acts, trade_news, controls),
             keep_told(runtime, "database", partial(db.value, "SELECT 1")),
-            Targets(targets.Targets(db), Hoppers(db), changes),
         )
         sockets = Sockets(
             services,
@@ -277,6 +277,8 @@ def _analytics(
             DailyStatistics(db),
             ExchangeRates(db),
         ),
+        coins=MarketCaps(db),
+        targets=targets.Targets(db),
     )
 
 
@@ -287,8 +289,6 @@ def _shares(
     store: redis.Redis,
     figures: Sources,
     permissions: Permissions,
-        coins=MarketCaps(db),
-        targets=targets.Targets(db),
     changes: Changes,
 ) -> shares.Shares:
     wrong = Attempts(store, shares.rules(settings.address_attempts_a_minute), runtime.clock)

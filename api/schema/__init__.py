@@ -29,8 +29,8 @@ from api.schema.security import SecurityMutation, SecurityQuery
 from api.schema.sessions import SessionMutation, SessionQuery
 from api.schema.shares import ShareMutation, ShareQuery
 from api.schema.statistics import StatisticsQuery
-from api.schema.trade_news import TradeSubscription
 from api.schema.targets import TargetMutation, TargetQuery
+from api.schema.trade_news import TradeSubscription
 
 
 @strawberry.type(description="What can be read.")
@@ -51,7 +51,6 @@ class Query(
     RuleSetQuery,
     PriceQuery,
     TargetQuery,
-    RuleSetQuery,
     RuleHistoryQuery,
     KillSwitchQuery,
     DashboardQuery,
