@@ -21,8 +21,8 @@ from api.schema.notices import NoticeMutation, NoticeQuery, NoticeSubscription
 from api.schema.people import PeopleMutation, PeopleQuery
 from api.schema.permitted import Permitted
 from api.schema.plans import PlanMutation, PlanQuery
-from api.schema.rule_history import RuleHistoryMutation, RuleHistoryQuery, RuleHistorySubscription
 from api.schema.prices import PriceQuery
+from api.schema.rule_history import RuleHistoryMutation, RuleHistoryQuery, RuleHistorySubscription
 from api.schema.rule_sets import RuleSetMutation, RuleSetQuery
 from api.schema.scalars import SCALARS
 from api.schema.security import SecurityMutation, SecurityQuery
@@ -48,9 +48,9 @@ class Query(
     ResultQuery,
     FlowQuery,
     FigureQuery,
-    RuleSetQuery,
     PriceQuery,
     TargetQuery,
+    RuleSetQuery,
     RuleHistoryQuery,
     KillSwitchQuery,
     DashboardQuery,
