@@ -1,7 +1,7 @@
 """Wiring of the API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -26,6 +26,10 @@ from api.handlers.dashboards import Dashboards
 from api.handlers.entrance import Entrance, rules
 from api.handlers.errors import MOST_BODY
 from api.handlers.export import Export
+from api.handlers.exports import routes as exports
+from api.handlers.exports.pages import Files
+from api.handlers.exports.streaming import Door
+from api.handlers.exports.streaming import Limits as Room
 from api.handlers.graphql import Endpoint
 from api.handlers.history import History
 from api.handlers.linking import Linking
@@ -63,6 +67,8 @@ from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.attempts import Attempts
 from cryptwire.storage.balances import Balances
+from cryptwire.storage.candle_series import CandleSeries
+from cryptwire.storage.candles import Candles
 from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.daily_statistics import DailyStatistics
 from cryptwire.storage.day_series import DaySeries
@@ -98,6 +104,7 @@ from cryptwire.storage.sign_ups import SignUps
 from cryptwire.storage.trade_list import TradeList
 from cryptwire.storage.trade_sums import TradeSums
 from cryptwire.storage.users import Users
+from cryptwire.storage.valued_trades import ValuedTrades
 from cryptwire.texts import Texts
 
 _log = Log(__name__)
@@ -106,6 +113,7 @@ NEEDS: Mapping[str, Needs] = {
     "/config.json": Needs("view", "app"),
     payments.PATH: Needs("deliver", "webhooks"),
     export.PATH: export.NEEDS,
+    **exports.NEEDS,
     "": Needs("view", "app"),
 }
 """What each route needs; no route is made without."""
@@ -194,12 +202,14 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         )
         beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
         async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch(), links.keep_views()):
-            exports = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
+            everything = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
+            door = Door(sessions, permissions, _room(settings), runtime.meters)
             yield _app(
                 settings,
                 runtime,
                 Endpoint(services, persisted, sockets, has_playground=settings.has_playground),
-                exports,
+                everything,
+                exports.routes(_files(db, figures), door),
                 billing,
             )
 
@@ -282,6 +292,14 @@ def _analytics(
     )
 
 
+def _files(db: database.Database, figures: Sources) -> Files:
+    return Files(figures, Candles(db), CandleSeries(db), DailyStatistics(db), ValuedTrades(db))
+
+
+def _room(settings: Settings) -> Room:
+    return Room(settings.exports, settings.exports_of_user, settings.export_time, settings.export_patience)
+
+
 def _shares(
     settings: Settings,
     runtime: Runtime,
@@ -347,7 +365,12 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _app(
-    settings: Settings, runtime: Runtime, endpoint: Endpoint, exports: Export, billing: Billing | None
+    settings: Settings,
+    runtime: Runtime,
+    endpoint: Endpoint,
+    everything: Export,
+    files: Sequence[Route],
+    billing: Billing | None,
 ) -> Starlette:
     demo = None
     if settings.is_development and settings.demo_email is not None:
@@ -362,7 +385,8 @@ def _app(
             WebSocketRoute("/graphql", endpoint),
             *([Route(playground.SCRIPT_PATH, playground.script)] if settings.has_playground else []),
             Route("/config.json", config),
-            Route(export.PATH, exports.on_get, methods=["GET"]),
+            Route(export.PATH, everything.on_get, methods=["GET"]),
+            *files,
             *([] if billing is None else [Route(payments.PATH, billing.on_event, methods=["POST"])]),
             Mount("/", AppFiles(settings.app_folder)),
         ],

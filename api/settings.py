@@ -26,6 +26,9 @@ class Settings:
     operations that are executed (``python -m api.operations``). ``origins`` are the native apps': their pages may ask
     with a token, never with a cookie.
 
+    ``exports`` and reports are made at once in a process, ``exports_of_user`` of them for one user; each within
+    ``export_time``, for who takes some of it each ``export_patience``.
+
     Accounts are linked through the gateway at ``gateway_address``, to which ``certificates`` has this service's own;
     without an address none can be. Consent comes back to ``public_url``/link/callback, and ``link_scopes`` are needed.
 
@@ -71,6 +74,10 @@ class Settings:
     sockets_a_user: int = 10
     subscriptions_a_socket: int = 20
     socket_patience: timedelta = timedelta(seconds=20)
+    exports: int = 4
+    exports_of_user: int = 2
+    export_time: timedelta = timedelta(minutes=10)
+    export_patience: timedelta = timedelta(seconds=30)
     billing_provider: str = "test"
     billing_secret: str | None = field(default=None, repr=False)
     test_checkout_page: str | None = None

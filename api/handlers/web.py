@@ -63,7 +63,7 @@ class Guard:
                 has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a page of ours may be stricter
             await send(message)
 
         said = Headers(scope=scope).get("content-length", "0")
