@@ -5,6 +5,7 @@ import re
 import zoneinfo
 from functools import lru_cache
 
+from cryptwire.domain.currencies import LEGAL_TENDER
 from cryptwire.errors import Invalid
 
 MOST_EMAIL = 254
@@ -14,15 +15,6 @@ _EMAIL = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+",
     re.ASCII | re.IGNORECASE,
 )
-_CURRENCIES_TEXT = (
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF "
-    "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG "
-    "HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA "
-    "MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD "
-    "RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX "
-    "USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL"
-)
-_CURRENCIES = frozenset(_CURRENCIES_TEXT.split())  # ISO 4217, as far as it is legal tender
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 _SYSTEMS = (
     ("iPhone", "iPhone"),
@@ -56,7 +48,7 @@ def zone(text: str) -> str:
 
 def currency(text: str) -> str:
     """A currency; raises Invalid."""
-    if text not in _CURRENCIES:
+    if text not in LEGAL_TENDER:
         raise Invalid("that is no currency; use its three letters, such as EUR")
     return text
 
