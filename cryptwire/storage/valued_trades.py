@@ -15,7 +15,7 @@ from cryptwire.domain.trade import Trade
 from cryptwire.storage.database import Database
 from cryptwire.storage.trades import COLUMNS, trade_of
 
-_BATCH = 2_000
+_BATCH = 500
 _KEYS = 't.at, t.side, length(t.trade_id), t.trade_id COLLATE "C", t.hopper_id COLLATE "C"'
 # of each hopper no more than a page is read: then its rows are in the order of an index but for those of one moment
 _PAGE = f"""

@@ -49,7 +49,7 @@ TABLE = Table(
         Column("net_in_currency", Kind.AMOUNT, "net × rate."),
     ),
 )
-_PAGE = 2_000
+_PAGE = 500
 _AN_HOUR = 3600
 
 
