@@ -14,6 +14,7 @@ from cryptwire.errors import Invalid
 MOST_TARGETS = 50
 _ONE = Decimal(1)
 _QUOTIENT = Context(prec=28)
+_ESTIMATE = Context(prec=10)
 _MOST_DIGITS = 12
 
 
@@ -148,5 +149,5 @@ def _move(
     if asset == base or abs(amount) < least or not amount:
         near = "what the other trades leave" if asset == base else "too little for a trade"
         return Move(asset, weight, target, Advice.KEEP, amount, quantity, None, near if amount else None)
-    fee = None if fee_rate is None else EXACT.multiply(abs(amount), fee_rate)
+    fee = None if fee_rate is None else _ESTIMATE.multiply(abs(amount), fee_rate)
     return Move(asset, weight, target, Advice.BUY if amount > 0 else Advice.SELL, amount, quantity, fee)
