@@ -95,7 +95,10 @@ class CoinReader:
         self._meters = meters
 
     async def read(self, _: datetime) -> str:
-        """A job's run. Raises Unavailable when something is away; what could be read is kept."""
+        """A job's run. Raises Unavailable when something is away; what could be read is kept.
+
+        An exchange of which there are no prices may not be followed at all: coins that none of the others has wait.
+        """
         coins = logic.wanted(await self._pasts.needs()).coins
         done, now = await self._pasts.hours(), self._clock.now()
         todo = {coin: logic.spans(since, now, done.get(coin), ROWS) for coin, since in coins.items()}
@@ -103,11 +106,12 @@ class CoinReader:
             return "no hour is missing"
         places = await self._pasts.exchanges()
         markets, silent = await self._markets(places)
-        count, away = 0, [f"{exchange} has no prices" for exchange in silent]
+        count, away, waiting = 0, [], []
         for coin, spans in todo.items():
             ways = logic.ways(coin, places, markets)
             if not ways and silent:
-                continue  # it may have a market there
+                waiting.append(coin)
+                continue
             try:
                 for span in spans:
                     count += await self._read(coin, span, ways)
@@ -115,7 +119,8 @@ class CoinReader:
                 away.append(f"{coin}: {error}")
         if away:
             raise Unavailable("; ".join(away))
-        return f"{count} hours of {len(coins)} coins"
+        waits = f"; {', '.join(waiting)} wait for prices of {', '.join(silent)}" if waiting else ""
+        return f"{count} hours of {len(coins) - len(waiting)} coins{waits}"
 
     async def _markets(self, places: Sequence[Exchange]) -> tuple[set[Pair], list[Exchange]]:
         """What is traded, and the exchanges of which that is not known now."""

@@ -175,8 +175,11 @@ class TwinExchanges:
         self.spans: Counter[timedelta] = Counter()
         self.asked = 0
         self.trouble: list[CryptwireError] = []
+        self.silent: set[Exchange] = set()
 
     async def markets(self, exchange: Exchange) -> frozenset[Pair]:
+        if exchange in self.silent:
+            raise Unavailable(f"{exchange} has no prices yet")
         names = (name.split("/") for name in self._market.exchanges[exchange])
         return frozenset(Pair(exchange, Asset(base), Asset(quote)) for base, quote in names)
 

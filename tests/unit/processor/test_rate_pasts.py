@@ -231,6 +231,17 @@ async def test_hours_that_one_market_lacks_come_from_the_next_and_what_is_told_a
     assert 1 / play.rates.rows[ETH][at[4]][0] == pytest.approx(close)
 
 
+async def test_coins_of_an_exchange_that_is_not_followed_wait_and_hold_up_no_other() -> None:
+    kcs = Asset("KCS")
+    play = Play(RateNeed(BTC, EUR, NOW - 9 * HOUR), RateNeed(kcs, EUR, NOW - 9 * HOUR))
+    play.exchanges.silent = {KUCOIN}
+    assert await play.read() == "9 hours of 1 coins; KCS wait for prices of kucoin"
+    assert play.rates.looked.keys() == {BTC}
+    play.exchanges.silent = set()
+    assert await play.read() == "9 hours of 2 coins"
+    assert play.rates.markets[kcs] == "kucoin KCS/USDT"
+
+
 async def test_while_an_exchange_is_away_nothing_is_taken_for_looked_at() -> None:
     play = Play(RateNeed(BTC, EUR, NOW - 50 * DAY))
     play.exchanges.trouble = [Unavailable("away")] * 6
