@@ -36,6 +36,7 @@ from api.handlers.linking import Linking
 from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
 from api.handlers.prices import Prices
+from api.handlers.reports import routes as reports
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.subscriptions import Sockets
@@ -114,6 +115,7 @@ NEEDS: Mapping[str, Needs] = {
     payments.PATH: Needs("deliver", "webhooks"),
     export.PATH: export.NEEDS,
     **exports.NEEDS,
+    **reports.NEEDS,
     "": Needs("view", "app"),
 }
 """What each route needs; no route is made without."""
@@ -209,7 +211,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
                 runtime,
                 Endpoint(services, persisted, sockets, has_playground=settings.has_playground),
                 everything,
-                exports.routes(_files(db, figures), door),
+                [*exports.routes(_files(db, figures), door), *reports.routes(figures, door)],
                 billing,
             )
 

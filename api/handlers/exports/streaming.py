@@ -74,9 +74,13 @@ class Door:
     async def admitted(self, request: Request, needs: Needs) -> Caller:
         """Who asks; raises Unauthenticated, Forbidden, Unavailable."""
         caller = await self._sessions.who(presented(request.headers, request.cookies))
-        if not self._permissions.can(roles_of(caller), needs):
+        if not self.may(caller, needs):
             raise Forbidden(f"this plan or token does not allow to {needs}")
         return caller
+
+    def may(self, caller: Caller, needs: Needs) -> bool:
+        """Whether who asks may, for what an answer holds besides."""
+        return self._permissions.can(roles_of(caller), needs)
 
     @contextmanager
     def room(self, user: UserId) -> Iterator[None]:
