@@ -60,9 +60,10 @@ check: install-dev ## linters, types, import contracts, generated code
 	@$(MAKE) --no-print-directory protos-check
 
 .PHONY: docs
-docs: install-dev ## api/schema.graphql and docs/api.md, from the schema
+docs: install-dev ## api/schema.graphql, docs/api.md and docs/exports.md, from the code
 	@$(PYTHON) -c "from api.schema import SCHEMA; open('api/schema.graphql', 'w').write(SCHEMA.as_str() + '\n')"
 	@$(PYTHON) -m api.document
+	@$(PYTHON) -m api.document_files
 
 .PHONY: fuzz
 fuzz: install-dev ## twenty thousand operations nobody would send, against the API
