@@ -34,7 +34,7 @@ TABLE = Table(
         Column("rate", Kind.NUMBER, "Units of the currency for one of the base currency at the opening."),
     ),
 )
-_AT_ONCE = timedelta(days=14)
+_AT_ONCE = timedelta(days=7)
 Bases = Sequence[tuple[datetime, Asset]]
 
 
