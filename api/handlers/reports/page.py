@@ -99,7 +99,8 @@ def _cards(earned: Sequence[Named], risked: Sequence[Named]) -> Markup:
 
 def _card(one: Named) -> Markup:
     size = f"n = {words.count(one.figure.sample_size)}"
-    note = size if one.figure.note is None else f"{size}; {one.figure.note}"
+    why = one.figure.note if one.told == words.UNKNOWN else None  # notes of known figures stand in their tables
+    note = size if why is None else f"{size}; {why}"
     return element("li", element("span", one.name), element("b", one.told), element("small", note))
 
 

@@ -1,6 +1,7 @@
 """The parts of a performance report, each from figures as GraphQL tells them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +19,9 @@ from api.schema.analytics.performance import Calendar
 _OWN, _OTHER, _THIRD, _WATER = "#1b4f9c", "#c2571a", "#5d6875", "#8c3b12"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_COINS = 25
+_MANY = 3
+_LETTERS = "¹²³⁴⁵⁶⁷⁸⁹"
+"""Of notes that stand below a table; there are never so many that are said of three figures or more."""
 _STEPS = (0.005, 0.02, 0.05, 0.1)
 """From which return on a month is coloured deeper."""
 _UNITS = ((1e9, "bn"), (1e6, "m"), (1e3, "k"))
@@ -101,10 +105,24 @@ def risked(figures: Figures) -> list[Named]:
     ]
 
 
-def figure_table(named: Iterable[Named]) -> Markup:
-    """Values with the sizes of their samples, and what is to be said of them."""
-    rows = [(one.name, one.told, words.count(one.figure.sample_size), one.figure.note or "") for one in named]
-    return table(("Figure", "Value", "n", "Note "), rows, class_="figures")
+def figure_table(named: Sequence[Named]) -> Markup:
+    """Values with the sizes of their samples, and what is to be said of them.
+
+    What is said of many stands once, below; why a figure is not told stands beside it.
+    """
+    said = Counter(part for one in named if one.told != words.UNKNOWN for part in _parts(one.figure.note))
+    common = [part for part, times in said.items() if times >= _MANY][: len(_LETTERS)]
+    rows = []
+    for one in named:
+        below = common if one.told != words.UNKNOWN else []
+        parts = [_LETTERS[below.index(part)] if part in below else part for part in _parts(one.figure.note)]
+        rows.append((one.name, one.told, words.count(one.figure.sample_size), ", ".join(parts)))
+    notes = (element("p", f"{letter} {part}.", class_="note") for letter, part in zip(_LETTERS, common, strict=False))
+    return joined(table(("Figure", "Value", "n", "Note "), rows, class_="figures"), *notes)
+
+
+def _parts(note: str | None) -> list[str]:
+    return [] if note is None else note.split("; ")
 
 
 def definitions(named: Iterable[Named], more: Iterable[tuple[str, str]]) -> Markup:
