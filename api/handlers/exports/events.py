@@ -37,23 +37,35 @@ class PricedFlow:
 Priced = PricedTrade | PricedFlow
 
 
-async def events(files: Files, scope: Scope, until: datetime) -> AsyncIterator[Sequence[Priced]]:
-    """Of all hoppers of a scope before ``until``, whatever its days, a page at a time.
+class Events:
+    """Of all hoppers of a scope before ``until``, whatever its days; worth in the currency of the scope."""
 
-    In the order of ``cryptwire.domain.fifo.place``; worth in the currency of the scope.
-    """
-    flows = await _flows(files, scope, until)
-    first = await files.trades.first_at(scope.ids)
-    moments = [one.event.at for one in flows[:1]] + ([] if first is None else [first])
-    rates = Rates(files.figures.conversions, scope.currency, min(moments, default=until), until)
-    waiting = [PricedFlow(one.event, await _worth(one, rates)) for one in flows]
-    async for page in files.trades.pages(scope.ids, _FIRST, until):
-        trades = await _priced(page, rates)
-        last = place(trades[-1].event)
-        due = [one for one in waiting if place(one.event) < last]
-        waiting = waiting[len(due) :]
-        yield sorted([*due, *trades], key=_place)
-    yield waiting
+    def __init__(self, files: Files, scope: Scope, until: datetime) -> None:
+        self._files = files
+        self._scope = scope
+        self._until = until
+        self._rates: Rates | None = None
+
+    async def pages(self) -> AsyncIterator[Sequence[Priced]]:
+        """In the order of ``cryptwire.domain.fifo.place``; raises Unavailable."""
+        files, scope, until = self._files, self._scope, self._until
+        flows = await _flows(files, scope, until)
+        first = await files.trades.first_at(scope.ids)
+        moments = [one.event.at for one in flows[:1]] + ([] if first is None else [first])
+        rates = self._rates = Rates(files.figures.conversions, scope.currency, min(moments, default=until), until)
+        waiting = [PricedFlow(one.event, await _worth(one, rates)) for one in flows]
+        async for page in files.trades.pages(scope.ids, _FIRST, until):
+            trades = await _priced(page, rates)
+            last = place(trades[-1].event)
+            due = [one for one in waiting if place(one.event) < last]
+            waiting = waiting[len(due) :]
+            yield sorted([*due, *trades], key=_place)
+        yield waiting
+
+    @property
+    def notes(self) -> list[str]:
+        """What was assumed of rates, once all pages were read."""
+        return [] if self._rates is None else self._rates.notes
 
 
 def _place(one: Priced) -> Place:

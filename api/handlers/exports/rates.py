@@ -42,6 +42,11 @@ class Rates:
         """That of a currency which is known."""
         return self._of[asset].conversion
 
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of these rates."""
+        return sorted({note for one in self._of.values() if (note := one.conversion.note) is not None})
+
     def at(self, asset: Asset, moment: datetime) -> Decimal | None:
         """What one unit was worth; None where nobody can tell, and for a currency that was not asked to be known."""
         steps = self._of.get(asset)

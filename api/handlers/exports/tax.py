@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from api.handlers.analytics.scope import Scope
 from api.handlers.exports.asked import CURRENCY, MASKED, one_of, year_of
 from api.handlers.exports.cells import Column, Kind, Table
-from api.handlers.exports.events import Priced, PricedFlow, PricedTrade, events
+from api.handlers.exports.events import Events, Priced, PricedFlow, PricedTrade
 from api.handlers.exports.pages import Files, Page
 from cryptwire.domain.day import day_of, zone_of
 from cryptwire.domain.fifo import Books, Lot, Mark
@@ -24,7 +24,7 @@ TABLE = Table(
     "What was disposed of in a year, first in first out, over all of your live hoppers; then sums, how each coin's lots"
     " went through the year, and what is left at its end, or now. `record` says what a row is.",
     (
-        Column("record", Kind.WORD, "`disposal`, `income`, `total`, `balance` or `left`."),
+        Column("record", Kind.WORD, "`disposal`, `income`, `total`, `balance`, `left` or `note`."),
         Column("coin", Kind.TEXT, "What went, came, or is left."),
         Column("why", Kind.WORD, "Of a disposal: `sale`, `payment` with a coin, `fee`, `conversion`, `withdrawal`."),
         Column("acquired_at", Kind.UTC, "When what went, or is left, had come; empty when that is not known."),
@@ -55,7 +55,8 @@ TABLE = Table(
             "marks",
             Kind.WORD,
             "`cost unknown`: it came as a deposit, its cost is its worth then. `income`: it did. `not covered`: more"
-            " went than is known to have come. `no price`: its worth, or that of a fee, could not be told.",
+            " went than is known to have come. `no price`: its worth, or that of a fee, could not be told. Of a note:"
+            " what was assumed.",
         ),
         Column("hopper_id", Kind.TEXT, "Of a disposal: Cryptohopper's id of the hopper."),
         Column("source_id", Kind.TEXT, "Of a disposal: the trade's id, or the flow's."),
@@ -63,7 +64,7 @@ TABLE = Table(
     ),
 )
 PARAMETERS = ("year", "record", CURRENCY, MASKED)
-_RECORDS = {name: name for name in ("disposal", "income", "total", "balance", "left")}
+_RECORDS = {name: name for name in ("disposal", "income", "total", "balance", "left", "note")}
 _NAMES = tuple(column.name for column in TABLE.columns)
 _AT_ONCE = 250
 """Events that are booked, and rows that are made, before others get their turn."""
@@ -97,9 +98,10 @@ def _beginning(scope: Scope, year: int) -> datetime:
 
 
 async def pages(files: Files, scope: Scope, year: AskedYear) -> AsyncIterator[Page]:
-    """Disposals and income by time, then totals, balances, and lots that are left."""
+    """Disposals and income by time, then totals, balances, lots that are left, and what was assumed."""
     books = TaxYear(Books(scope.currency), zone_of(scope.zone), year.begins_at, year.ends_at)
-    async for page in events(files, scope, year.ends_at):
+    events = Events(files, scope, year.ends_at)
+    async for page in events.pages():
         for begin in range(0, len(page), _AT_ONCE):
             yield _page(year, _booked(books, page[begin : begin + _AT_ONCE]), scope)
             await asyncio.sleep(0)
@@ -109,6 +111,7 @@ async def pages(files: Files, scope: Scope, year: AskedYear) -> AsyncIterator[Pa
     while part := list(islice(left, _AT_ONCE)):
         yield _page(year, map(_of_lot, part), scope)
         await asyncio.sleep(0)
+    yield _page(year, ({"record": "note", "marks": note} for note in events.notes), scope)
 
 
 Cells = Mapping[str, Any]

@@ -193,7 +193,10 @@ async def test_a_year_of_disposals_is_over_all_live_hoppers_and_adds_up(world: W
     await world.owner.execute("UPDATE flows SET price = 0.5")  # of its hopper's own currency
     await in_dollars(world)
     found = await rows(world, TAX, year="2026", currency="EUR")
-    assert {row["record"] for row in found} == {"disposal", "total", "balance", "left"}
+    assert {row["record"] for row in found} == {"disposal", "total", "balance", "left", "note"}
+    assert [row["marks"] for row in found if row["record"] == "note"] == [
+        "where nobody tells its price USDT counts as one US dollar"
+    ]
     assert {row["proceeds"] for row in found if row["record"] == "disposal"} == {""}, (
         "nobody tells what a euro is worth"
     )
@@ -259,7 +262,14 @@ async def test_a_script_may_fetch_files_with_a_token(world: World) -> None:
     _, token = await ApiTokens(world.owner).add(await me_of(world), "script", ["read"], None)
     for path in FILES:
         assert (await get(world, path, token))[0] == 200
-    assert (await get(world, TAX, token, year="2026"))[0] == 200
+    assert (await get(world, TAX, token, year="2026")) == (200, [])
+
+
+async def test_of_no_hopper_there_is_a_head(world: World) -> None:
+    await world.owner.execute("UPDATE hoppers SET is_paper = true")
+    await world.sign_in()
+    for path in (*FILES, TAX):
+        assert await get(world, path, **({"year": "2026"} if path == TAX else {"kind": "live"})) == (200, [])
 
 
 @pytest.mark.timeout(120)
