@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -148,7 +149,7 @@ async def test_the_day_in_progress_and_masking(world: World) -> None:
         ({"currency": "no such thing"}, "INVALID"),
     ],
 )
-async def test_what_cannot_be_asked(world: World, variables: dict[str, object], code: str) -> None:
+async def test_what_cannot_be_asked(world: World, variables: dict[str, Any], code: str) -> None:
     await world.sign_in()
     assert code_of(await world.ask(_DAYS, **variables)) == code
 

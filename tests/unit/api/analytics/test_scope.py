@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ def known(id: str, *, is_paper: bool = False, deleted_at: datetime | None = None
 HOPPERS = [known("1"), known("2", deleted_at=NOW), known("p", is_paper=True)]
 
 
-def scope(person: Person | None = None, now: datetime = NOW, **asked: object) -> Scope:
-    return scope_of(ME, person or Person(), HOPPERS, Asked(**asked), now)  # type: ignore[arg-type]
+def scope(person: Person | None = None, now: datetime = NOW, **asked: Any) -> Scope:
+    return scope_of(ME, person or Person(), HOPPERS, Asked(**asked), now)
 
 
 def test_without_a_choice_it_is_all_live_hoppers_of_the_last_thirty_days() -> None:
@@ -97,7 +98,7 @@ def test_a_date_that_a_zone_leaves_out_is_the_next_one() -> None:
         ({"currency": "€"}, Invalid, "no currency"),
     ],
 )
-def test_what_contradicts_itself_is_told(asked: dict[str, object], kind: type[Exception], told: str) -> None:
+def test_what_contradicts_itself_is_told(asked: dict[str, Any], kind: type[Exception], told: str) -> None:
     with pytest.raises(kind, match=told):
         scope(**asked)
 

@@ -65,7 +65,8 @@ def test_the_worked_example_of_the_reference(place: tuple[int, int]) -> None:
 )
 def test_it_is_the_index_of_one_hopper(growths: list[float], paid: list[tuple[int, int]]) -> None:
     """Growth until noon, a flow there, and none in the afternoon: the index of cryptwire.domain.flow is the oracle."""
-    value, index, closings, indices, moves = 1000.0, Index(), [1000.0], [1000.0], []
+    value, index, closings, indices = 1000.0, Index(), [1000.0], [1000.0]
+    moves: list[Move] = []
     for number, growth in enumerate(growths, 1):
         value *= growth
         for _, amount in [one for one in paid if one[0] == number]:
