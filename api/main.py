@@ -37,6 +37,7 @@ from api.handlers.live import Portfolios
 from api.handlers.persisted import Persisted, read_manifest
 from api.handlers.prices import Prices
 from api.handlers.reports import routes as reports
+from api.handlers.reports import shared
 from api.handlers.rule_history import RuleHistory
 from api.handlers.rule_sets import RuleSets
 from api.handlers.subscriptions import Sockets
@@ -116,6 +117,7 @@ NEEDS: Mapping[str, Needs] = {
     export.PATH: export.NEEDS,
     **exports.NEEDS,
     **reports.NEEDS,
+    shared.PATH: shared.NEEDS,
     "": Needs("view", "app"),
 }
 """What each route needs; no route is made without."""
@@ -205,13 +207,14 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
         async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch(), links.keep_views()):
             everything = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
-            door = Door(sessions, permissions, _room(settings), runtime.meters)
+            door, outside = (Door(sessions, permissions, _room(settings), runtime.meters) for _ in range(2))
+            linked = shared.SharePage(links, outside, runtime.meters, settings.trusted_proxies, settings.request_time)
             yield _app(
                 settings,
                 runtime,
                 Endpoint(services, persisted, sockets, has_playground=settings.has_playground),
                 everything,
-                [*exports.routes(_files(db, figures), door), *reports.routes(figures, door)],
+                [*exports.routes(_files(db, figures), door), *reports.routes(figures, door), linked.route()],
                 billing,
             )
 

@@ -71,7 +71,8 @@ class Followed:
     """What a link shows at this moment.
 
     ``scope`` holds what was chosen, amounts masked unless they were, and hoppers under the names that strangers see;
-    ``numbers``: what stands for each hopper's id. ``may``: whether who made the link may see something himself now.
+    ``numbers``: what stands for each hopper's id. ``may``: whether who made the link may see something himself now;
+    ``person``: how he likes to see amounts.
     """
 
     link: ShareLink
@@ -79,6 +80,7 @@ class Followed:
     reading: Reading
     numbers: Mapping[HopperId, str]
     may: Callable[[Needs], bool]
+    person: Person
 
 
 class Shares:
@@ -177,7 +179,7 @@ class Shares:
         scope = shown_scope(link, person, known, now)
         reading = Reading(self._figures, scope, sees_live=may(Needs("view", "live-portfolio")))
         numbers = {hopper: f"{number}" for number, hopper in enumerate(link.share.hoppers, 1)}
-        return Followed(link, scope, reading, numbers, may)
+        return Followed(link, scope, reading, numbers, may, person)
 
     # ---- how often ----
 

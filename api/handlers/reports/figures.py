@@ -10,6 +10,7 @@ from api.schema.analytics import Analytics
 from api.schema.analytics.benchmarks import Benchmark
 from api.schema.analytics.coin_profit import CoinProfit
 from api.schema.analytics.performance import AnalyticsDays, Calendar, Drawdown, Returns, Risk
+from api.schema.shared import SharedAnalytics
 from cryptwire.domain.performance import Span
 
 _DRAWDOWNS = 5
@@ -19,22 +20,22 @@ BENCHMARK = "BTC"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """As GraphQL has them."""
+    """As GraphQL has them; None: a link does not show it."""
 
-    days: AnalyticsDays
-    returns: Returns
-    risk: Risk
-    drawdowns: list[Drawdown]
-    months: Calendar
-    years: Calendar
-    benchmark: Benchmark
-    holding: Benchmark
-    coins: CoinProfit
+    days: AnalyticsDays | None
+    returns: Returns | None
+    risk: Risk | None
+    drawdowns: list[Drawdown] | None
+    months: Calendar | None
+    years: Calendar | None
+    benchmark: Benchmark | None
+    holding: Benchmark | None
+    coins: CoinProfit | None
 
 
-async def figures_of(analytics: Analytics) -> Figures:
-    """All that a report tells; raises Unavailable."""
-    fields = {one.python_name: one for one in get_object_definition(Analytics, strict=True).fields}
+async def figures_of(analytics: Analytics | SharedAnalytics) -> Figures:
+    """All that a report tells, of a link what it shows; raises Unavailable."""
+    fields = {one.python_name: one for one in get_object_definition(type(analytics), strict=True).fields}
 
     def told(name: str, **arguments: Any) -> Any:
         resolver = fields[name].base_resolver

@@ -8,13 +8,13 @@ from datetime import date
 
 from api.handlers.reports import words
 from api.handlers.reports.charts import Line, Mark, Told, area_chart, line_chart
-from api.handlers.reports.figures import BENCHMARK, Figures
+from api.handlers.reports.figures import BENCHMARK
 from api.handlers.reports.markup import Child, Markup, element, joined
 from api.handlers.reports.words import Amounts
 from api.schema.analytics.benchmarks import Benchmark
-from api.schema.analytics.coin_profit import CoinResult, CoinSum
+from api.schema.analytics.coin_profit import CoinProfit, CoinResult, CoinSum
 from api.schema.analytics.parts import Money, Ratio
-from api.schema.analytics.performance import Calendar
+from api.schema.analytics.performance import AnalyticsDays, Calendar, Drawdown, Returns, Risk
 
 _OWN, _OTHER, _THIRD, _WATER = "#1b4f9c", "#c2571a", "#5d6875", "#8c3b12"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -59,9 +59,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Child]], *, class_: str |
 # ---- what was earned -------------------------------------------------------------------------------------------------
 
 
-def earned(figures: Figures, amounts: Amounts) -> list[Named]:
+def earned(told: Returns, amounts: Amounts) -> list[Named]:
     """The figures at the top."""
-    told, of = figures.returns, amounts.told
+    of = amounts.told
     return [
         Named("Time-weighted return", words.percent(told.time_weighted.value), told.time_weighted),
         Named("Money-weighted return", words.percent(told.money_weighted_of_range.value), told.money_weighted_of_range),
@@ -76,9 +76,8 @@ def earned(figures: Figures, amounts: Amounts) -> list[Named]:
     ]
 
 
-def risked(figures: Figures) -> list[Named]:
+def risked(told: Risk) -> list[Named]:
     """The figures of risk."""
-    told = figures.risk
     percents = [
         ("Greatest drawdown", told.max_drawdown),
         ("Drawdown now", told.current_drawdown),
@@ -135,13 +134,14 @@ def definitions(named: Iterable[Named], more: Iterable[tuple[str, str]]) -> Mark
 # ---- over time -------------------------------------------------------------------------------------------------------
 
 
-def value_section(figures: Figures, amounts: Amounts) -> Markup:
+def value_section(
+    days: AnalyticsDays, benchmark: Benchmark | None, holding: Benchmark | None, amounts: Amounts
+) -> Markup:
     """Value and index; the value is not drawn when amounts are masked."""
-    days = figures.days
     index = [
         Line("Portfolio", _from_one(days.index), _OWN, width=2),
-        *_beside(BENCHMARK, figures.benchmark, _OTHER, "6 3"),
-        *_beside("The coins of the beginning, held", figures.holding, _THIRD, "2 2"),
+        *_beside(BENCHMARK, benchmark, _OTHER, "6 3"),
+        *_beside("The coins of the beginning, held", holding, _THIRD, "2 2"),
     ]
     parts: list[Child] = [
         element("h3", "Index: what 1 has become, deposits and withdrawals taken out"),
@@ -162,15 +162,17 @@ def value_section(figures: Figures, amounts: Amounts) -> Markup:
     return section("Over time", *parts)
 
 
-def drawdown_section(figures: Figures) -> Markup:
-    days = figures.days
-    chart = area_chart(
-        "Drawdown: how far the index was below its highest",
-        days.dates,
-        days.depth,
-        _WATER,
-        lambda value, decimals: words.percent(value, max(0, decimals - 2), is_signed=False),
-    )
+def drawdown_section(drawdowns: Sequence[Drawdown], days: AnalyticsDays | None) -> Markup:
+    """The deepest; drawn where the days are told."""
+    chart = None
+    if days:
+        chart = area_chart(
+            "Drawdown: how far the index was below its highest",
+            days.dates,
+            days.depth,
+            _WATER,
+            lambda value, decimals: words.percent(value, max(0, decimals - 2), is_signed=False),
+        )
     rows = [
         (
             words.day(one.peak_on),
@@ -179,17 +181,17 @@ def drawdown_section(figures: Figures) -> Markup:
             "not yet" if one.recovered_on is None else words.day(one.recovered_on),
             words.days(one.days),
         )
-        for one in figures.drawdowns
+        for one in drawdowns
     ]
     deepest = table(("Peak", "Depth", "Lowest", "Recovered", "Under water"), rows) if rows else None
     return section("Drawdown", chart, deepest)
 
 
-def calendar_section(figures: Figures) -> Markup:
+def calendar_section(by_month: Calendar, by_year: Calendar) -> Markup:
     """Months in a table that is a heat map, years beside them; colours say what the numbers say."""
-    years = dict(zip((on.year for on in figures.years.begins_on), figures.years.returns, strict=True))
-    months = dict(zip(((on.year, on.month) for on in figures.months.begins_on), figures.months.returns, strict=True))
-    lacking = _lacking(figures.months)
+    years = dict(zip((on.year for on in by_year.begins_on), by_year.returns, strict=True))
+    months = dict(zip(((on.year, on.month) for on in by_month.begins_on), by_month.returns, strict=True))
+    lacking = _lacking(by_month)
     rows = [
         [
             str(year),
@@ -231,8 +233,10 @@ def _from_one(index: Sequence[float]) -> list[float | None]:
     return list(index)
 
 
-def _beside(name: str, beside: Benchmark, colour: str, dashes: str) -> list[Line]:
+def _beside(name: str, beside: Benchmark | None, colour: str, dashes: str) -> list[Line]:
     """The curve of what the money could have been in; none where that is not known."""
+    if beside is None:
+        return []
     is_known = any(value is not None for value in beside.benchmark_value) or beside.excess.value is not None
     return [Line(name, list(beside.benchmark_index), colour, dashes)] if is_known else []
 
@@ -247,9 +251,9 @@ def _short(values: Sequence[float | None]) -> Told:
 # ---- beside others ---------------------------------------------------------------------------------------------------
 
 
-def beside_section(figures: Figures, amounts: Amounts) -> Markup:
+def beside_section(benchmark: Benchmark, holding: Benchmark, amounts: Amounts) -> Markup:
     """Against a coin, and against holding what was held."""
-    sides = [(BENCHMARK, figures.benchmark), ("Holding", figures.holding)]
+    sides = [(BENCHMARK, benchmark), ("Holding", holding)]
     rows = [
         (
             name,
@@ -267,9 +271,8 @@ def beside_section(figures: Figures, amounts: Amounts) -> Markup:
     return section("Beside other ways to hold the money", table(head, rows))
 
 
-def beside_named(figures: Figures, amounts: Amounts) -> list[Named]:
+def beside_named(side: Benchmark, amounts: Amounts) -> list[Named]:
     """The same, for their definitions."""
-    side = figures.benchmark
     return [
         Named("Ahead by", "", side.excess),
         Named(f"In {amounts.currency}", "", side.difference),
@@ -289,9 +292,8 @@ def _said(side: Benchmark) -> list[str]:
 # ---- by coin ---------------------------------------------------------------------------------------------------------
 
 
-def coin_section(figures: Figures, amounts: Amounts) -> Markup:
+def coin_section(told: CoinProfit, amounts: Amounts) -> Markup:
     """What each coin has earned, and how all of it adds up to the change of value."""
-    told = figures.coins
     left_out = [one for one in told.hoppers if one.reason is not None]
     if len(left_out) == len(told.hoppers):
         why = left_out[0].reason if left_out else "there is no hopper"
@@ -342,19 +344,15 @@ def _account(total: CoinSum, amounts: Amounts) -> Markup:
     return table(("", amounts.currency), rows, class_="account")
 
 
-def coin_definitions(figures: Figures) -> list[tuple[str, str]]:
-    return [
-        ("Profit of coins", figures.coins.definition),
-        ("Difference account", figures.coins.difference_definition),
-    ]
+def coin_definitions(told: CoinProfit) -> list[tuple[str, str]]:
+    return [("Profit of coins", told.definition), ("Difference account", told.difference_definition)]
 
 
 # ---- what it is made of ----------------------------------------------------------------------------------------------
 
 
-def data_section(figures: Figures, since: date, until: date) -> Markup:
+def data_section(days: AnalyticsDays, since: date, until: date) -> Markup:
     """How good the data are."""
-    days = figures.days
     asked = (until - since).days + 1
     unknown = sum(value is None for value in days.returns)
     facts = [

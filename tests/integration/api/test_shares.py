@@ -21,6 +21,7 @@ from tests.integration.api.accounts import bearer, tokens
 from tests.integration.api.analytics import put_days
 from tests.integration.api.conftest import EMAIL, PASSWORD, World, code_of, running
 from tests.integration.api.test_statements import whole
+from tests.unit.api.reports.test_markup import Seen
 
 FIELDS = "id title hopperIds parts rolling since until currency isMasked showsNames expiresAt revokedAt views viewedAt"
 CREATE = f"""
@@ -33,7 +34,25 @@ REVOKE = "mutation($id: ID!) { revokeShareLink(id: $id) }"
 LIST = f"{{ shareLinks {{ {FIELDS} }} }}"
 SHARED = f"query($t: String!) {{ shared(token: $t) {whole(SCHEMA._schema.type_map['Shared'], 6)} }}"
 SECRET = ("h-secret-77", "Secret Bot", "Me@Example.com")
+PRIVATE = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex, nofollow",
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+}
 GONE = "there is no such link, or it has ended"
+SECTIONS = [
+    "Over time",
+    "Returns by month",
+    "What was earned",
+    "What this is made of",
+    "What was risked",
+    "Drawdown",
+    "Beside other ways",
+    "By coin",
+]
+"""Of the page; the first four are those of PERFORMANCE."""
 ALL = [part.name for part in SharePart]
 
 
@@ -68,6 +87,15 @@ class Public:
             assert response.headers["cache-control"] == "no-store"
             assert "set-cookie" not in response.headers
             return json.loads(text), text
+
+    async def page(self, token: str, base: str | None = None) -> tuple[int, str, dict[str, str]]:
+        """Status, text and headers of the page that a link leads to."""
+        async with self.http.get(f"{base or self.world.base}/share/{token}") as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            assert {name: headers[name] for name in PRIVATE} == PRIVATE
+            assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+            assert "set-cookie" not in headers
+            return response.status, await response.text(), headers
 
 
 def later(at: datetime, days: float = 1) -> str:
@@ -114,12 +142,27 @@ async def test_a_stranger_sees_what_was_chosen_masked_and_without_names(public: 
     assert {name for name, value in figures.items() if value is not None} == chosen
     assert not [each for each in SECRET if each in text]
     assert "1250.75" not in text
-    _, everything = await public.made()
+    status, page, _ = await public.page(token)
+    said = Seen(page).words
+    assert status == 200
+    assert "Hopper 1 (real money)" in said
+    assert "Amounts are masked." in said
+    told = {name: name in said for name in SECTIONS}
+    assert [name for name, is_told in told.items() if is_told] == SECTIONS[:4]
+    assert not [each for each in (*SECRET, "1,250.75", "BTC") if each in page]
+    _, everything = await public.made(t="<b>All</b>")
     answer, text = await public.follow(everything)
     assert "errors" not in answer, answer
     assert None not in answer["data"]["shared"]["analytics"].values(), "whatever can be shown was chosen"
     assert not [each for each in SECRET if each in text]
     assert "1250.75" not in text
+
+    _, page, _ = await public.page(everything)
+    said = Seen(page).words
+    assert [name for name in SECTIONS if name not in said] == []
+    assert "<b>All</b>" in said, "a title is text"
+    assert not [each for each in (*SECRET, "1,250.75") if each in page]
+    assert (await public.page(everything))[1] == page, "it is made once in half a minute"
 
 
 async def test_amounts_are_shown_only_when_a_person_says_so_who_has_just_given_his_password(public: Public) -> None:
@@ -137,6 +180,9 @@ async def test_amounts_are_shown_only_when_a_person_says_so_who_has_just_given_h
     assert answer["data"]["shared"]["analytics"]["returns"]["value"]["amount"] == "1250.75"
     assert answer["data"]["shared"]["hoppers"][0]["name"] == "Secret Bot"
     assert "h-secret-77" not in text
+    _, page, _ = await public.page(token)
+    assert "1,250.75" in page
+    assert "Secret Bot (real money)" in Seen(page).words
     reads, writes = [(await ApiTokens(world.owner).add(public.me, s, [s], None))[1] for s in ("read", "write")]
     assert code_of(await public.make(bearer(reads))) == "FORBIDDEN"
     assert code_of(await public.make(bearer(writes), m=False)) == "FORBIDDEN"
@@ -151,11 +197,15 @@ async def test_what_has_ended_is_answered_as_what_never_was(public: Public) -> N
     assert never[0]["errors"][0]["message"] == GONE
     assert code_of(never[0]) == "NOT_FOUND"
     assert (await public.follow(ended[0][1]))[0]["data"] is not None
+    assert (await public.page(ended[0][1]))[0] == 200
     assert await world.ask(REVOKE, id=ended[0][0]["id"]) == {"data": {"revokeShareLink": True}}
     assert code_of(await world.ask(REVOKE, id=ended[0][0]["id"])) == "NOT_FOUND"
     then = "UPDATE share_links SET created_at = now() - interval '2 days', expires_at = now() - interval '1 second'"
     await world.owner.execute(f"{then} WHERE link_id = $1::text::uuid", ended[1][0]["id"])
     answers = [await public.follow(ended[0][1]), await public.follow(ended[1][1])]
+    gone = [(await public.page(token))[:2] for token in ("x" * 43, ended[0][1], ended[1][1], "x", "%00", "%ff")]
+    assert set(gone) == {(404, gone[0][1])}
+    assert "does not exist, or it has ended" in gone[0][1]
     await world.owner.execute("UPDATE hoppers SET user_id = (SELECT user_id FROM users WHERE email LIKE 'you%')")
     answers.append(await public.follow(ended[2][1]))
     await world.owner.execute("UPDATE hoppers SET user_id = $1::text::uuid", public.me)
@@ -181,8 +231,11 @@ async def test_guesses_are_limited_by_the_address_whence_they_come(public: Publi
             answer, _ = await public.follow(guess, base)
             assert code_of(answer) == "EXHAUSTED"
             assert answer["errors"][0]["extensions"]["retryAfter"] > 0
+            status, _, headers = await public.page(guess, base)
+            assert (status, int(headers["retry-after"]) > 0) == (429, True)
         public.http.headers["X-Forwarded-For"] = "192.0.2.9"
         assert (await public.follow(token, base))[0]["data"] is not None, "of another address"
+        assert (await public.page(token, base))[0] == 200
 
 
 async def test_a_link_that_cannot_be_is_refused_in_words_and_views_are_written_down(public: Public) -> None:

@@ -22,6 +22,8 @@ from cryptwire.domain.audit import Entry
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.notice import Notice, NoticeClass
 from cryptwire.domain.portfolio import FlowCandidate
+from cryptwire.domain.ticker import Pair
+from cryptwire.domain.trade import Side, Trade, TradeId
 from cryptwire.storage import audit
 from cryptwire.storage.api_tokens import ApiTokens
 from cryptwire.storage.flow_candidates import FlowCandidates
@@ -31,6 +33,7 @@ from cryptwire.storage.kill_switches import KillSwitches, Level
 from cryptwire.storage.notices import Notices
 from cryptwire.storage.rule_sets import RuleSets
 from cryptwire.storage.session_book import SessionBook
+from cryptwire.storage.trades import Trades
 from tests.integration.api.conftest import EMAIL, World, running
 from tests.integration.api.rule_sets import body
 
@@ -111,6 +114,27 @@ async def _kill_switches(world: World, me: UserId, number: int) -> None:
     await KillSwitches(world.owner).turn(Level.HOPPER, f"h{number}", me, is_on=True)
 
 
+async def _trades(world: World, me: UserId, number: int) -> None:
+    at = world.runtime.clock.now() - timedelta(minutes=number)
+    pair = Pair(Exchange("binance"), Asset("BTC"), Asset("USDT"))
+    one = Decimal(1)
+    await Trades(world.owner).add(
+        [Trade(HopperId("1"), TradeId(str(number)), pair, Side.SELL, one, one, one, one, Asset("USDT"), at)]
+    )
+
+
+async def _results(world: World, me: UserId, number: int) -> None:
+    """A trade, and what it closed."""
+    await _trades(world, me, number)
+    await world.owner.execute(
+        "INSERT INTO trade_results (hopper_id, trade_id, at, exchange, base, quote, side, quantity, price, total, fee,"
+        " fee_units, fee_currency, currency, rate, closed, proceeds, cost, fees, net, opened_at, is_short)"
+        " SELECT hopper_id, trade_id, at, exchange, base, quote, side, quantity, rate, total, fee, fee, fee_currency,"
+        " 'USDT', 1, quantity, total, total, fee, 0, at, false FROM trades WHERE trade_id = $1",
+        str(number),
+    )
+
+
 FILLED: dict[str, tuple[str, Fill]] = {
     "hoppers": ("", _hoppers),
     "sessions": ("", _sessions),
@@ -123,6 +147,8 @@ FILLED: dict[str, tuple[str, Fill]] = {
     "intents": ('(hopperId: "1", first: 100)', _intents),
     "auditLog": ('(hopperId: "1", first: 100)', _audit),
     "killSwitches": ("", _kill_switches),
+    "trades": ("(first: 100)", _trades),
+    "results": ("(first: 100)", _results),
 }
 """The lists and pages that grow with what a user has: how they are asked for, and how one more is added."""
 
