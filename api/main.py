@@ -274,6 +274,7 @@ def _analytics(
         portfolios=portfolios,
         clock=runtime.clock,
         days=DaySeries(db),
+        series=CandleSeries(db),
         flows=Flows(db),
         balances=Balances(db),
         conversions=Conversions(RateSeries(db), runtime.clock),

@@ -39,6 +39,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "exposure": "The share of the value that was invested, weighted by time; a fraction (not the share of days "
         "with a return, as QuantStats means it).",
         # value
+        "candle": "Value over a stretch of time: where it began, the highest and lowest it reached, where it ended; an "
+        "amount, each converted at the rate of its moment.",
         "value": "What all of it is worth: the sum over coins of quantity times last price, coins without a price "
         "counting nothing; an amount.",
         "value-before": "What all of it was worth when the range, or its first known day, began; an amount.",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from api.handlers.linking import Linked
+from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, HopperId, UserId
@@ -154,3 +155,11 @@ class TradeSumRows(Protocol):
         currency: Asset,
         steps: tuple[Sequence[datetime], Sequence[Decimal | None]],
     ) -> list[TradeSum]: ...
+
+
+class CandleRows(Protocol):
+    """See cryptwire/storage/candle_series.py; seconds."""
+
+    async def newest(self, hopper: HopperId, since: int, until: int, limit: int) -> Columns: ...
+
+    async def volumes(self, hopper: HopperId, base: Asset, since: int, until: int) -> Volumes: ...

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from api.handlers.analytics.ports import (
     BalanceRows,
+    CandleRows,
     CoinRows,
     DayRows,
     FlowRows,
@@ -44,6 +45,7 @@ class Sources:
     portfolios: Portfolios
     clock: Clock
     days: DayRows
+    series: CandleRows
     flows: FlowRows
     balances: BalanceRows
     conversions: Conversions

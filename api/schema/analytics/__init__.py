@@ -8,6 +8,7 @@ import strawberry
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Asked, HopperKind
 from api.schema.analytics.benchmarks import BenchmarkFigures
+from api.schema.analytics.candles import CandleFigures
 from api.schema.analytics.coin_profit import CoinFigures
 from api.schema.analytics.health import HealthFigures
 from api.schema.analytics.market import MarketFigures
@@ -38,6 +39,7 @@ class AnalyticsScope:
 class Analytics(
     PerformanceFigures,
     BenchmarkFigures,
+    CandleFigures,
     CoinFigures,
     PositionFigures,
     MarketFigures,

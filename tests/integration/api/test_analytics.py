@@ -161,3 +161,51 @@ async def test_without_any_days_nothing_is_made_up(world: World) -> None:
     assert told["returns"]["timeWeighted"]["value"] is None
     assert told["returns"]["value"]["amount"] is None
     assert told["drawdowns"] == []
+
+
+_CANDLES = """
+    query($hoppers: [ID!], $since: Date, $until: Date, $currency: String, $resolution: String!, $masked: Boolean) {
+      analytics(hopperIds: $hoppers, since: $since, until: $until, currency: $currency, masked: $masked) {
+        candles(resolution: $resolution) { at open high low close volume isSum currency }
+      }
+    }
+"""
+
+
+async def test_candles_of_one_and_of_several(world: World) -> None:
+    await world.owner.execute("UPDATE users SET zone = 'Asia/Kolkata' WHERE email = 'Me@Example.com'")
+    await add(world, "3", "USD")
+    day = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)  # midnight in Kolkata
+    await put_rate(world.owner, "EUR", day - timedelta(hours=1), "0.5")
+    await put_rate(world.owner, "USDT", day - timedelta(hours=1), "1")
+    prices = [100.0, 110.0, 90.0, 95.0, 120.0]
+    for number in range(4):
+        at = day + timedelta(minutes=15 * number)
+        await put_candle(world.owner, "1", at, prices[number], prices[number + 1])
+        await put_candle(world.owner, "3", at, 10.0, 10.0)
+    await world.sign_in()
+    asked: dict[str, Any] = {"since": "2026-03-02", "until": "2026-03-02"}
+
+    async def told(**more: Any) -> dict[str, Any]:
+        answer = await world.ask(_CANDLES, **asked, **more)
+        assert "errors" not in answer, answer
+        found: dict[str, Any] = answer["data"]["analytics"]["candles"]
+        return found
+
+    own = await told(hoppers=["1"], currency="USDT", resolution="60")
+    assert own["at"] == ["2026-03-01T18:30:00Z"]
+    assert [own[name] for name in ("open", "high", "low", "close")] == [[100.0], [120.0], [90.0], [120.0]]
+    assert own["isSum"] is False
+    euro = await told(hoppers=["1"], currency="EUR", resolution="1D")
+    assert euro["at"] == ["2026-03-02T00:00:00Z"]
+    assert [euro[name] for name in ("open", "high", "low", "close")] == [[50.0], [60.0], [45.0], [60.0]]
+    both = await told(currency="USDT", resolution="15")
+    assert both["close"] == [120.0, 100.0, 105.0, 130.0]
+    assert both["isSum"] is True
+    hidden = await told(currency="USDT", resolution="15", masked=True)
+    assert hidden["close"] == [None] * 4
+    assert hidden["at"] == both["at"]
+    assert (await told(hoppers=["1"], currency="XYZ", resolution="15"))["at"] == [], "nobody told what it is worth"
+    refused = await world.ask(_CANDLES, since="2026-01-01", until="2026-03-02", resolution="15")
+    assert code_of(refused) == "INVALID"
+    assert code_of(await world.ask(_CANDLES, resolution="7")) == "INVALID"
