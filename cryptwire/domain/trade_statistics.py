@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from operator import attrgetter
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ class Tally:
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> Self:
         """Of results in any order."""
-        return _sum(cls, (cls._of(outcome) for outcome in outcomes))
+        return added(cls, (cls._of(outcome) for outcome in outcomes))
 
     @classmethod
     def _of(cls, outcome: Outcome) -> Self:
@@ -104,7 +104,7 @@ class Tally:
         )
 
     def __add__(self, other: "Tally") -> "Tally":
-        return _sum(Tally, (self, other))
+        return added(Tally, (self, other))
 
     @property
     def known(self) -> int:
@@ -186,16 +186,15 @@ class Tally:
         return "; ".join(said for said in (unknown, untold) if said) or None
 
 
-_Tally = TypeVar("_Tally", bound=Tally)
+Sums = TypeVar("Sums")
 
 
-def _sum(kind: type[_Tally], tallies: Iterable[Tally]) -> _Tally:
+def added(kind: type[Sums], tallies: Iterable[Sums]) -> Sums:
+    """Each field of a dataclass whose fields are two numbers or more, summed; exact. Of none it is the empty one."""
+    numbers = attrgetter(*(field.name for field in fields(cast("Any", kind))))
     with localcontext(EXACT):
-        columns = zip(*map(_NUMBERS, tallies), strict=True)
+        columns = zip(*map(numbers, tallies), strict=True)
         return kind(*(sum(column[1:], start=column[0]) for column in columns))
-
-
-_NUMBERS = attrgetter(*(field.name for field in fields(Tally)))
 
 
 def tallies(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> dict[Key, Tally]:

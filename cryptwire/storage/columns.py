@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 _HEADER = 20  # dimensions, flags, type, length, lower bound: four bytes each
 _EPOCH = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 _FLOATS = np.dtype([("size", ">i4"), ("value", ">f8")])
-_MOMENTS = np.dtype([("size", ">i4"), ("value", ">i8")])
+_WHOLE = np.dtype([("size", ">i4"), ("value", ">i8")])
 _SMALL = np.dtype([("size", ">i4"), ("value", ">i2")])
 
 
@@ -30,6 +30,13 @@ def seconds_after(array: Any) -> NDArray[np.int64]:
     return -(-_microseconds(array) // 1_000_000) + _EPOCH
 
 
+def whole(array: Any) -> NDArray[np.int64]:
+    """Of ``int8[]`` without nulls."""
+    if array is None:
+        return np.empty(0, np.int64)
+    return np.frombuffer(array, _WHOLE, offset=_HEADER)["value"].astype(np.int64)
+
+
 def small(array: Any) -> NDArray[np.int8]:
     """Of ``int2[]`` without nulls, numbers below 128."""
     if array is None:
@@ -38,6 +45,4 @@ def small(array: Any) -> NDArray[np.int8]:
 
 
 def _microseconds(array: Any) -> NDArray[np.int64]:
-    if array is None:
-        return np.empty(0, np.int64)
-    return np.frombuffer(array, _MOMENTS, offset=_HEADER)["value"].astype(np.int64)
+    return whole(array)  # as a timestamptz travels

@@ -1,0 +1,268 @@
+"""Table ``trade_results`` as sums and columns, for figures over many trades (cryptwire/domain/trade_statistics.py).
+
+Sums are exact: PostgreSQL multiplies and adds numerics without rounding. What is converted is so at its trade's time,
+first into the hopper's base currency of then by the stored rate, then by ``Steps``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_tally import Earned, PaidFees, Stretch, TradeTally
+from cryptwire.storage.columns import floats, small, whole
+from cryptwire.storage.database import Database
+from cryptwire.storage.result_list import LISTING, ListedResult
+
+Steps = tuple[Sequence[datetime], Sequence[Decimal | None]]
+"""From each moment on what one unit is worth in the currency that is asked for, in order; None: nobody knows."""
+
+_WHERE = "r.hopper_id = ANY($1::text[]) AND r.at >= $2 AND r.at < $3"
+_ORDER = 'at, length(trade_id), trade_id COLLATE "C", hopper_id COLLATE "C"'
+# OFFSET 0: what is converted once is not to be converted again in each sum
+_AMOUNTS = f"""
+    (SELECT r.hopper_id, r.trade_id, r.at, r.base, r.side, r.fee_currency, r.fee_units, r.closed, r.cost,
+            r.buy_trigger, r.trigger, r.buy_strategy, {{amounts}}
+       FROM trade_results r {{steps}}
+      WHERE {_WHERE} AND r.currency = $4 AND {{only}} OFFSET 0) one
+"""  # noqa: S608 - parts of ours, as below
+_NET = "r.net * {rate} AS net, r.fees * {rate} AS fees"
+_WORTH = "r.total * {rate} AS worth, CASE WHEN r.fee_units = 0 THEN 0 ELSE r.fee * {rate} END AS fee"
+_TRADES = """
+    count(*) FILTER (WHERE side = 1) AS buys, count(*) FILTER (WHERE side <> 1) AS sells,
+    count(*) FILTER (WHERE worth IS NULL) AS unvalued, count(*) FILTER (WHERE fee IS NULL) AS unconverted,
+    coalesce(sum(worth) FILTER (WHERE side = 1), 0) AS bought,
+    coalesce(sum(worth) FILTER (WHERE side <> 1), 0) AS sold, coalesce(sum(fee), 0) AS fees
+"""
+_RESULTS = f"""
+    SELECT hopper_id, base, buy_trigger, trigger, buy_strategy, max(at) AS newest,
+           count(*) FILTER (WHERE net > 0) AS winners, count(*) FILTER (WHERE net < 0) AS losers,
+           count(*) FILTER (WHERE net = 0) AS even, count(*) FILTER (WHERE cost IS NULL) AS unknown,
+           count(*) FILTER (WHERE cost IS NOT NULL AND net IS NULL) AS untold,
+           coalesce(sum(net) FILTER (WHERE net > 0), 0) AS gains,
+           coalesce(sum(net) FILTER (WHERE net < 0), 0) AS losses,
+           coalesce(sum(fees) FILTER (WHERE net IS NOT NULL), 0) AS fees, coalesce(sum(abs(net + fees)), 0) AS moved
+      FROM {_AMOUNTS}
+     GROUP BY GROUPING SETS ((hopper_id, base), (buy_trigger, trigger, buy_strategy))
+"""  # noqa: S608
+_SUMS = f"""
+    SELECT hopper_id, base, fee_currency, max(at) AS newest, {_TRADES}, sum(fee_units) AS units,
+           coalesce(sum(fee_units) FILTER (WHERE fee IS NULL), 0) AS lacking
+      FROM {_AMOUNTS} GROUP BY hopper_id, base, fee_currency
+"""  # noqa: S608
+_STRETCHES = f"""
+    SELECT width_bucket(at, $5::timestamptz[]) AS number, {_TRADES}, count(closed) AS results, count(net) AS known,
+           coalesce(sum(net), 0) AS net
+      FROM {_AMOUNTS} GROUP BY 1
+"""  # noqa: S608
+_SHARE = "net / nullif(CASE WHEN is_short THEN proceeds ELSE cost END, 0)"
+_RANKED = f"""
+    SELECT {", ".join(LISTING.fields)}, profit, {_SHARE} AS share
+      FROM (SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())}, r.net * {{rate}} AS profit
+              FROM trade_results r {{steps}}
+             WHERE {_WHERE} AND r.currency = $4 AND sign(r.net) = $5::int OFFSET 0) one
+     WHERE profit IS NOT NULL AND {{by}} IS NOT NULL
+     ORDER BY $5::int * {{by}} DESC, {_ORDER} LIMIT $6
+"""  # noqa: S608
+_CLOSINGS = f"""
+    SELECT array_send(array_agg(sign)), array_send(array_agg(seconds)), array_send(array_agg(quantity)),
+           array_send(array_agg(position))
+      FROM (SELECT sign(net)::int2 AS sign, closed::float8 AS quantity,
+                   coalesce(extract(epoch FROM at - opened_at)::float8, 'NaN') AS seconds,
+                   dense_rank() OVER (ORDER BY opened_at, base COLLATE "C", hopper_id COLLATE "C", is_short) AS position
+              FROM trade_results r WHERE {_WHERE} AND closed IS NOT NULL AND net IS NOT NULL
+             ORDER BY {_ORDER}) ordered
+"""  # noqa: S608
+_JOINED = (
+    "LEFT JOIN unnest(${0}::timestamptz[], ${1}::numeric[]) WITH ORDINALITY AS s(since, rate, number)"
+    " ON s.number = width_bucket(r.at, ${0}::timestamptz[])"
+)
+_MOMENTS = f"""
+    SELECT array_agg(at) FROM (
+        SELECT DISTINCT at FROM trade_results r WHERE {_WHERE} AND currency = $4 ORDER BY at LIMIT $5) moments
+"""  # noqa: S608
+_STANDING = """
+    SELECT n.hopper_id, p.computed_at,
+           p.hopper_id IS NULL AND EXISTS (SELECT FROM trades t WHERE t.hopper_id = n.hopper_id) AS is_due
+      FROM unnest($1::text[]) AS n(hopper_id) LEFT JOIN result_progress p USING (hopper_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Trades in ``[since, until)`` that hoppers made while their base currency was ``currency``."""
+
+    hoppers: tuple[HopperId, ...]
+    since: datetime
+    until: datetime
+    currency: Asset
+
+
+class Standing(NamedTuple):
+    """When a hopper's results were written last, None for never: then ``is_due`` says whether there are any to be."""
+
+    computed_at: datetime | None
+    is_due: bool
+
+
+class Reason(NamedTuple):
+    """Why and by which strategy something was opened, and why it was closed; None: not known, or none."""
+
+    opened_by: str | None
+    closed_by: str | None
+    strategy: str | None
+
+
+class Place(NamedTuple):
+    """Whose trades, of which coin, and in what their fees were paid."""
+
+    hopper: HopperId
+    coin: Asset
+    fee_coin: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSums:
+    """Results by hopper and coin, and by why they were; ``newest``: when the last of them closed."""
+
+    by_coin: Mapping[tuple[HopperId, Asset], Tally]
+    by_reason: Mapping[Reason, Tally]
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeSums:
+    """All trades; ``newest``: when the last of them was made."""
+
+    by_place: Mapping[Place, tuple[TradeTally, PaidFees]]
+    newest: datetime | None
+
+
+class Ranked(NamedTuple):
+    """A result with its net in the currency that was asked for, and that by what it was opened with."""
+
+    result: ListedResult
+    profit: Decimal
+    share: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closings:
+    """Results whose net is known, in the order in which they closed: columns of equal length.
+
+    ``signs`` of the net; ``seconds`` from opening to closing, NaN when it is not known when it was opened;
+    ``quantities`` in units of the coin; ``positions``: the same number for parts of what was opened at one time.
+    """
+
+    signs: NDArray[np.int8]
+    seconds: NDArray[np.float64]
+    quantities: NDArray[np.float64]
+    positions: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.signs)
+
+
+class ResultSeries:
+    """Every method raises Unavailable while the database is away. ``steps`` None: amounts stay in their currency."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def standing(self, hoppers: Sequence[HopperId]) -> dict[HopperId, Standing]:
+        """How far the results of each hopper are; as long as that is the same, so are all answers of this class."""
+        rows = await self._database.fetch(_STANDING, list(hoppers))
+        return {HopperId(row["hopper_id"]): Standing(row["computed_at"], row["is_due"]) for row in rows}
+
+    async def moments(self, chosen: Chosen, most: int) -> list[datetime]:
+        """The moments at which trades were made, each once and in order; the first ``most`` of them."""
+        found: list[datetime] | None = await self._database.value(_MOMENTS, *_choice(chosen), most)
+        return found or []
+
+    async def results(self, chosen: Chosen, steps: Steps | None) -> ResultSums:
+        """Sums over results."""
+        rows = await self._rows(_RESULTS, _NET, "r.closed IS NOT NULL", chosen, steps)
+        by_coin, by_reason = dict[tuple[HopperId, Asset], Tally](), dict[Reason, Tally]()
+        for row in rows:
+            if row["hopper_id"] is None:
+                by_reason[Reason(row["buy_trigger"], row["trigger"], row["buy_strategy"])] = _tally(row)
+            else:
+                by_coin[HopperId(row["hopper_id"]), Asset(row["base"])] = _tally(row)
+        return ResultSums(by_coin, by_reason, _newest(rows))
+
+    async def trades(self, chosen: Chosen, steps: Steps | None) -> TradeSums:
+        """Sums over all trades."""
+        rows = await self._rows(_SUMS, _WORTH, "true", chosen, steps)
+        found = {}
+        for row in rows:
+            trades = _trades(row)
+            paid = PaidFees(trades.count, row["units"], row["lacking"], trades.fees)
+            found[Place(HopperId(row["hopper_id"]), Asset(row["base"]), Asset(row["fee_currency"]))] = trades, paid
+        return TradeSums(found, _newest(rows))
+
+    async def stretches(self, chosen: Chosen, steps: Steps | None, starts: Sequence[datetime]) -> dict[int, Stretch]:
+        """What happened in each stretch of time that begins at one of ``starts``, ascending, by its place among them;
+        the last has no end. Those in which nothing happened are left out.
+        """
+        rows = await self._rows(_STRETCHES, f"{_WORTH}, {_NET}", "true", chosen, steps, list(starts))
+        return {
+            row["number"] - 1: Stretch(_trades(row), Earned(row["results"], row["known"], row["net"]))
+            for row in rows
+            if row["number"]
+        }
+
+    async def ranked(
+        self, chosen: Chosen, steps: Steps | None, count: int, *, by_share: bool, is_worst: bool
+    ) -> list[Ranked]:
+        """The ``count`` best, or worst, first; of equal ones the earlier. Only winners are best and only losers worst.
+
+        By what they brought in the currency that is asked for, or by the share of what they were opened with.
+        """
+        by = _SHARE if by_share else "profit"
+        query = _RANKED.replace("{by}", by)
+        rows = await self._rows(query, "", "", chosen, steps, -1 if is_worst else 1, count)
+        return [Ranked(ListedResult(*row[:-2]), row["profit"], row["share"]) for row in rows]
+
+    async def closings(self, hoppers: Sequence[HopperId], since: datetime, until: datetime) -> Closings:
+        """Results of ``[since, until)`` in columns."""
+        row = await self._database.row(_CLOSINGS, list(hoppers), since, until)
+        assert row is not None
+        return Closings(small(row[0]), floats(row[1]), floats(row[2]), whole(row[3]))
+
+    async def _rows(
+        self, query: str, amounts: str, only: str, chosen: Chosen, steps: Steps | None, *more: Any
+    ) -> list[asyncpg.Record]:
+        values = [*_choice(chosen), *more]
+        joined, rate = "", "r.rate"
+        if steps is not None:
+            joined, rate = _JOINED.format(len(values) + 1, len(values) + 2), "r.rate * s.rate"
+            values += [list(steps[0]), list(steps[1])]
+        text = query.replace("{amounts}", amounts).replace("{steps}", joined).replace("{only}", only)
+        return await self._database.fetch(text.replace("{rate}", rate), *values)
+
+
+def _choice(chosen: Chosen) -> list[Any]:
+    return [list(chosen.hoppers), chosen.since, chosen.until, chosen.currency]
+
+
+def _newest(rows: Sequence[asyncpg.Record]) -> datetime | None:
+    return max((row["newest"] for row in rows), default=None)
+
+
+_COUNTED = ("winners", "losers", "even", "unknown", "untold", "gains", "losses", "fees", "moved")
+_TRADED = ("buys", "sells", "unvalued", "unconverted", "bought", "sold", "fees")
+
+
+def _tally(row: asyncpg.Record) -> Tally:
+    return Tally(*(row[name] for name in _COUNTED))
+
+
+def _trades(row: asyncpg.Record) -> TradeTally:
+    return TradeTally(*(row[name] for name in _TRADED))
