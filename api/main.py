@@ -16,6 +16,7 @@ from api.adapters import Argon2Passwords
 from api.handlers import billing as payments
 from api.handlers import export, playground, shares
 from api.handlers.accounts import Accounts
+from api.handlers.analytics.kept import Kept
 from api.handlers.analytics.ports import HealthSources
 from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
@@ -98,6 +99,7 @@ from cryptwire.storage.query_texts import QueryTexts
 from cryptwire.storage.rate_series import RateSeries
 from cryptwire.storage.rates import ExchangeRates
 from cryptwire.storage.result_list import ResultList
+from cryptwire.storage.result_series import ResultSeries
 from cryptwire.storage.second_factors import SecondFactorRows
 from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
@@ -280,6 +282,8 @@ def _analytics(
         conversions=Conversions(RateSeries(db), runtime.clock),
         trade_list=TradeList(db),
         result_list=ResultList(db),
+        result_series=ResultSeries(db),
+        kept=Kept(runtime.clock),
         trade_sums=TradeSums(db),
         positions=Positions(db),
         open_lots=OpenLots(db),

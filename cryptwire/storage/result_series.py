@@ -53,7 +53,7 @@ _RESULTS = f"""
      GROUP BY GROUPING SETS ((hopper_id, base), (buy_trigger, trigger, buy_strategy))
 """  # noqa: S608
 _SUMS = f"""
-    SELECT hopper_id, base, fee_currency, max(at) AS newest, {_TRADES}, sum(fee_units) AS units,
+    SELECT hopper_id, base, fee_currency, min(at) AS first, max(at) AS newest, {_TRADES}, sum(fee_units) AS units,
            coalesce(sum(fee_units) FILTER (WHERE fee IS NULL), 0) AS lacking
       FROM {_AMOUNTS} GROUP BY hopper_id, base, fee_currency
 """  # noqa: S608
@@ -139,9 +139,10 @@ class ResultSums:
 
 @dataclass(frozen=True, slots=True)
 class TradeSums:
-    """All trades; ``newest``: when the last of them was made."""
+    """All trades; ``first``: when each hopper made its first one, ``newest``: when the last of all was made."""
 
     by_place: Mapping[Place, tuple[TradeTally, PaidFees]]
+    first: Mapping[HopperId, datetime]
     newest: datetime | None
 
 
@@ -200,12 +201,13 @@ class ResultSeries:
     async def trades(self, chosen: Chosen, steps: Steps | None) -> TradeSums:
         """Sums over all trades."""
         rows = await self._rows(_SUMS, _WORTH, "true", chosen, steps)
-        found = {}
+        found, first = {}, dict[HopperId, datetime]()
         for row in rows:
-            trades = _trades(row)
+            trades, hopper, at = _trades(row), HopperId(row["hopper_id"]), row["first"]
             paid = PaidFees(trades.count, row["units"], row["lacking"], trades.fees)
-            found[Place(HopperId(row["hopper_id"]), Asset(row["base"]), Asset(row["fee_currency"]))] = trades, paid
-        return TradeSums(found, _newest(rows))
+            found[Place(hopper, Asset(row["base"]), Asset(row["fee_currency"]))] = trades, paid
+            first[hopper] = min(at, first.get(hopper, at))
+        return TradeSums(found, first, _newest(rows))
 
     async def stretches(self, chosen: Chosen, steps: Steps | None, starts: Sequence[datetime]) -> dict[int, Stretch]:
         """What happened in each stretch of time that begins at one of ``starts``, ascending, by its place among them;

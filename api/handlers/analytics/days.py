@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,12 @@ _BEFORE = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class ScopeDays:
     """Days of each hopper in the currency of the scope, from the last one before it where there is one; ``flows`` that
-    count, of all of them, oldest first, and the same as ``moves``; ``as_of``: how new the newest value is.
+    count, of all of them, oldest first, and the same as ``moves``; ``own``: those that count for each by itself;
+    ``as_of``: how new the newest value is.
     """
 
     hoppers: Mapping[HopperId, HopperDays]
+    own: Mapping[HopperId, Sequence[Flow]]
     flows: Sequence[Flow]
     moves: Sequence[Move]
     as_of: datetime | None
@@ -60,11 +63,10 @@ async def all_days(reading: Reading) -> PortfolioDays:
 
 
 async def days_of(reading: Reading, hopper: HopperId) -> PortfolioDays:
-    """The same of one hopper alone: a transfer to another one counts for it."""
+    """The same of one hopper alone: a transfer to another one counts for it. Nothing more is read for it."""
     days = await scope_days(reading)
     own = {id: one for id, one in days.hoppers.items() if id == hopper}
-    flows = await _flows(reading, own)
-    moves = await _moves(reading, own, [flow for flow in flows if flow.counts])
+    moves = await _moves(reading, own, days.own.get(hopper, ()))
     return portfolio_days(own, reading.scope.since, moves)
 
 
@@ -77,11 +79,13 @@ async def _read(reading: Reading) -> ScopeDays:
     currencies = {currency for days in stored.values() for currency in days.currency}
     rates = await conversions(reading, currencies)
     hoppers = {id: converted(days, scope.currency, rates) for id, days in stored.items()}
-    flows = outer(await _flows(reading, hoppers))
+    listed = await _flows(reading, hoppers)
+    flows = outer(listed)
     ends = [int(days.ends_at[-1]) for days in stored.values() if len(days)]
     as_of = max(told_at, default=None) or (datetime.fromtimestamp(max(ends), UTC) if ends else None)
     return ScopeDays(
         hoppers,
+        {id: [flow for flow in listed if flow.hopper == id and flow.counts] for id in hoppers},
         flows,
         await _moves(reading, hoppers, flows),
         as_of,
@@ -97,12 +101,18 @@ def _notes(rates: Mapping[Asset, Rates]) -> list[str]:
 
 async def conversions(reading: Reading, currencies: set[Asset]) -> dict[Asset, Rates]:
     """From each of ``currencies`` into that of the scope, over its days and the one before."""
+    return {one: await reading.once(("rates", one), partial(_rates, reading, one)) for one in sorted(currencies)}
+
+
+async def _rates(reading: Reading, currency: Asset) -> Rates:
     scope = reading.scope
     since = scope.begins_at - _BEFORE - timedelta(days=30)
-    found: dict[Asset, Rates] = {}
-    for one in sorted(currencies):
-        found[one] = await reading.sources.conversions.between(one, scope.currency, since, scope.ends_at)
-    return found
+    return await reading.sources.conversions.between(currency, scope.currency, since, scope.ends_at)
+
+
+async def bases_of(reading: Reading) -> Bases:
+    """Which other base currencies the hoppers of the scope had, and until when."""
+    return await reading.once("bases", lambda: reading.sources.days.bases(reading.scope.ids))
 
 
 async def _flows(reading: Reading, hoppers: Mapping[HopperId, HopperDays]) -> list[Flow]:
@@ -124,9 +134,9 @@ async def _moves(reading: Reading, hoppers: Mapping[HopperId, HopperDays], flows
     """Flows as the portfolio feels them; those of one poll are one."""
     if not flows:
         return []
-    scope, rows = reading.scope, reading.sources.days
-    known = {one.hopper.id: one.hopper for one in scope.hoppers}
-    bases = await rows.bases(list(known))
+    rows = reading.sources.days
+    known = {one.hopper.id: one.hopper for one in reading.scope.hoppers}
+    bases = await bases_of(reading)
     others = [(id, flow.at) for flow in flows for id in hoppers if id != flow.hopper]
     worth = await rows.worth(sorted(set(others)))
     moments = {(known[id], at) for id, at in worth} | {(known[flow.hopper], flow.at) for flow in flows}

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
+from api.handlers.analytics.kept import Kept
 from api.handlers.analytics.ports import (
     BalanceRows,
     CandleRows,
@@ -25,6 +26,7 @@ from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.result_list import ResultList
+from cryptwire.storage.result_series import ResultSeries
 from cryptwire.storage.trade_list import TradeList
 
 T = TypeVar("T")
@@ -51,6 +53,8 @@ class Sources:
     conversions: Conversions
     trade_list: TradeList
     result_list: ResultList
+    result_series: ResultSeries
+    kept: Kept
     trade_sums: TradeSumRows
     positions: PositionRows
     open_lots: OpenLotRows

@@ -1,0 +1,265 @@
+"""Sums over the trades and results of a scope, in its currency: each read once an operation, and kept while it holds.
+
+Two years of a hopper with 50,000 trades cost the database some 200 ms; the answer holds until the processor writes
+results of one of the hoppers again, and where rates are in it at most as long as rates of now are taken as told.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.handlers.analytics.days import bases_of
+from api.handlers.analytics.reading import Reading
+from api.handlers.analytics.scope import Scope
+from cryptwire.domain.bar import Edges, Resolution, edges
+from cryptwire.domain.conversion import Conversion
+from cryptwire.domain.day import day_at, zone_of
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.measured import few
+from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally
+from cryptwire.errors import Invalid
+from cryptwire.storage.result_series import Chosen, Closings, Place, Ranked, Reason, ResultSums, Standing, Steps
+from cryptwire.storage.result_series import TradeSums as SumsOfTrades
+
+MOST_STRETCHES = 5_000
+_RATES_STAND_FOR = timedelta(seconds=30)
+_HOUR = timedelta(hours=1)
+_QUIET = Stretch()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Trades that were made while hoppers counted in one currency, and what that is worth in the scope's."""
+
+    chosen: Chosen
+    conversion: Conversion
+
+
+# ---- what is asked of the database -----------------------------------------------------------------------------------
+
+
+async def result_sums(reading: Reading) -> ResultSums:
+    """Results by hopper and coin, and by reason."""
+
+    async def read() -> ResultSums:
+        by_coin, by_reason = defaultdict[tuple[HopperId, Asset], Tally](Tally), defaultdict[Reason, Tally](Tally)
+        newest: list[datetime] = []
+        for part in await _each(reading, "results", reading.sources.result_series.results, _size_of_results):
+            for place, tally in part.by_coin.items():
+                by_coin[place] += tally
+            for reason, tally in part.by_reason.items():
+                by_reason[reason] += tally
+            newest += [part.newest] if part.newest else []
+        return ResultSums(by_coin, by_reason, max(newest, default=None))
+
+    return await reading.once("result sums", read)
+
+
+async def trade_sums(reading: Reading) -> SumsOfTrades:
+    """All trades by hopper, coin, and in what fees were paid."""
+
+    async def read() -> SumsOfTrades:
+        found = defaultdict[Place, tuple[TradeTally, PaidFees]](lambda: (TradeTally(), PaidFees()))
+        first: dict[HopperId, datetime] = {}
+        newest: list[datetime] = []
+        for part in await _each(reading, "trades", reading.sources.result_series.trades, _size_of_trades):
+            for place, (trades, paid) in part.by_place.items():
+                had = found[place]
+                found[place] = had[0] + trades, had[1] + paid
+            for hopper, at in part.first.items():
+                first[hopper] = min(at, first.get(hopper, at))
+            newest += [part.newest] if part.newest else []
+        return SumsOfTrades(found, first, max(newest, default=None))
+
+    return await reading.once("trade sums", read)
+
+
+async def stretches(reading: Reading, starts: NDArray[np.int64]) -> list[Stretch]:
+    """What happened in each stretch that begins at one of ``starts``, (n,), seconds, ascending; the last ends with the
+    scope. Raises Invalid for more than 5,000.
+    """
+    if len(starts) > MOST_STRETCHES:
+        raise Invalid(
+            f"{len(starts):,} rows are too many, {MOST_STRETCHES:,} are told at once: choose a coarser resolution, or"
+            " fewer days"
+        )
+    key = ("stretches", starts.tobytes())
+    moments = [datetime.fromtimestamp(second, UTC) for second in starts.tolist()]
+    series = reading.sources.result_series
+
+    async def part_of(chosen: Chosen, steps: Steps | None) -> dict[int, Stretch]:
+        return await series.stretches(chosen, steps, moments)
+
+    async def read() -> list[Stretch]:
+        found = [_QUIET] * len(moments)
+        for part in await _each(reading, key, part_of, len):
+            for number, stretch in part.items():
+                found[number] = stretch if found[number] is _QUIET else found[number] + stretch
+        return found
+
+    return await reading.once(key, read)
+
+
+class ByDay(NamedTuple):
+    """What happened on each local date of a scope; ``starts``: (n,), seconds at which they begin."""
+
+    starts: NDArray[np.int64]
+    stretches: Sequence[Stretch]
+
+    def between(self, begin: int, end: int) -> Stretch | None:
+        """On the dates that begin in ``[begin, end)`` seconds; None when none does."""
+        first, last = np.searchsorted(self.starts, [begin, end]).tolist()
+        return sum(self.stretches[first + 1 : last], start=self.stretches[first]) if last > first else None
+
+
+async def by_day(reading: Reading) -> ByDay:
+    """The dates of the scope."""
+    bars = bars_of(reading.scope, Resolution.DAY)
+    return ByDay(bars.starts, await stretches(reading, bars.starts))
+
+
+def bars_of(scope: Scope, resolution: Resolution) -> Edges:
+    """The bars that have a part in the scope, in the user's zone."""
+    begin, end = int(scope.begins_at.timestamp()), int(-(-scope.ends_at.timestamp() // 1))
+    return edges(resolution, zone_of(scope.zone), begin, end)
+
+
+async def ranked(reading: Reading, count: int, *, by_share: bool, is_worst: bool) -> list[Ranked]:
+    """The best, or worst, results; see ``ResultSeries.ranked``."""
+    series = reading.sources.result_series
+
+    async def read(chosen: Chosen, steps: Steps | None) -> list[Ranked]:
+        return await series.ranked(chosen, steps, count, by_share=by_share, is_worst=is_worst)
+
+    def place(one: Ranked) -> tuple[Decimal, datetime, int, str, str]:
+        value = one.share if by_share else one.profit
+        assert value is not None
+        result = one.result
+        return value if is_worst else -value, result.at, len(result.trade_id), result.trade_id, result.hopper_id
+
+    parts = await _each(reading, ("ranked", count, by_share, is_worst), read, len)
+    return sorted((one for part in parts for one in part), key=place)[:count]
+
+
+async def closings(reading: Reading) -> Closings:
+    """Results in the order in which they closed, over all hoppers."""
+
+    async def read() -> Closings:
+        scope, sources = reading.scope, reading.sources
+        until = _ends_at(scope)
+        return await sources.kept.of(
+            ("closings", tuple(scope.ids), scope.begins_at, until),
+            await _version(reading, scope.ids),
+            lambda: sources.result_series.closings(scope.ids, scope.begins_at, until),
+            lambda told: len(told) // 20,  # columns
+        )
+
+    return await reading.once("closings", read)
+
+
+async def notes_of(reading: Reading) -> list[str]:
+    """What is to be known about all sums."""
+    due = sum(one.is_due for one in (await _standing(reading)).values())
+    said = {choice.conversion.note for choice in await _choices(reading)}
+    late = [f"what trades of {few(due, 'hopper')} closed is not computed yet"] if due else []
+    return [*late, *sorted(note for note in said if note is not None)]
+
+
+# ---- by choices ------------------------------------------------------------------------------------------------------
+
+
+async def _each(
+    reading: Reading,
+    what: object,
+    read: Callable[[Chosen, Steps | None], Awaitable[T]],
+    size: Callable[[T], int],
+) -> list[T]:
+    """What is read of each choice of the scope, or was kept."""
+    found = []
+    for choice in await _choices(reading):
+        chosen, conversion = choice.chosen, choice.conversion
+
+        async def asked(choice: _Choice = choice) -> T:
+            return await read(choice.chosen, await _steps(reading, choice))
+
+        found.append(
+            await reading.sources.kept.of(
+                (what, chosen, conversion.target),
+                await _version(reading, chosen.hoppers),
+                asked,
+                size,
+                None if conversion.is_identity else _RATES_STAND_FOR,
+            )
+        )
+    return found
+
+
+async def _choices(reading: Reading) -> list[_Choice]:
+    return await reading.once("trade choices", lambda: _read_choices(reading))
+
+
+async def _read_choices(reading: Reading) -> list[_Choice]:
+    scope = reading.scope
+    if not scope.hoppers:
+        return []
+    bases = await bases_of(reading)
+    by_currency = defaultdict[Asset, list[HopperId]](list)
+    for one in scope.hoppers:
+        hopper = one.hopper
+        for currency in {hopper.base, *(was for _, was in bases.get(hopper.id, ()))}:
+            by_currency[currency].append(hopper.id)
+    between, until = reading.sources.conversions.between, _ends_at(scope)
+    return [
+        _Choice(
+            Chosen(tuple(ids), scope.begins_at, until, currency),
+            await between(currency, scope.currency, scope.begins_at, scope.ends_at),
+        )
+        for currency, ids in sorted(by_currency.items())
+    ]
+
+
+async def _steps(reading: Reading, choice: _Choice) -> Steps | None:
+    """Rates for all of a choice: at the trades' own moments where these are fewer than the hours of the range."""
+    chosen, conversion = choice.chosen, choice.conversion
+    if conversion.is_identity:
+        return None
+    return await reading.once(("steps", chosen), lambda: _read_steps(reading, chosen, conversion))
+
+
+async def _read_steps(reading: Reading, chosen: Chosen, conversion: Conversion) -> Steps:
+    hours = (chosen.until - chosen.since) // _HOUR
+    moments = await reading.sources.result_series.moments(chosen, hours + 1)
+    if len(moments) > hours:
+        return conversion.hours()
+    seconds = np.array([int(moment.timestamp() // 1) for moment in moments], np.int64)
+    return moments, conversion.exactly_at(np.minimum(seconds, int(conversion.until.timestamp() // 1)))
+
+
+async def _standing(reading: Reading) -> dict[HopperId, Standing]:
+    return await reading.once("standing", lambda: reading.sources.result_series.standing(reading.scope.ids))
+
+
+async def _version(reading: Reading, hoppers: Sequence[HopperId]) -> tuple[datetime | None, ...]:
+    standing = await _standing(reading)
+    return tuple(standing[hopper].computed_at if hopper in standing else None for hopper in hoppers)
+
+
+def _ends_at(scope: Scope) -> datetime:
+    """Of the day in progress its end: what is asked again a moment later is the same question."""
+    return day_at(zone_of(scope.zone), scope.now).ends_at if scope.includes_today else scope.ends_at
+
+
+def _size_of_results(sums: ResultSums) -> int:
+    return len(sums.by_coin) + len(sums.by_reason)
+
+
+def _size_of_trades(sums: SumsOfTrades) -> int:
+    return len(sums.by_place)
