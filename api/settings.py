@@ -63,7 +63,7 @@ class Settings:
     most_depth: int = 10
     most_aliases: int = 30
     most_directives: int = 50
-    most_fields: int = 500
+    most_fields: int = 1_000
     most_cost: int = 20_000
     points_a_minute: int = 300_000
     request_time: timedelta = timedelta(seconds=10)

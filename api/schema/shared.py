@@ -22,7 +22,8 @@ PARTS: Mapping[SharePart, tuple[str, ...]] = {
     SharePart.PERFORMANCE: ("days", "returns", "calendar"),
     SharePart.RISK: ("risk", "drawdowns"),
     SharePart.BENCHMARKS: ("benchmark", "holding"),
-    SharePart.COINS: ("coin_profit",),
+    SharePart.COINS: ("coin_profit", "coin_results"),
+    SharePart.TRADES: ("trade_figures", "holding_times", "best_trades", "worst_trades", "fees", "activity"),
 }
 """The fields of ``Analytics`` that belong to each part."""
 NEVER: Mapping[str, str] = {
@@ -30,18 +31,21 @@ NEVER: Mapping[str, str] = {
     "open_positions": "what is held this moment, and where it will be sold, is nobody else's business",
     "rebalancing": "what its owner wants to hold is nobody else's business",
     "market_spread": "what is held this moment is nobody else's business",
+    "candles": "each quarter of an hour is more than days, which a link shows",
+    "attribution": "by which strategies money is made is nobody else's business",
     "data_health": "it is about accounts and our own services",
 }
 """Fields of ``Analytics`` that no link shows, and why."""
 FIGURES = frozenset(Needs("view", resource) for resource in ("statistics", "trades", "flows", "candles", "market"))
 """What everybody may see of his own figures, and a link may show of them."""
 T = TypeVar("T", bound=type)
-LEFT_OUT = frozenset({"end_cursor"})
-"""Fields below that are null for strangers: a cursor holds the id of a row's hopper."""
+LEFT_OUT = frozenset({"end_cursor", "trade_id", "buy_strategy"})
+"""Fields below that are null for strangers: a cursor holds the id of a row's hopper, a trade's id is known elsewhere,
+and a strategy's name is its user's."""
 
 
 def veil(answer: Any, numbers: Mapping[HopperId, str]) -> Any:
-    """The same with numbers for the ids of hoppers, and without cursors, which hold some."""
+    """The same with numbers for the ids of hoppers, and without what is ``LEFT_OUT``."""
     if isinstance(answer, list | tuple):
         return [veil(one, numbers) for one in answer]
     if isinstance(answer, str):
@@ -57,12 +61,16 @@ def veil(answer: Any, numbers: Mapping[HopperId, str]) -> Any:
 
 @cache
 def _looked_at(definition: StrawberryObjectDefinition) -> tuple[str, ...]:
-    """The fields of a type that hold ids, or what may."""
+    """The fields of a type that hold ids, or what may, and those that are left out."""
     return tuple(
         one.python_name
         for one in definition.fields
         if one.base_resolver is None
-        and (leaf_of(one) is strawberry.ID or get_object_definition(leaf_of(one)) is not None)
+        and (
+            one.python_name in LEFT_OUT
+            or leaf_of(one) is strawberry.ID
+            or get_object_definition(leaf_of(one)) is not None
+        )
     )
 
 

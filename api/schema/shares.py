@@ -23,6 +23,9 @@ class SharePart(Enum):
     RISK = strawberry.enum_value("risk", description="Ratios of daily returns, drawdowns.")
     BENCHMARKS = strawberry.enum_value("benchmarks", description="Beside a coin, and beside holding.")
     COINS = strawberry.enum_value("coins", description="What each coin has earned.")
+    TRADES = strawberry.enum_value(
+        "trades", description="Win rate and its like, the best and worst trades, holding times, fees, activity."
+    )
 
 
 RollingRange = strawberry.enum(

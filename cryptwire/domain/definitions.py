@@ -73,6 +73,10 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "not annualised; a number (QuantStats, empyrical's excess Sharpe).",
         # results of trades
         "results": "Sells that closed something, parts of positions counted one by one; a count.",
+        "unknown-cost": "Sells of which nobody knows what had been paid for what they sold; a count.",
+        "winners": "Results that brought more than they cost, fees of both sides in; a count.",
+        "losers": "Results that brought less than they cost, fees of both sides in; a count.",
+        "break-even": "Results that brought what they cost, fees of both sides in; a count.",
         "net-result": "What results brought less what they cost, fees of both sides in; an amount, converted at the "
         "rates of each trade's time.",
         "win-rate": "Results that won by results that won or lost, those that broke even told apart; a fraction.",
@@ -97,6 +101,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "fraction.",
         "result-share": "What a result brought by what it was opened with: the cost, of a short the proceeds; a "
         "fraction.",
+        "trades": "Buys and sells, each fill by itself; a count.",
+        "trades-a-day": "Trades by the local days from that of the first of them to the end of the range; a number.",
         "traded-volume": "What trades were worth without fees, bought and sold together; an amount.",
         # coins and positions
         "coin-profit": "Of a coin its worth at the end less that at the start, less what trades, flows, income and "

@@ -25,6 +25,7 @@ class SharePart(Enum):
     RISK = "risk"
     BENCHMARKS = "benchmarks"
     COINS = "coins"
+    TRADES = "trades"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ results of one of the hoppers again, and where rates are in it at most as long a
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from cryptwire.domain.bar import Edges, Resolution, edges
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
-from cryptwire.domain.measured import few
+from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade_statistics import Tally
 from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally
 from cryptwire.errors import Invalid
@@ -163,6 +163,15 @@ async def closings(reading: Reading) -> Closings:
         )
 
     return await reading.once("closings", read)
+
+
+def trades_a_day(scope: Scope, trades: int, first: Mapping[HopperId, datetime]) -> Measured:
+    """Over the local dates from that of the ``first`` of them on: before it the hoppers may not have been there."""
+    if not trades:
+        return Measured.none(0, "no trade")
+    zone = zone_of(scope.zone)
+    days = (scope.until - max(scope.since, day_at(zone, min(first.values())).date)).days + 1
+    return Measured.of(trades / max(1, days), trades)
 
 
 async def notes_of(reading: Reading) -> list[str]:

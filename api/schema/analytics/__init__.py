@@ -15,6 +15,8 @@ from api.schema.analytics.market import MarketFigures
 from api.schema.analytics.performance import PerformanceFigures
 from api.schema.analytics.positions import PositionFigures
 from api.schema.analytics.rebalancing import RebalancingFigures
+from api.schema.analytics.trade_figures import ResultFigures
+from api.schema.analytics.trade_groups import TradeGroups
 from api.schema.context import Info
 from api.schema.rules import covered, field
 
@@ -41,6 +43,8 @@ class Analytics(
     BenchmarkFigures,
     CandleFigures,
     CoinFigures,
+    ResultFigures,
+    TradeGroups,
     PositionFigures,
     MarketFigures,
     RebalancingFigures,
