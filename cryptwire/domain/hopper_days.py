@@ -160,8 +160,8 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     """The days from ``since`` on of hoppers in one currency; they may hold earlier ones, from which returns begin.
 
     A hopper is part of a day's return when its value is known at the day's end and at its beginning: at the end of the
-    day before, or as the opening of its first candle; in that case it is money that came. What leaves (deleted, or not
-    known) takes its value along, without return. ``moves``: oldest first.
+    day before, which must end where this one begins, or as the opening of its first candle; then it is money that came.
+    What leaves (deleted, or not known) takes its value along, without return. ``moves``: oldest first.
     """
     ids = list(hoppers)
     axis = np.unique(np.concatenate([one.days for one in hoppers.values()] or [np.empty(0, np.int64)]))
@@ -178,8 +178,9 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     has_day = np.array([rows[id] >= 0 for id in ids], np.bool_).reshape(len(ids), len(axis))
     values = np.where(is_known.any(axis=0), np.where(is_known, closings, 0.0).sum(axis=0), np.nan)
     before = np.concatenate([np.full((len(ids), 1), np.nan), closings[:, :-1]], axis=1)
-    stays = is_known & ~np.isnan(before)
-    joins = is_known & np.isnan(before) & ~np.isnan(openings)
+    follows = np.append(False, begins[1:] == ends[:-1]) if len(axis) else np.zeros(0, np.bool_)
+    stays = is_known & ~np.isnan(before) & follows  # days between that are not computed yet have no return
+    joins = is_known & ~stays & ~np.isnan(openings)
     starts = np.where(stays, before, 0.0).sum(axis=0)
     joined = np.where(joins, openings, 0.0).sum(axis=0)
     inside = stays | joins
@@ -197,7 +198,7 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), is_in, moved)
         amounts = [move.amount for move in moved]
         flows[place] = None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
-    leaves = ~is_known & ~np.isnan(before)
+    leaves = ~stays & ~np.isnan(before)
     came_first = joined - np.where(leaves, before, 0.0).sum(axis=0)
     came_last = np.where(is_known & ~inside, closings, 0.0).sum(axis=0)
     base = float("nan")

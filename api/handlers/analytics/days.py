@@ -12,7 +12,7 @@ import numpy as np
 from api.handlers.analytics.ports import Bases
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
-from cryptwire.domain.day import zone_of
+from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
 from cryptwire.domain.hopper_days import (
@@ -186,19 +186,14 @@ async def _with_today(
         if close is None:
             continue
         told_at.append(portfolio.at if portfolio is not None else scope.now)
-        row = _today(scope, hopper, close, portfolio, None if before is None else int(before.ends_at[-1]))
-        if row is not None:
-            found[hopper.id] = row if before is None else _appended(before, row)
+        row = _today(scope, hopper, close, portfolio)
+        found[hopper.id] = row if before is None else _appended(before, row)
     return found
 
 
-def _today(
-    scope: Scope, hopper: Hopper, close: float, portfolio: Portfolio | None, since: int | None
-) -> HopperDays | None:
-    now = int(scope.now.timestamp())
-    begins = since if since is not None else int(scope.now.astimezone(zone_of(scope.zone)).timestamp()) - 86_400
-    if begins >= now:
-        return None
+def _today(scope: Scope, hopper: Hopper, close: float, portfolio: Portfolio | None) -> HopperDays:
+    begins = int(day_at(zone_of(scope.zone), scope.now).begins_at.timestamp())
+    now = max(int(scope.now.timestamp()), begins + 1)
     balance, positions = Decimal(repr(close)), None
     free = invested = unrealised = None
     if portfolio is not None:

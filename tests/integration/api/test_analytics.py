@@ -136,6 +136,21 @@ async def test_the_day_in_progress_and_masking(world: World) -> None:
     assert hidden["calendar"]["flows"] == [None]
 
 
+async def test_days_that_are_still_being_computed_are_no_fall(world: World) -> None:
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
+    now = world.runtime.clock.now()
+    await put_days(world.owner, "1", now.date() - timedelta(days=9), [1000.0, 1100.0])
+    quarter = now - timedelta(minutes=15 + now.minute % 15, seconds=now.second, microseconds=now.microsecond)
+    await put_candle(world.owner, "1", quarter, 500.0, 500.0)
+    await world.sign_in()
+    told = (await world.ask(_DAYS, hoppers=["1"]))["data"]["analytics"]
+    assert told["days"]["return"] == [None, pytest.approx(0.1), None]
+    assert told["returns"]["timeWeighted"]["value"] == pytest.approx(0.1)
+    assert "left out" in told["returns"]["timeWeighted"]["note"]
+    assert told["returns"]["today"]["value"] is None
+    assert told["returns"]["todayGain"]["amount"] is None
+
+
 @pytest.mark.parametrize(
     ("variables", "code"),
     [

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,21 @@ def test_it_begins_with_the_opening_of_the_first_candle() -> None:
     whole = portfolio_days({A: days([110.0, 121.0], opening=100.0)}, date(2026, 3, 1), [])
     assert whole.returns == pytest.approx([0.1, 0.1])
     assert whole.base == 100.0
+
+
+def test_days_that_are_not_computed_yet_are_no_fall() -> None:
+    """The day in progress may be known before the days between are."""
+    early, late = days([100.0, 110.0]), days([55.0], first=FIRST + 9)
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(early, name), getattr(late, name)])
+        if isinstance(getattr(early, name), np.ndarray)
+        else [*getattr(early, name), *getattr(late, name)]
+        for name in HopperDays.__slots__
+    }
+    whole = portfolio_days({A: HopperDays(**columns)}, date(2026, 3, 2), [])
+    assert whole.returns[0] == pytest.approx(0.1)
+    assert np.isnan(whole.returns[1])
+    assert (whole.came_first.tolist(), whole.came_last.tolist()) == ([0.0, -110.0], [0.0, 55.0])
 
 
 def test_what_began_within_a_day_has_no_return_that_day() -> None:
