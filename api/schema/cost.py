@@ -63,6 +63,7 @@ BOUNDS: Mapping[str, int] = {
     "FigureDefinition.parameters": 4,
     "Intent.steps": 12,
     "CoinProfit.hoppers": 100,
+    "Analytics.comparison": 100,
     "OpenPositionPage.sums": 3,
     "DataHealth.hoppers": 100,
     "MarketSpread.tiers": 5,

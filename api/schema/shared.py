@@ -32,6 +32,7 @@ NEVER: Mapping[str, str] = {
     "rebalancing": "what its owner wants to hold is nobody else's business",
     "market_spread": "what is held this moment is nobody else's business",
     "candles": "each quarter of an hour is more than days, which a link shows",
+    "comparison": "a link shows its hoppers together",
     "attribution": "by which strategies money is made is nobody else's business",
     "data_health": "it is about accounts and our own services",
 }

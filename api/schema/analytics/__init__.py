@@ -10,6 +10,7 @@ from api.handlers.analytics.scope import Asked, HopperKind
 from api.schema.analytics.benchmarks import BenchmarkFigures
 from api.schema.analytics.candles import CandleFigures
 from api.schema.analytics.coin_profit import CoinFigures
+from api.schema.analytics.comparison import ComparisonFigures
 from api.schema.analytics.health import HealthFigures
 from api.schema.analytics.market import MarketFigures
 from api.schema.analytics.performance import PerformanceFigures
@@ -45,6 +46,7 @@ class Analytics(
     CoinFigures,
     ResultFigures,
     TradeGroups,
+    ComparisonFigures,
     PositionFigures,
     MarketFigures,
     RebalancingFigures,

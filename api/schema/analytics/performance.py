@@ -2,21 +2,26 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import strawberry
 from numpy.typing import NDArray
 
 from api.handlers.analytics.days import ScopeDays, all_days, scope_days
+from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
+from api.handlers.analytics.trade_figures import ByDay, by_day, result_sums, trade_sums
 from api.schema.analytics.parts import Money, Part, Ratio, amount, analytic, money, ratio
+from api.schema.analytics.trade_figures import fees_of, teller
 from api.schema.rules import covered
 from cryptwire.domain import drawdown, money_weighted, performance
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.hopper_days import PortfolioDays, date_of
 from cryptwire.domain.hopper_days import came as moved_money
 from cryptwire.domain.measured import Measured
+from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_tally import TradeTally
 
 MOST_DRAWDOWNS = 100
 Span = strawberry.enum(
@@ -65,6 +70,8 @@ class AnalyticsDays:
     depth: list[float] = strawberry.field(description="Index divided by its highest so far, less 1.")
     flows: list[Decimal | None] = strawberry.field(description="Money that came, less what went, without a trade.")
     unrealised: list[Decimal | None] = strawberry.field(description="Worth of open positions less their cost.")
+    realised: list[Decimal | None] = strawberry.field(description="What was closed on it brought, all fees out.")
+    fees: list[Decimal | None] = strawberry.field(description="Fees of all its trades.")
     free: list[Decimal | None] = strawberry.field(description="What is neither invested nor reserved.")
     invested: list[Decimal | None] = strawberry.field(description="Worth of open positions.")
     reserved: list[Decimal | None] = strawberry.field(description="Worth of what hoppers may not sell.")
@@ -80,11 +87,13 @@ class AnalyticsDays:
     definition: str = strawberry.field(description="What a day's return is.")
 
     @classmethod
-    def of(cls, days: PortfolioDays, read: ScopeDays) -> Self:
+    def of(cls, days: PortfolioDays, read: ScopeDays, by_day: ByDay) -> Self:
         usage = [
             None if invested is None or not balance else float(invested / balance)
             for invested, balance in zip(days.invested, days.balance, strict=True)
         ]
+        spans = zip(days.begins_at.tolist(), days.ends_at.tolist(), strict=True)
+        traded = [by_day.between(begin, end) for begin, end in spans]
         return cls(
             dates=[date_of(day) for day in days.days.tolist()],
             ends_at=[datetime.fromtimestamp(second, UTC) for second in days.ends_at.tolist()],
@@ -95,6 +104,8 @@ class AnalyticsDays:
             depth=drawdown.under_water(days.returns).tolist(),
             flows=days.flows,
             unrealised=days.unrealised,
+            realised=[None if one is None else one.earned.net for one in traded],
+            fees=[None if one is None else one.trades.fees for one in traded],
             free=days.free,
             invested=days.invested,
             reserved=days.reserved,
@@ -123,6 +134,8 @@ class Returns:
     flows: Money = strawberry.field(description="What came less what went without a trade.")
     gain: Money = strawberry.field(description="What it is worth, less what it was, less flows.")
     unrealised: Money = strawberry.field(description="Worth of open positions at the end less their cost.")
+    realised: Money = strawberry.field(description="What was closed in the range brought, all fees out.")
+    fees: Money = strawberry.field(description="Fees of all trades of the range.")
     free: Money = strawberry.field(description="What is neither invested nor reserved at the end.")
     today: Ratio = strawberry.field(description="Return of the day in progress; null when it is not among the days.")
     today_gain: Money = strawberry.field(description="What the day in progress has brought, flows taken out.")
@@ -175,11 +188,13 @@ class Calendar:
 class PerformanceFigures(Part):
     @analytic("view", "statistics", "The days, in columns.")
     async def days(self) -> AnalyticsDays:
-        return AnalyticsDays.of(await all_days(self.reading), await scope_days(self.reading))
+        days, read = await all_days(self.reading), await scope_days(self.reading)
+        return AnalyticsDays.of(days, read, await by_day(self.reading))
 
     @analytic("view", "statistics", "What was earned.")
     async def returns(self) -> Returns:
-        return returns_of(self.scope, await all_days(self.reading), await scope_days(self.reading))
+        days, read = await all_days(self.reading), await scope_days(self.reading)
+        return returns_of(self.scope, days, read, await Traded.of(self.reading))
 
     @analytic("view", "statistics", "What was risked for it.")
     async def risk(self) -> Risk:
@@ -206,8 +221,23 @@ class PerformanceFigures(Part):
         return calendar_of(days, span)
 
 
-def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
-    """The figures of ``Returns``, from the days."""
+class Traded(NamedTuple):
+    """What trades brought and cost, as it is told."""
+
+    realised: Money
+    fees: Money
+
+    @classmethod
+    async def of(cls, reading: Reading) -> Self:
+        results, trades = await result_sums(reading), await trade_sums(reading)
+        earned, traded = await teller(reading, results.newest), await teller(reading, trades.newest)
+        net = sum(results.by_coin.values(), start=Tally()).net
+        paid = fees_of(sum((one for one, _ in trades.by_place.values()), start=TradeTally()))
+        return cls(earned.money("net-result", net), traded.money("fees", paid))
+
+
+def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Traded) -> Returns:
+    """The figures of ``Returns``, from the days and the trades."""
     as_of, count = read.as_of, len(days)
     note = "; ".join(read.notes) or None
     end = None if not count or days.values[-1] != days.values[-1] else exact(days.values[-1])
@@ -224,19 +254,23 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays) -> Returns:
     is_today = count > 0 and whole(days, scope).stop is not None
     today = float(days.returns[-1]) if is_today else float("nan")
     today_gain = None
-    if is_today and count > 1 and end is not None and days.flows[-1] is not None and days.values[-2] == days.values[-2]:
-        today_gain = end - exact(days.values[-2]) - days.flows[-1]
+    if today == today and count > 1 and end is not None and days.flows[-1] is not None:
+        brought = exact(days.came_first[-1]) + exact(days.came_last[-1])
+        today_gain = end - exact(days.values[-2]) - days.flows[-1] - brought
     last = count - 1
+    exactly = days.balance[last] if count else None  # the sum of quantities times prices, where all of it is known
     return Returns(
         time_weighted=measured("time-weighted-return", performance.cumulative(days.returns), as_of),
         money_weighted=measured("money-weighted-return", rate, as_of),
         money_weighted_of_range=measured("money-weighted-return-of-period", of_range, as_of),
         annual_growth=measured("annual-growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
-        value=money(scope, "value", end, count, as_of, note),
+        value=money(scope, "value", end if exactly is None else exactly, count, as_of, note),
         value_before=money(scope, "value-before", before, count, as_of, note),
         flows=money(scope, "flows", moved, len(came), as_of, note),
         gain=money(scope, "gain", gain, count, as_of, note),
         unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note),
+        realised=traded.realised,
+        fees=traded.fees,
         free=money(scope, "free", days.free[last] if count else None, count, as_of, note),
         today=ratio("today", None if today != today else today, int(is_today), as_of),
         today_gain=money(scope, "today-gain", today_gain, int(is_today), as_of),
