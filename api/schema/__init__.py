@@ -10,6 +10,7 @@ from api.schema.analytics import AnalyticsQuery
 from api.schema.analytics.results import ResultQuery
 from api.schema.analytics.trades import TradeQuery
 from api.schema.changes import ChangeSubscription
+from api.schema.compiled import Executor
 from api.schema.cost import Limited
 from api.schema.dashboards import DashboardMutation, DashboardQuery
 from api.schema.figures import FigureQuery
@@ -101,5 +102,6 @@ SCHEMA = _Schema(
     mutation=Mutation,
     subscription=Subscription,
     extensions=[Limited, Permitted],
+    execution_context_class=Executor,
     config=StrawberryConfig(scalar_map=SCALARS),
 )
