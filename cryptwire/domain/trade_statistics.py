@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
@@ -191,10 +192,23 @@ Sums = TypeVar("Sums")
 
 def added(kind: type[Sums], tallies: Iterable[Sums]) -> Sums:
     """Each field of a dataclass whose fields are two numbers or more, summed; exact. Of none it is the empty one."""
-    numbers = attrgetter(*(field.name for field in fields(cast("Any", kind))))
+    numbers = _numbers(cast("Any", kind))
     with localcontext(EXACT):
         columns = zip(*map(numbers, tallies), strict=True)
         return kind(*(sum(column[1:], start=column[0]) for column in columns))
+
+
+@cache
+def _numbers(kind: Any) -> Callable[[object], tuple[Any, ...]]:
+    return attrgetter(*(field.name for field in fields(kind)))
+
+
+def grouped(kind: type[Sums], pairs: Iterable[tuple[Key, Sums]]) -> dict[Key, Sums]:
+    """The sum of what stands under each key, in the order in which keys come."""
+    found: dict[Key, list[Sums]] = {}
+    for key, tally in pairs:
+        found.setdefault(key, []).append(tally)
+    return {key: those[0] if len(those) == 1 else added(kind, those) for key, those in found.items()}
 
 
 def tallies(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> dict[Key, Tally]:

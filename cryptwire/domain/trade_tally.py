@@ -4,6 +4,7 @@ What results earned is ``cryptwire/domain/trade_statistics.py``; here all trades
 not. Money is in one currency, each amount at the rates of its trade's time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -24,9 +25,6 @@ class TradeTally:
     bought: Decimal = NOTHING
     sold: Decimal = NOTHING
     fees: Decimal = NOTHING
-
-    def __add__(self, other: "TradeTally") -> "TradeTally":
-        return added(TradeTally, (self, other))
 
     @property
     def count(self) -> int:
@@ -49,9 +47,6 @@ class PaidFees:
     lacking: Decimal = NOTHING
     worth: Decimal = NOTHING
 
-    def __add__(self, other: "PaidFees") -> "PaidFees":
-        return added(PaidFees, (self, other))
-
 
 @dataclass(frozen=True, slots=True)
 class Earned:
@@ -61,9 +56,6 @@ class Earned:
     known: int = 0
     net: Decimal = NOTHING
 
-    def __add__(self, other: "Earned") -> "Earned":
-        return added(Earned, (self, other))
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -72,5 +64,11 @@ class Stretch:
     trades: TradeTally = field(default_factory=TradeTally)
     earned: Earned = field(default_factory=Earned)
 
-    def __add__(self, other: "Stretch") -> "Stretch":
-        return Stretch(self.trades + other.trades, self.earned + other.earned)
+
+def joined(stretches: Sequence[Stretch]) -> Stretch:
+    """All of them as one; one at least."""
+    if len(stretches) == 1:
+        return stretches[0]
+    return Stretch(
+        added(TradeTally, [one.trades for one in stretches]), added(Earned, [one.earned for one in stretches])
+    )

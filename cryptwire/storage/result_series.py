@@ -139,9 +139,12 @@ class ResultSums:
 
 @dataclass(frozen=True, slots=True)
 class TradeSums:
-    """All trades; ``first``: when each hopper made its first one, ``newest``: when the last of all was made."""
+    """All trades, and what they paid in fees; ``first``: when each hopper made its first one, ``newest``: when the last
+    of all was made.
+    """
 
-    by_place: Mapping[Place, tuple[TradeTally, PaidFees]]
+    trades: Mapping[Place, TradeTally]
+    paid: Mapping[Place, PaidFees]
     first: Mapping[HopperId, datetime]
     newest: datetime | None
 
@@ -201,13 +204,13 @@ class ResultSeries:
     async def trades(self, chosen: Chosen, steps: Steps | None) -> TradeSums:
         """Sums over all trades."""
         rows = await self._rows(_SUMS, _WORTH, "true", chosen, steps)
-        found, first = {}, dict[HopperId, datetime]()
+        trades, paid, first = dict[Place, TradeTally](), dict[Place, PaidFees](), dict[HopperId, datetime]()
         for row in rows:
-            trades, hopper, at = _trades(row), HopperId(row["hopper_id"]), row["first"]
-            paid = PaidFees(trades.count, row["units"], row["lacking"], trades.fees)
-            found[Place(hopper, Asset(row["base"]), Asset(row["fee_currency"]))] = trades, paid
-            first[hopper] = min(at, first.get(hopper, at))
-        return TradeSums(found, first, _newest(rows))
+            place = Place(HopperId(row["hopper_id"]), Asset(row["base"]), Asset(row["fee_currency"]))
+            trades[place] = made = _trades(row)
+            paid[place] = PaidFees(made.count, row["units"], row["lacking"], made.fees)
+            first[place.hopper] = min(row["first"], first.get(place.hopper, row["first"]))
+        return TradeSums(trades, paid, first, _newest(rows))
 
     async def stretches(self, chosen: Chosen, steps: Steps | None, starts: Sequence[datetime]) -> dict[int, Stretch]:
         """What happened in each stretch of time that begins at one of ``starts``, ascending, by its place among them;
@@ -247,7 +250,8 @@ class ResultSeries:
             joined, rate = _JOINED.format(len(values) + 1, len(values) + 2), "r.rate * s.rate"
             values += [list(steps[0]), list(steps[1])]
         text = query.replace("{amounts}", amounts).replace("{steps}", joined).replace("{only}", only)
-        return await self._database.fetch(text.replace("{rate}", rate), *values)
+        ask = self._database.fetch if steps is None else self._database.planned
+        return await ask(text.replace("{rate}", rate), *values)
 
 
 def _choice(chosen: Chosen) -> list[Any]:

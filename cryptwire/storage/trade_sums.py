@@ -89,7 +89,7 @@ class TradeSums:
         if len(rates) == 1 and all(span[1] >= since[0] for span in spans):
             rows = await self._database.fetch(_BY_ONE_RATE, *columns, currency, rates[0])
         else:
-            rows = await self._database.fetch(_BY_STEPS, *columns, currency, list(since), list(rates))
+            rows = await self._database.planned(_BY_STEPS, *columns, currency, list(since), list(rates))
         return [_sum(row) for row in rows]
 
 

@@ -22,11 +22,10 @@ from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.measured import Measured, few
-from cryptwire.domain.trade_statistics import Tally
-from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally
+from cryptwire.domain.trade_statistics import HoldingTimes, Tally, grouped, holding_times
+from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally, joined
 from cryptwire.errors import Invalid
-from cryptwire.storage.result_series import Chosen, Closings, Place, Ranked, Reason, ResultSums, Standing, Steps
-from cryptwire.storage.result_series import TradeSums as SumsOfTrades
+from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums, Standing, Steps, TradeSums
 
 MOST_STRETCHES = 5_000
 _RATES_STAND_FOR = timedelta(seconds=30)
@@ -50,34 +49,34 @@ async def result_sums(reading: Reading) -> ResultSums:
     """Results by hopper and coin, and by reason."""
 
     async def read() -> ResultSums:
-        by_coin, by_reason = defaultdict[tuple[HopperId, Asset], Tally](Tally), defaultdict[Reason, Tally](Tally)
-        newest: list[datetime] = []
-        for part in await _each(reading, "results", reading.sources.result_series.results, _size_of_results):
-            for place, tally in part.by_coin.items():
-                by_coin[place] += tally
-            for reason, tally in part.by_reason.items():
-                by_reason[reason] += tally
-            newest += [part.newest] if part.newest else []
-        return ResultSums(by_coin, by_reason, max(newest, default=None))
+        parts = await _each(reading, "results", reading.sources.result_series.results, _size_of_results)
+        if len(parts) == 1:
+            return parts[0]
+        return ResultSums(
+            grouped(Tally, (each for part in parts for each in part.by_coin.items())),
+            grouped(Tally, (each for part in parts for each in part.by_reason.items())),
+            max((part.newest for part in parts if part.newest), default=None),
+        )
 
     return await reading.once("result sums", read)
 
 
-async def trade_sums(reading: Reading) -> SumsOfTrades:
+async def trade_sums(reading: Reading) -> TradeSums:
     """All trades by hopper, coin, and in what fees were paid."""
 
-    async def read() -> SumsOfTrades:
-        found = defaultdict[Place, tuple[TradeTally, PaidFees]](lambda: (TradeTally(), PaidFees()))
+    async def read() -> TradeSums:
+        parts = await _each(reading, "trades", reading.sources.result_series.trades, _size_of_trades)
+        if len(parts) == 1:
+            return parts[0]
         first: dict[HopperId, datetime] = {}
-        newest: list[datetime] = []
-        for part in await _each(reading, "trades", reading.sources.result_series.trades, _size_of_trades):
-            for place, (trades, paid) in part.by_place.items():
-                had = found[place]
-                found[place] = had[0] + trades, had[1] + paid
-            for hopper, at in part.first.items():
-                first[hopper] = min(at, first.get(hopper, at))
-            newest += [part.newest] if part.newest else []
-        return SumsOfTrades(found, first, max(newest, default=None))
+        for hopper, at in (each for part in parts for each in part.first.items()):
+            first[hopper] = min(at, first.get(hopper, at))
+        return TradeSums(
+            grouped(TradeTally, (each for part in parts for each in part.trades.items())),
+            grouped(PaidFees, (each for part in parts for each in part.paid.items())),
+            first,
+            max((part.newest for part in parts if part.newest), default=None),
+        )
 
     return await reading.once("trade sums", read)
 
@@ -99,11 +98,9 @@ async def stretches(reading: Reading, starts: NDArray[np.int64]) -> list[Stretch
         return await series.stretches(chosen, steps, moments)
 
     async def read() -> list[Stretch]:
-        found = [_QUIET] * len(moments)
-        for part in await _each(reading, key, part_of, len):
-            for number, stretch in part.items():
-                found[number] = stretch if found[number] is _QUIET else found[number] + stretch
-        return found
+        parts = await _each(reading, key, part_of, len)
+        happened = [[part[number] for part in parts if number in part] for number in range(len(moments))]
+        return [joined(those) if those else _QUIET for those in happened]
 
     return await reading.once(key, read)
 
@@ -117,7 +114,7 @@ class ByDay(NamedTuple):
     def between(self, begin: int, end: int) -> Stretch | None:
         """On the dates that begin in ``[begin, end)`` seconds; None when none does."""
         first, last = np.searchsorted(self.starts, [begin, end]).tolist()
-        return sum(self.stretches[first + 1 : last], start=self.stretches[first]) if last > first else None
+        return joined(self.stretches[first:last]) if last > first else None
 
 
 async def by_day(reading: Reading) -> ByDay:
@@ -163,6 +160,17 @@ async def closings(reading: Reading) -> Closings:
         )
 
     return await reading.once("closings", read)
+
+
+async def held_for(reading: Reading) -> HoldingTimes:
+    """How long positions were held of which it is known when they were opened."""
+
+    async def work_out() -> HoldingTimes:
+        closed = await closings(reading)
+        known = closed.seconds == closed.seconds
+        return holding_times(closed.positions[known], closed.seconds[known], closed.quantities[known])
+
+    return await reading.once("holding times", work_out)
 
 
 def trades_a_day(scope: Scope, trades: int, first: Mapping[HopperId, datetime]) -> Measured:
@@ -270,5 +278,5 @@ def _size_of_results(sums: ResultSums) -> int:
     return len(sums.by_coin) + len(sums.by_reason)
 
 
-def _size_of_trades(sums: SumsOfTrades) -> int:
-    return len(sums.by_place)
+def _size_of_trades(sums: TradeSums) -> int:
+    return 2 * len(sums.trades)

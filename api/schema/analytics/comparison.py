@@ -15,7 +15,7 @@ from api.schema.rules import covered
 from cryptwire.domain import drawdown, performance
 from cryptwire.domain.hopper_days import PortfolioDays
 from cryptwire.domain.measured import Amount
-from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_statistics import Tally, grouped
 from cryptwire.domain.trade_tally import TradeTally
 
 
@@ -39,12 +39,13 @@ class HopperComparison:
         read, results, trades = await scope_days(reading), await result_sums(reading), await trade_sums(reading)
         told = Teller(reading.scope, read.as_of, read.notes)
         earned, traded = await teller(reading, results.newest), await teller(reading, trades.newest)
+        tallies = grouped(Tally, ((hopper, each) for (hopper, _), each in results.by_coin.items()))
+        made = grouped(TradeTally, ((place.hopper, each) for place, each in trades.trades.items()))
         found = []
         for one in reading.scope.hoppers:
             hopper = one.hopper.id
             days = await days_of(reading, hopper)
-            tally = sum((each for place, each in results.by_coin.items() if place[0] == hopper), start=Tally())
-            made = sum((each for place, (each, _) in trades.by_place.items() if place.hopper == hopper), TradeTally())
+            tally, count = tallies.get(hopper, Tally()), made.get(hopper, TradeTally()).count
             first = {id: at for id, at in trades.first.items() if id == hopper}
             found.append(
                 cls(
@@ -56,7 +57,7 @@ class HopperComparison:
                     unrealised=told.money("unrealised", Amount(days.unrealised[-1] if len(days) else None, len(days))),
                     max_drawdown=told.ratio("max-drawdown", drawdown.max_drawdown(days.returns)),
                     win_rate=earned.ratio("win-rate", tally.win_rate),
-                    trades_a_day=traded.ratio("trades-a-day", trades_a_day(reading.scope, made.count, first)),
+                    trades_a_day=traded.ratio("trades-a-day", trades_a_day(reading.scope, count, first)),
                     fee_drag=earned.ratio("fee-drag", tally.fee_drag),
                 )
             )

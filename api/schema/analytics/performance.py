@@ -20,7 +20,7 @@ from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.hopper_days import PortfolioDays, date_of
 from cryptwire.domain.hopper_days import came as moved_money
 from cryptwire.domain.measured import Measured
-from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_statistics import Tally, added
 from cryptwire.domain.trade_tally import TradeTally
 
 MOST_DRAWDOWNS = 100
@@ -231,8 +231,8 @@ class Traded(NamedTuple):
     async def of(cls, reading: Reading) -> Self:
         results, trades = await result_sums(reading), await trade_sums(reading)
         earned, traded = await teller(reading, results.newest), await teller(reading, trades.newest)
-        net = sum(results.by_coin.values(), start=Tally()).net
-        paid = fees_of(sum((one for one, _ in trades.by_place.values()), start=TradeTally()))
+        net = added(Tally, results.by_coin.values()).net
+        paid = fees_of(added(TradeTally, trades.trades.values()))
         return cls(earned.money("net-result", net), traded.money("fees", paid))
 
 

@@ -11,14 +11,22 @@ import strawberry
 from api.handlers.analytics.paging import up_to
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
-from api.handlers.analytics.trade_figures import closings, notes_of, ranked, result_sums, trade_sums, trades_a_day
+from api.handlers.analytics.trade_figures import (
+    closings,
+    held_for,
+    notes_of,
+    ranked,
+    result_sums,
+    trade_sums,
+    trades_a_day,
+)
 from api.schema.analytics.parts import Money, Part, Ratio, analytic, money, plain, ratio
 from api.schema.rules import covered
 from cryptwire.domain import trade_statistics
 from cryptwire.domain.measured import Amount, Measured
-from cryptwire.domain.trade_statistics import EDGES, HoldingTimes, Tally
+from cryptwire.domain.trade_statistics import EDGES, Tally, added
 from cryptwire.domain.trade_tally import TradeTally
-from cryptwire.storage.result_series import Closings, Ranked
+from cryptwire.storage.result_series import Ranked
 
 _MOST_SECONDS = 2**31 - 1  # that GraphQL's Int holds
 _HOLDING = ("mean-holding-time", "median-holding-time", "long-holding-time")
@@ -85,9 +93,9 @@ class TradeFigures:
     async def of(cls, reading: Reading) -> Self:
         """Raises Unavailable."""
         sums, all_trades, closed = await result_sums(reading), await trade_sums(reading), await closings(reading)
-        tally = sum(sums.by_coin.values(), start=Tally())
-        trades = sum((one for one, _ in all_trades.by_place.values()), start=TradeTally())
-        run, held = trade_statistics.streaks(closed.signs), held_for(closed)
+        tally = added(Tally, sums.by_coin.values())
+        trades = added(TradeTally, all_trades.trades.values())
+        run, held = trade_statistics.streaks(closed.signs), await held_for(reading)
         told, traded = await teller(reading, sums.newest), await teller(reading, all_trades.newest)
         return cls(
             results=told.count("results", tally.count, tally.count),
@@ -131,12 +139,6 @@ def volume_of(trades: TradeTally) -> Amount:
     return Amount(trades.volume, trades.count - lacking, note)
 
 
-def held_for(closed: Closings) -> HoldingTimes:
-    """Of positions of which it is known when they were opened."""
-    known = closed.seconds == closed.seconds
-    return trade_statistics.holding_times(closed.positions[known], closed.seconds[known], closed.quantities[known])
-
-
 @covered("view", "statistics")
 @strawberry.type(
     description="How long what was closed had been held, in columns of equal length: winners beside losers. Those that"
@@ -160,7 +162,8 @@ class HoldingHistogram:
         known = closed.seconds == closed.seconds
         bins = trade_statistics.histogram(closed.seconds[known], closed.signs[known])
         told = await teller(reading, (await result_sums(reading)).newest)
-        mean, median, long = (told.ratio(name, figure) for name, figure in zip(_HOLDING, held_for(closed), strict=True))
+        held = await held_for(reading)
+        mean, median, long = (told.ratio(name, figure) for name, figure in zip(_HOLDING, held, strict=True))
         return cls(
             at_least=[0, *EDGES],
             below=[*EDGES, None],

@@ -1,6 +1,5 @@
 """Results and trades in groups: by coin, by why they were, by what fees were paid in, and over time."""
 
-from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Self
@@ -14,9 +13,8 @@ from api.schema.analytics.trade_figures import fees_of, teller
 from api.schema.rules import covered
 from cryptwire.domain.bar import Resolution
 from cryptwire.domain.definitions import DEFINITIONS
-from cryptwire.domain.hopper import Asset
 from cryptwire.domain.hopper_days import date_of
-from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_statistics import Tally, added, grouped
 from cryptwire.domain.trade_tally import PaidFees, TradeTally
 from cryptwire.storage.result_series import Reason
 
@@ -43,9 +41,7 @@ class ResultsByCoin:
     async def of(cls, reading: Reading) -> Self:
         """Raises Unavailable."""
         sums = await result_sums(reading)
-        coins = defaultdict[Asset, Tally](Tally)
-        for (_, coin), tally in sums.by_coin.items():
-            coins[coin] += tally
+        coins = grouped(Tally, ((coin, tally) for (_, coin), tally in sums.by_coin.items()))
         rows = sorted(coins.items(), key=lambda row: (-_net(row[1]), row[0]))
         tallies = [tally for _, tally in rows]
         return cls(
@@ -167,18 +163,14 @@ class FeeFigures:
     async def of(cls, reading: Reading) -> Self:
         """Raises Unavailable."""
         sums, results, days = await trade_sums(reading), await result_sums(reading), await by_day(reading)
-        by_coin = defaultdict[Asset, TradeTally](TradeTally)
-        by_currency = defaultdict[Asset, PaidFees](PaidFees)
-        for place, (trades, paid) in sums.by_place.items():
-            by_coin[place.coin] += trades
-            if paid.units:
-                by_currency[place.fee_coin] += paid
+        by_coin = grouped(TradeTally, ((place.coin, one) for place, one in sums.trades.items()))
+        by_currency = grouped(PaidFees, ((place.fee_coin, one) for place, one in sums.paid.items() if one.units))
         coins = sorted(by_coin.items(), key=lambda row: (-row[1].fees, row[0]))
         currencies = sorted(by_currency.items(), key=lambda row: (-row[1].worth, row[0]))
         told, earned = await teller(reading, sums.newest), await teller(reading, results.newest)
         return cls(
-            total=told.money("fees", fees_of(sum(by_coin.values(), start=TradeTally()))),
-            drag=earned.ratio("fee-drag", sum(results.by_coin.values(), start=Tally()).fee_drag),
+            total=told.money("fees", fees_of(added(TradeTally, by_coin.values()))),
+            drag=earned.ratio("fee-drag", added(Tally, results.by_coin.values()).fee_drag),
             days=FeesByDay(
                 dates=[date_of(stamp // _DAY) for stamp in bars_of(reading.scope, Resolution.DAY).times.tolist()],
                 fees=[day.trades.fees for day in days.stretches],
