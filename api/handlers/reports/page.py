@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from api.handlers.analytics.scope import Person, Scope
-from api.handlers.reports import sections, words
+from api.handlers.reports import sections, trade_sections, words
 from api.handlers.reports.figures import Figures
 from api.handlers.reports.markup import Child, Markup, element
 from api.handlers.reports.sections import Named
@@ -32,7 +32,7 @@ def page_of(figures: Figures, scope: Scope, person: Person, shared: Shown | None
     style, zone = style_of(person.preferences.colours.value), zone_of(scope.zone)
     title = shared.title if shared else f"Performance, {words.day(scope.since)} to {words.day(scope.until)}"
     header = _header(figures, scope, amounts, title, zone, shared)
-    return whole(title, style, header, *_body(figures, scope, amounts), _footer(scope)), policy(style)
+    return whole(title, style, header, *_body(figures, scope, amounts, zone), _footer(scope)), policy(style)
 
 
 def whole(title: str, style: str, *body: Child) -> str:
@@ -48,12 +48,14 @@ def whole(title: str, style: str, *body: Child) -> str:
     return f'<!doctype html>\n<html lang="en">{head}{element("body", *body)}</html>\n'
 
 
-def _body(figures: Figures, scope: Scope, amounts: Amounts) -> Iterator[Child]:
+def _body(figures: Figures, scope: Scope, amounts: Amounts, zone: ZoneInfo) -> Iterator[Child]:
     """The sections, but those of which nothing is told."""
     days, benchmark, holding = figures.days, figures.benchmark, figures.holding
     earned = sections.earned(figures.returns, amounts) if figures.returns else []
     risked = sections.risked(figures.risk) if figures.risk else []
     beside = sections.beside_named(benchmark, amounts) if benchmark else []
+    traded = trade_sections.traded(figures.trades, amounts) if figures.trades else []
+    paid = trade_sections.paid(figures.fees, amounts) if figures.fees else []
     if days:
         yield _nothing(days)
     yield _cards(earned, risked)
@@ -71,10 +73,17 @@ def _body(figures: Figures, scope: Scope, amounts: Amounts) -> Iterator[Child]:
         yield sections.beside_section(benchmark, holding, amounts)
     if figures.coins:
         yield sections.coin_section(figures.coins, amounts)
+    if figures.held:
+        best, worst = figures.best or [], figures.worst or []
+        yield trade_sections.trade_section(traded, best, worst, figures.held, amounts, zone)
+    if figures.attribution:
+        yield trade_sections.attribution_section(figures.attribution, amounts)
+    if figures.fees:
+        yield trade_sections.fee_section(paid, figures.fees, amounts)
     if days:
         yield sections.data_section(days, scope.since, scope.until)
     more = sections.coin_definitions(figures.coins) if figures.coins else []
-    yield sections.definitions([*earned, *risked, *beside], more)
+    yield sections.definitions([*earned, *risked, *beside, *traded, *paid], more)
 
 
 def _header(

@@ -71,6 +71,8 @@ def earned(told: Returns, amounts: Amounts) -> list[Named]:
         Named("Value at the end", of(told.value.amount), told.value),
         Named("Value at the beginning", of(told.value_before.amount), told.value_before),
         Named("Deposits less withdrawals", of(told.flows.amount, is_signed=True), told.flows),
+        Named("Realised", of(told.realised.amount, is_signed=True), told.realised),
+        Named("Fees", of(told.fees.amount), told.fees),
         Named("Unrealised", of(told.unrealised.amount, is_signed=True), told.unrealised),
         Named("Free", of(told.free.amount), told.free),
     ]

@@ -91,6 +91,13 @@ class Amounts:
         exact = amount if isinstance(amount, Decimal) else Decimal(repr(amount))
         return _number(exact, self.decimals, is_signed=is_signed) if exact.is_finite() else UNKNOWN
 
+    def units(self, amount: Decimal | None) -> str:
+        """Units of some coin: eight decimals at most."""
+        if amount is None:
+            return MASKED if self.is_masked else UNKNOWN
+        told = _number(amount, 8)
+        return told.rstrip("0").rstrip(".") if "." in told else told
+
 
 def _number(value: Decimal, digits: int, *, is_signed: bool = False) -> str:
     with localcontext(prec=100, rounding=ROUND_HALF_UP):

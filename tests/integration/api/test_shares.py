@@ -51,6 +51,8 @@ SECTIONS = [
     "Drawdown",
     "Beside other ways",
     "By coin",
+    "Trades, amounts in",
+    "Fees, amounts in",
 ]
 """Of the page; the first four are those of PERFORMANCE."""
 ALL = [part.name for part in SharePart]

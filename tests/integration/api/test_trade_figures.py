@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from api.handlers.reports import words
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.preferences import Preferences
 from cryptwire.domain.trade import Side
 from cryptwire.memory.clock import HandClock
 from cryptwire.metrics import Meters
@@ -27,6 +29,7 @@ from tests.integration.api.conftest import World, code_of
 from tests.integration.processor import days
 from tests.integration.processor.days import BTC, DAY, HOUR, USDT, at
 from tests.integration.processor.resulting import BNB, T, TwinPast, life, trade
+from tests.unit.api.reports.test_markup import Seen
 
 D, F = Decimal, Fraction
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -377,6 +380,31 @@ async def test_masked_figures_hold_no_amount_and_what_cannot_be_asked_is_refused
     asked.append({"resolution": "15", "since": "2026-01-01"})
     codes = [code_of(await world.ask(FIGURES, **{"until": str(UNTIL), **one})) for one in asked]
     assert codes == ["INVALID", "INVALID", "INVALID", "NOT_FOUND", "INVALID"]
+
+
+async def test_the_printed_report_tells_the_same(world: World, processor: Database) -> None:
+    asked = {"hopper": "1", "since": str(SINCE), "until": str(UNTIL), "currency": "USDT"}
+    pages = []
+    for masked in ("false", "true"):
+        params = {**asked, "masked": masked}
+        async with world.http.get(f"{world.base}/reports/performance", params=params) as answer:
+            assert answer.status == 200, await answer.text()
+            pages.append(Seen(await answer.text()).words)
+    found = await told(world, hoppers=["1"], currency="USDT")
+    figures, first = found["tradeFigures"], {name: column[0] for name, column in found["attribution"].items() if column}
+    amounts = [figures["net"]["amount"], found["bestTrades"][0]["net"], first["net"], found["fees"]["total"]["amount"]]
+    amounts += [found["worstTrades"][0]["net"], figures["volume"]["amount"]]
+    decimals = Preferences().stablecoin_decimals
+    rounded = [f"{abs(round(D(amount), decimals)):,}" for amount in amounts]
+    assert [amount for amount in rounded if amount not in pages[0]] == []
+    assert [amount for amount in rounded if amount in pages[1] and len(amount) > 5] == []
+    for page in pages:
+        assert words.percent(figures["winRate"]["value"], is_signed=False) in page
+        assert f"Won{figures['winners']['value']:.0f}" in page
+        assert all(title in page for title in ("Trades, amounts in USDT", "Attribution, amounts", "Fees, amounts"))
+        assert "unknown" in page
+        assert "How long it was held" in page
+        assert figures["profitFactor"]["definition"] in page
 
 
 async def test_what_is_kept_goes_when_a_result_comes_and_not_before(world: World, processor: Database) -> None:
