@@ -35,7 +35,7 @@ COINS = {
     for name, price in (
         ("BTC", 61_000.0),
         ("ETH", 2_900.0),
-        ("BNB", 560.0),
+        ("AVAX", 31.0),
         ("SOL", 142.0),
         ("XRP", 0.52),
         ("ADA", 0.44),
@@ -46,6 +46,7 @@ COINS = {
     )
 }
 """What is traded and held, and about what it costs."""
+_BNB = Asset("BNB")
 _ZONE = "Europe/Berlin"
 _HOUR, _QUARTER = 3_600, 900
 _TRIGGERS = ("Strategy", "Stop-loss", "Trailing stop-loss", "Take profit", "Manual", None)
@@ -165,6 +166,7 @@ def _walked(begins: int, ends: int) -> _Walk:
     rng = np.random.default_rng(6)
     hours, quarters = (ends - begins) // _HOUR + 1, (ends - begins) // _QUARTER
     prices = {coin: last * np.exp(_ending_at_nought(rng.normal(0, 0.006, hours))) for coin, last in COINS.items()}
+    prices[_BNB] = 560 * np.exp(_ending_at_nought(rng.normal(0, 0.006, hours)))
     prices[BASE] = 1 + rng.normal(0, 0.0004, hours)
     prices[Asset("EUR")] = 1.1 * np.exp(_ending_at_nought(rng.normal(0, 0.0006, hours)))
     growth, flows = np.exp(rng.normal(0.000_008, 0.002, quarters)), {}
@@ -180,7 +182,8 @@ def _walked(begins: int, ends: int) -> _Walk:
 
 def _ending_at_nought(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     walked: NDArray[np.float64] = np.cumsum(steps)
-    return walked - walked[-1]
+    ended: NDArray[np.float64] = walked - walked[-1]
+    return ended
 
 
 def _rates(walk: _Walk) -> Iterator[tuple[Any, ...]]:
@@ -214,7 +217,6 @@ def _traded(walk: _Walk, count: int, ends: int) -> Iterator[tuple[tuple[Any, ...
         result = None
         if buy_id is None:
             quantity = Decimal(f"{draw.uniform(50, 400) / float(rate):.8f}")
-            open_buys[str(number)] = coin, quantity, rate
         else:
             _, held, paid = open_buys[buy_id]
             is_part = draw.random() < 0.2
@@ -224,10 +226,12 @@ def _traded(walk: _Walk, count: int, ends: int) -> Iterator[tuple[tuple[Any, ...
                 del open_buys[buy_id]
             result = ((rate / paid - 1) * 100).quantize(Decimal("0.01"))
         total = (quantity * rate).quantize(Decimal("1e-8"))
-        fee_coin = draw.choices([BASE, coin, Asset("BNB")], [7, 2, 1])[0]
+        fee_coin = draw.choices([BASE, _BNB, coin], [7, 1, 0 if is_sell else 2])[0]
         worth = walk.price(fee_coin, second) if fee_coin != BASE else 1.0
         fee = Decimal(f"{float(total) * 0.001 / worth:.8f}")
-        named = buy_id if draw.random() < 0.98 else None
+        if not is_sell:
+            open_buys[str(number)] = coin, quantity - fee if fee_coin == coin else quantity, rate
+        named = buy_id if draw.random() < 0.995 else None
         trigger = draw.choice(_TRIGGERS if is_sell else ("Strategy", "DCA", "Manual"))
         at = datetime.fromtimestamp(second, UTC)
         rows.append(
