@@ -4,11 +4,12 @@ The return of a day is time-weighted: the value is taken right before each flow,
 (shared reference: performance-metrics 4). Days are the user's local dates; a return that nobody knows is NaN.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ Moneys = list[Decimal | None]
 
 MONEY = ("balance", "unrealised", "free", "invested", "reserved")
 _EPOCH = date(1970, 1, 1)
+_ABSENT = object()
 _NOTHING_LEFT = 1e-9
 """As cryptwire.domain.flow.Index has it: the share of a value below which nothing is left."""
 
@@ -205,8 +207,8 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     if first < len(axis):  # who is there when it begins has not come then
         base, came_first[first] = float(starts[first] + joined[first]), 0.0
     part = slice(first, None)
-    places = range(first, len(axis))
-    moneys = {name: [_sum(_present(hoppers, rows, name, place)) for place in places] for name in MONEY}
+    present = partial(_present, hoppers, rows, first)
+    moneys = {name: [_sum(each) for each in present(name)] for name in MONEY}
     gap = np.zeros(len(axis))
     for id, one in hoppers.items():
         gap[rows[id] >= 0] = np.maximum(gap[rows[id] >= 0], one.gap)
@@ -222,8 +224,8 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         came_last[part],
         flows[part],
         gap[part],
-        [any(_present(hoppers, rows, "is_made_up", place)) for place in places],
-        positions=[_count(_present(hoppers, rows, "positions", place)) for place in places],
+        [any(each) for each in present("is_made_up")],
+        positions=[_count(each) for each in present("positions")],
         **moneys,
     )
 
@@ -275,12 +277,20 @@ def _spread(rows: Ints, column: Floats) -> Floats:
     return spread
 
 
-def _present(hoppers: Mapping[HopperId, HopperDays], rows: Mapping[HopperId, Ints], name: str, place: int) -> list:  # type: ignore[type-arg]
-    """A column's values on one day, of the hoppers that have it."""
-    return [getattr(one, name)[rows[id][place]] for id, one in hoppers.items() if rows[id][place] >= 0]
+def _present(
+    hoppers: Mapping[HopperId, HopperDays], rows: Mapping[HopperId, Ints], first: int, name: str
+) -> Iterator[list[Any]]:
+    """A column's values on each day from the ``first`` place of the axis on, of the hoppers that have the day."""
+    columns = []
+    for id, one in hoppers.items():
+        column = getattr(one, name)
+        columns.append([_ABSENT if row < 0 else column[row] for row in rows[id][first:].tolist()])
+    return ([value for value in values if value is not _ABSENT] for values in zip(*columns, strict=True))
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    if len(amounts) == 1:
+        return amounts[0]
     return None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
 
 

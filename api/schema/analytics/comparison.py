@@ -1,5 +1,6 @@
 """The hoppers of a scope beside each other."""
 
+import asyncio
 from decimal import Decimal
 from typing import Self
 
@@ -43,6 +44,7 @@ class HopperComparison:
         made = grouped(TradeTally, ((place.hopper, each) for place, each in trades.trades.items()))
         found = []
         for one in reading.scope.hoppers:
+            await asyncio.sleep(0)  # a hundred hoppers are no reason to let others wait
             hopper = one.hopper.id
             days = await days_of(reading, hopper)
             tally, count = tallies.get(hopper, Tally()), made.get(hopper, TradeTally()).count

@@ -3,6 +3,7 @@
 import statistics
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -25,7 +26,9 @@ from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.trade_results import TradeResults
 from cryptwire.storage.trades import Trades
 from processor.handlers.results import Results
-from tests.integration.api.conftest import World, code_of
+from tests.integration.api.analytics import put_days, put_flow
+from tests.integration.api.conftest import World, code_of, running
+from tests.integration.api.test_statements import Counting
 from tests.integration.processor import days
 from tests.integration.processor.days import BTC, DAY, HOUR, USDT, at
 from tests.integration.processor.resulting import BNB, T, TwinPast, life, trade
@@ -470,6 +473,38 @@ async def test_days_and_totals_say_what_the_processor_keeps_of_days(world: World
         amounts = [F(each["realised"]["amount"]) for each in both["comparison"]]
         assert F(both["returns"]["realised"]["amount"]) == sum(amounts) == sum(map(F, both["days"]["realised"]))
         assert F(both["returns"]["fees"]["amount"]) == sum(map(F, both["days"]["fees"]))
+
+
+async def test_ten_hoppers_beside_each_other_cost_as_many_statements_as_two(world: World) -> None:
+    me = UserId(await world.owner.value("SELECT user_id::text FROM hoppers WHERE hopper_id = '1'"))
+    last = date(2026, 3, 1)
+    ids = ["1", *(f"many-{number}" for number in range(9))]
+    for number, id in enumerate(ids):
+        await Hoppers(world.owner).put(Hopper(HopperId(id), me, id, Exchange("binance"), USDT, False, HOUR))
+        await put_days(world.owner, id, last, [100.0, 110.0, 121.0], zone="Europe/Berlin", offset=-HOUR)
+        flow = f"11111111-1111-1111-1111-{number:012}"
+        await put_flow(world.owner, flow, id, at(2026, 3, 1), "11", 110.0)
+    headers = {"Authorization": f"Bearer {await world.keys.signed_in(world.owner, me)}"}
+    text = TOTALS[: TOTALS.index("days {")] + TOTALS[TOTALS.index("comparison") :]
+    counting, took, found = Counting(), list[int](), dict[str, Any]()
+    async with (
+        counting.before(world.settings.database_url) as address,
+        running(replace(world.settings, database_url=address)) as (base, _),
+    ):
+        for chosen in (ids[:2], ids):
+            variables = {"hoppers": chosen, "since": "2026-02-28", "until": "2026-03-01", "currency": "USDT"}
+            counts = []
+            for _ in range(4):  # who asks is remembered after the first, and the service looks around by itself
+                before = counting.statements
+                body = {"query": text, "variables": variables}
+                async with world.http.post(f"{base}/graphql", json=body, headers=headers) as response:
+                    found = await response.json()
+                assert "errors" not in found, found
+                counts.append(counting.statements - before)
+            took.append(min(counts))
+    rows = found["data"]["analytics"]["comparison"]
+    assert [row["timeWeighted"]["value"] for row in rows] == pytest.approx([0.1] * 10), "what came is no gain"
+    assert 0 < took[0] == took[1]
 
 
 async def test_without_a_trade_nothing_is_made_up(world: World) -> None:
