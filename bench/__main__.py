@@ -26,6 +26,7 @@ NAMES = (
     "past",
     "gateway",
     "permissions",
+    "graphql",
     "midnight",
     "results",
     "indicators",

@@ -106,24 +106,33 @@ async def service(place: Place, name: str, told: dict[str, object]) -> AsyncIter
     health = free_port()
     variables = {f"CRYPTWIRE_{name.upper()}_{field.upper()}": str(value) for field, value in told.items()}
     variables[f"CRYPTWIRE_{name.upper()}_HEALTH_PORT"] = str(health)
-    async with _started(place, name, ["-m", "cryptwire", "run", name], variables, health) as child:
+    async with _started(place, name, [sys.executable, "-m", "cryptwire", "run", name], variables, health) as child:
         yield child
 
 
 @asynccontextmanager
 async def module(place: Place, name: str, *arguments: str) -> AsyncIterator[Child]:
     """``python -m <name>``: a part of a bench that needs a process of its own."""
-    async with _started(place, name, ["-m", name, *arguments], {}, 0) as child:
+    async with _started(place, name, [sys.executable, "-m", name, *arguments], {}, 0) as child:
+        yield child
+
+
+@asynccontextmanager
+async def program(
+    place: Place, name: str, command: list[str], folder: Path, variables: dict[str, str]
+) -> AsyncIterator[Child]:
+    """Something that is not ours, run in ``folder``."""
+    async with _started(place, name, command, variables, 0, folder) as child:
         yield child
 
 
 @asynccontextmanager
 async def _started(
-    place: Place, name: str, arguments: list[str], variables: dict[str, str], health: int
+    place: Place, name: str, command: list[str], variables: dict[str, str], health: int, folder: Path | None = None
 ) -> AsyncIterator[Child]:
     inherited = {key: value for key, value in config.environment().items() if not key.startswith("CRYPTWIRE_")}
     process = Process(name, place.folder / f"{name}-{secrets.token_hex(2)}.log")
-    process.start([sys.executable, *arguments], cwd=str(root()), environment=inherited | variables)
+    process.start(command, cwd=str(folder or root()), environment=inherited | variables)
     try:
         yield Child(process, health)
     finally:

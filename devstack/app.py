@@ -62,6 +62,14 @@ async def check(root: Path, say: Callable[[str], None], *, python_prefix: Path =
         await tools.npm(web, "run", script, advice=f"See it again with: npm run {script} (in web/).")
 
 
+async def packages(
+    root: Path, folder: Path, say: Callable[[str], None], *, python_prefix: Path = Path(sys.prefix)
+) -> Path:
+    """Brings ``folder/node_modules`` to what the lock file there says; the node to run it with. Raises BuildFailed."""
+    await _install(folder, _Tools.of(root, python_prefix), say)
+    return root / ".cryptwire" / "node" / "node"
+
+
 class _Tools:
     """node and npm of the wheel, reached through links in ``.cryptwire/node``: its own scripts do not find node."""
 
@@ -97,7 +105,7 @@ async def _install(web: Path, tools: _Tools, say: Callable[[str], None]) -> None
     lock = _hash_of_files([web / "package.json", web / "package-lock.json"], web)
     if _text(mark) == lock or _matches(web):
         return
-    say("installing the app's packages (npm ci, once)")
+    say(f"installing the packages of {web.name} (npm ci, once)")
     await tools.npm(
         web,
         "ci",

@@ -1,0 +1,139 @@
+"""What the API asks the database for an operation that it has answered before, and what it answers."""
+
+import dataclasses
+from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+import asyncpg
+import orjson
+from starlette.requests import Request
+
+from api.handlers.analytics.kept import Kept
+from api.handlers.analytics.ports import HealthSources
+from api.handlers.analytics.reading import Sources
+from api.handlers.live import Portfolios
+from api.schema import SCHEMA
+from api.schema.context import Context, Services
+from api.schema.cost import Limits
+from cryptwire.clock import SystemClock
+from cryptwire.domain.hopper import UserId
+from cryptwire.metrics import Meters
+from cryptwire.permissions import Permissions
+from cryptwire.storage import database, redis, targets
+from cryptwire.storage.balances import Balances
+from cryptwire.storage.candle_series import CandleSeries
+from cryptwire.storage.conversions import Conversions
+from cryptwire.storage.database import Database
+from cryptwire.storage.day_series import DaySeries
+from cryptwire.storage.flows import Flows
+from cryptwire.storage.hoppers import Hoppers
+from cryptwire.storage.last_prices import LastPrices
+from cryptwire.storage.market_caps import MarketCaps
+from cryptwire.storage.open_lots import OpenLots
+from cryptwire.storage.positions import Positions
+from cryptwire.storage.rate_series import RateSeries
+from cryptwire.storage.result_list import ResultList
+from cryptwire.storage.result_series import ResultSeries
+from cryptwire.storage.sessions import Caller
+from cryptwire.storage.trade_list import TradeList
+from cryptwire.storage.trade_sums import TradeSums
+from cryptwire.storage.users import Users
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recorded:
+    """Statements in their order with their values, and the data of the answer."""
+
+    statements: list[dict[str, Any]]
+    data: dict[str, Any]
+
+    def as_json(self, field: str) -> bytes:
+        """With the answer of one field; moments and exact numbers are text."""
+        return orjson.dumps({"statements": self.statements, "answer": self.data[field]}, default=_text)
+
+
+async def recorded(url: str, redis_url: str, user: UserId, text: str, variables: dict[str, Any]) -> Recorded:
+    """The second time that ``user`` asks; ``url`` is that of the API's role. Raises AssertionError for errors."""
+    async with database.connect(url, "bench", 4) as rows, redis.connect(redis_url) as store:
+        noting = _Noting(rows)
+        clock = SystemClock()
+        services = SimpleNamespace(
+            analytics=_sources(noting, store, clock),
+            limits=Limits(fields=1_000),
+            spending=_Free(),
+            permissions=Permissions(),
+        )
+        caller = Caller(user, b"", clock.now() + timedelta(days=1), "pro")
+        data: dict[str, Any] = {}
+        for _ in range(2):
+            noting.asked.clear()
+            context = Context(cast("Services", services), Request({"type": "http", "headers": []})).asked_by(caller)
+            answer = await SCHEMA.execute(text, variables, context)
+            assert not answer.errors, answer.errors
+            data = answer.data or {}
+        return Recorded(noting.asked, data)
+
+
+class _Noting(Database):
+    """Notes what is asked."""
+
+    def __init__(self, rows: Database) -> None:
+        self._rows = rows
+        self.asked: list[dict[str, Any]] = []
+
+    def _note(self, query: str, values: tuple[Any, ...], *, is_planned: bool = False) -> None:
+        self.asked.append({"text": query, "values": list(values), "isPlanned": is_planned})
+
+    async def fetch(self, query: str, *values: Any) -> list[asyncpg.Record]:
+        self._note(query, values)
+        return await self._rows.fetch(query, *values)
+
+    async def planned(self, query: str, *values: Any) -> list[asyncpg.Record]:
+        self._note(query, values, is_planned=True)
+        return await self._rows.planned(query, *values)
+
+    async def row(self, query: str, *values: Any) -> asyncpg.Record | None:
+        self._note(query, values)
+        return await self._rows.row(query, *values)
+
+    async def value(self, query: str, *values: Any) -> Any:
+        self._note(query, values)
+        return await self._rows.value(query, *values)
+
+
+class _Free:
+    async def spend(self, key: str, points: int) -> int:
+        return 0
+
+
+def _sources(rows: Database, store: redis.Redis, clock: SystemClock) -> Sources:
+    return Sources(
+        people=Users(rows),
+        hoppers=Hoppers(rows),
+        portfolios=Portfolios(Meters()),
+        clock=clock,
+        days=DaySeries(rows),
+        series=CandleSeries(rows),
+        flows=Flows(rows),
+        balances=Balances(rows),
+        conversions=Conversions(RateSeries(rows), clock),
+        trade_list=TradeList(rows),
+        result_list=ResultList(rows),
+        result_series=ResultSeries(rows),
+        kept=Kept(clock),
+        trade_sums=TradeSums(rows),
+        positions=Positions(rows),
+        open_lots=OpenLots(rows),
+        last_prices=LastPrices(store),
+        health=cast("HealthSources", None),  # nobody asks how new all of it is
+        coins=MarketCaps(rows),
+        targets=targets.Targets(rows),
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"{type(value).__name__} is not told")
