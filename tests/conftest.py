@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from cryptwire.config import environment
 from cryptwire.storage import redis
@@ -19,6 +20,8 @@ from devstack.servers import Servers
 from tests import market
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("untimed", deadline=None)  # how long a case takes says how busy the machine is, and no more
+settings.load_profile("untimed")
 _numbers = itertools.count()
 
 
