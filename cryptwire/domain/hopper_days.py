@@ -6,7 +6,7 @@ The return of a day is time-weighted: the value is taken right before each flow,
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, Protocol
@@ -34,6 +34,8 @@ class Rates(Protocol):
     def at(self, seconds: Ints) -> Floats: ...
 
     def exactly(self, at: datetime) -> Decimal | None: ...
+
+    def exactly_at(self, seconds: Ints) -> Moneys: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,9 @@ def converted(days: HopperDays, into: Asset, rates: Mapping[Asset, Rates]) -> Ho
     for currency in others:
         rows = np.array([one == currency for one in days.currency])
         begins[rows], ends[rows] = rates[currency].at(days.begins_at[rows]), rates[currency].at(days.ends_at[rows])
-        for row in np.flatnonzero(rows):
-            exact[row] = rates[currency].exactly(datetime.fromtimestamp(int(days.ends_at[row]), UTC))
+        told = rates[currency].exactly_at(days.ends_at[rows])
+        for row, rate in zip(np.flatnonzero(rows).tolist(), told, strict=True):
+            exact[row] = rate
     moneys = {
         name: [
             None if amount is None or rate is None else amount * rate

@@ -181,7 +181,10 @@ class Doubling:
         return np.where(seconds >= (FIRST + 1) * DAY, 4.0, 2.0)
 
     def exactly(self, at: datetime) -> Decimal | None:
-        return Decimal(4) if at.timestamp() >= (FIRST + 1) * DAY else Decimal(2)
+        return self.exactly_at(np.array([int(at.timestamp())]))[0]
+
+    def exactly_at(self, seconds: np.ndarray) -> list[Decimal | None]:
+        return [Decimal(4) if second >= (FIRST + 1) * DAY else Decimal(2) for second in seconds.tolist()]
 
 
 def test_days_in_another_currency_take_the_rates_of_their_ends() -> None:
