@@ -24,22 +24,24 @@ class Alongside:
     used_up_at: int | None
 
 
-def held_alongside(begins: Ints, ends: Ints, base: float, came: Sequence[tuple[int, float]], price: Price) -> Alongside:
-    """``base`` put into it when the first day begins, what ``came`` (seconds, went: below 0) when it came.
+def held_alongside(
+    begins: Ints, ends: Ints, base: float, came: Sequence[tuple[int, int, float]], price: Price
+) -> Alongside:
+    """``base`` put into it when the first day begins, what ``came`` (went: below 0) when it came: the place of the day
+    that it belongs to, the second, the amount; days ascending.
 
     ``begins`` and ``ends``: (n,), seconds, of days that follow each other.
     """
     count = len(begins)
     if not count:
         return Alongside(np.zeros(0), np.zeros(0), None)
-    moments = np.array([int(begins[0]), *(at for at, _ in came)], np.int64)
-    paid = np.array([base, *(amount for _, amount in came)])
-    order = np.argsort(moments, kind="stable")
-    moments, paid = moments[order], paid[order]
+    places = np.array([0, *(place for place, _, _ in came)], np.int64)
+    moments = np.array([int(begins[0]), *(at for _, at, _ in came)], np.int64)
+    paid = np.array([base, *(amount for _, _, amount in came)])
     with np.errstate(divide="ignore", invalid="ignore"):
         bought = np.where(paid == 0, 0.0, paid / price(moments))
         units = np.cumsum(bought)
-        last = np.searchsorted(moments, ends, side="right") - 1
+        last = np.searchsorted(places, np.arange(count), side="right") - 1
         values = units[last] * price(ends)
         returns = price(ends) / price(begins) - 1
     short = np.flatnonzero(units < -1e-9 * np.abs(bought).max(initial=0.0))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,20 +192,23 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     closes = np.where(inside, closings, 0.0).sum(axis=0)
     growth = np.where(starts > 0, closes / np.where(starts > 0, starts, 1.0), np.nan)
     by_day: dict[int, list[Move]] = {}
-    for move, place in zip(moves, np.searchsorted(ends, [move.at for move in moves], side="right"), strict=True):
-        if place < len(axis) and move.at >= begins[place]:
-            by_day.setdefault(int(place), []).append(move)
+    for place, move in _placed(begins, ends, moves):
+        by_day.setdefault(place, []).append(move)
     for place in np.flatnonzero(joins.any(axis=0)).tolist():
         by_day.setdefault(place, [])
     flows: Moneys = [Decimal(0)] * len(axis)
+    beside = np.zeros(len(axis))
     for place, moved in by_day.items():
-        is_in = {id for number, id in enumerate(ids) if inside[number, place]}
-        growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), is_in, moved)
+        began = np.where(stays[:, place], before[:, place], openings[:, place]).tolist()
+        stood = {id: began[number] for number, id in enumerate(ids) if inside[number, place]}
+        growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), stood, moved)
         amounts = [move.amount for move in moved]
         flows[place] = None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+        beside[place] = sum(float(move.amount or 0) for move in moved if move.hopper not in stood)
     leaves = ~stays & ~np.isnan(before)
     came_first = joined - np.where(leaves, before, 0.0).sum(axis=0)
-    came_last = np.where(is_known & ~inside, closings, 0.0).sum(axis=0)
+    # what a hopper without a return has when the day ends is flows of the day, which are told as such, and the rest
+    came_last = np.where(is_known & ~inside, closings, 0.0).sum(axis=0) - beside
     base = float("nan")
     if first < len(axis):  # who is there when it begins has not come then
         base, came_first[first] = float(starts[first] + joined[first]), 0.0
@@ -233,37 +236,59 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     )
 
 
-def came(days: PortfolioDays, moves: Iterable[Move]) -> list[tuple[int, Decimal]]:
-    """Money that came or (below 0) went within ``days``, and the second: flows, and what hoppers brought and took."""
-    if not len(days):
-        return []
-    first, last = int(days.begins_at[0]), int(days.ends_at[-1])
-    found = [(move.at, move.amount) for move in moves if move.amount is not None and first <= move.at < last]
+class Came(NamedTuple):
+    """``amount`` that came (below 0: went) at a second of the day that stands at ``place`` among days.
+
+    The second between two days says nothing of which of them it is: what was brought is of the later, what is left of
+    the earlier one.
+    """
+
+    place: int
+    at: int
+    amount: Decimal
+
+
+def came(days: PortfolioDays, moves: Sequence[Move]) -> list[Came]:
+    """Money that came or went on ``days``, in order: flows, and what hoppers brought and took."""
+    placed = _placed(days.begins_at, days.ends_at, moves)
+    found = [Came(place, move.at, move.amount) for place, move in placed if move.amount is not None]
     for at, amounts in ((days.begins_at, days.came_first), (days.ends_at, days.came_last)):
-        found += [(int(at[place]), Decimal(repr(float(amounts[place])))) for place in np.flatnonzero(amounts)]
+        places = np.flatnonzero(amounts).tolist()
+        found += [Came(place, int(at[place]), Decimal(repr(float(amounts[place])))) for place in places]
     return sorted(found)
 
 
-def _growth(start: float, joined: float, close: float, inside: set[HopperId], moves: Sequence[Move]) -> float:
+def _placed(begins: Ints, ends: Ints, moves: Sequence[Move]) -> Iterator[tuple[int, Move]]:
+    """Each move that is within a day, and that day's place."""
+    for move, place in zip(moves, np.searchsorted(ends, [move.at for move in moves], side="right"), strict=True):
+        if place < len(ends) and move.at >= begins[place]:
+            yield int(place), move
+
+
+def _growth(start: float, joined: float, close: float, stood: Mapping[HopperId, float], moves: Sequence[Move]) -> float:
     """What one unit has become over a day, flows taken out where they happened; NaN when that cannot be told.
 
     What joins does so at the beginning: beside others it is one more flow, alone it is what the day begins with.
+    ``stood``: what each hopper that is part of the day began it with; that counts until something newer is known of it.
     """
     if start <= 0:
         start, joined = joined, 0.0
     if start <= 0:
         return float("nan")
     divisor = 1 + joined / start
+    stands = dict(stood)
     for move in moves:
-        if move.hopper not in inside:
+        if move.hopper not in stands:
             continue
-        before = sum(worth for id, worth in move.before.items() if id in inside)
+        stands.update((id, worth) for id, worth in move.before.items() if id in stands)
+        before = sum(stands.values())
         if move.amount is None or not before > 0:
             return float("nan")
         factor = 1 + float(move.amount) / before
         if factor <= _NOTHING_LEFT:
             return float("nan")
         divisor *= factor
+        stands[move.hopper] += float(move.amount)
     return close / (start * divisor)
 
 

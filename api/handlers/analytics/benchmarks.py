@@ -60,7 +60,7 @@ async def _beside(
     reading: Reading, days: PortfolioDays, price: Price, missing: list[str], note: str | None = None
 ) -> Beside:
     read = await scope_days(reading)
-    paid = [(at, float(amount)) for at, amount in came(days, read.moves)]
+    paid = [(one.place, one.at, float(one.amount)) for one in came(days, read.moves)]
     held = held_alongside(days.begins_at, days.ends_at, days.base, paid, price)
     if held.used_up_at is not None:
         used_up = "more was taken out than there would have been"

@@ -245,7 +245,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     moved = None if None in days.flows else sum((one for one in days.flows if one is not None), Decimal(0))
     joined = exact(days.came_first.sum()) + exact(days.came_last.sum())
     gain = None if end is None or before is None or moved is None else end - before - moved - joined
-    came = [(_moment(at), amount) for at, amount in moved_money(days, read.moves)]
+    came = [(_moment(one.at), one.amount) for one in moved_money(days, read.moves)]
     rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
     if end is not None and before is not None and moved is not None:
         begins, ends = _moment(days.begins_at[0]), _moment(days.ends_at[-1])

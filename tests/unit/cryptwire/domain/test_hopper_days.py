@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cryptwire.domain.flow import DecidedBy, Flow, FlowId, FlowKind, FlowState, Index
 from cryptwire.domain.hopper import Asset, HopperId
-from cryptwire.domain.hopper_days import HopperDays, Move, converted, day_number, outer, portfolio_days
+from cryptwire.domain.hopper_days import HopperDays, Move, came, converted, day_number, outer, portfolio_days
 
 A, B = HopperId("a"), HopperId("b")
 FIRST = day_number(date(2026, 3, 1))
@@ -121,6 +121,36 @@ def test_it_begins_with_the_opening_of_the_first_candle() -> None:
     assert whole.base == 100.0
 
 
+def test_who_joins_after_a_flow_is_worth_then_what_he_joins_with() -> None:
+    """Joining is taken for the beginning of the day, so a deposit at six comes to what both are worth."""
+    old, new = days([100.0, 200.0]), days([100.0], opening=100.0, first=FIRST + 1)
+    whole = portfolio_days({A: old, B: new}, date(2026, 3, 2), [move(A, 1, "100", 6, a=100.0)])
+    assert whole.returns == pytest.approx([0.0])
+
+
+def test_a_flow_counts_for_those_of_whom_nothing_newer_is_known() -> None:
+    moves = [move(A, 1, "1000", 10, a=100.0), move(B, 1, "1000", 11, b=100.0)]
+    whole = portfolio_days({A: days([100.0, 1100.0]), B: days([100.0, 1100.0])}, date(2026, 3, 2), moves)
+    assert whole.returns == pytest.approx([0.0])
+
+
+def test_a_deposit_of_the_first_day_is_no_loss() -> None:
+    """What it opened with is not known: of what it has in the evening the deposit is one part, the rest came, too."""
+    moves = [move(A, 1, "500", a=1000.0)]
+    whole = portfolio_days({A: days([1500.0], first=FIRST + 1)}, date(2026, 3, 2), moves)
+    assert (whole.base, whole.flows, whole.came_last.tolist()) == (0.0, [Decimal(500)], [1000.0])
+    noon = (FIRST + 1) * DAY + DAY // 2
+    assert came(whole, moves) == [(0, noon, Decimal(500)), (0, (FIRST + 2) * DAY, Decimal("1000.0"))]
+
+
+def test_what_came_between_days_came_with_the_later_one() -> None:
+    """A flow of a day that is not computed is in what its hopper brings when it is heard of again."""
+    early, late = days([100.0]), days([170.0], opening=160.0, first=FIRST + 2)
+    moves = [move(B, 1, "60", b=100.0)]
+    whole = portfolio_days({A: early, B: late}, date(2026, 3, 1), moves)
+    assert [one.amount for one in came(whole, moves)] == [Decimal("100.0"), Decimal("60.0")]
+
+
 def test_days_that_are_not_computed_yet_are_no_fall() -> None:
     """The day in progress may be known before the days between are."""
     early, late = days([100.0, 110.0]), days([55.0], first=FIRST + 9)
@@ -197,18 +227,33 @@ def test_days_in_another_currency_take_the_rates_of_their_ends() -> None:
     assert converted(same, Asset("USDT"), {}) is same
 
 
-@given(st.lists(st.lists(st.one_of(st.none(), st.floats(1, 1000)), min_size=4, max_size=4), min_size=1, max_size=3))
-def test_what_came_and_what_was_earned_is_the_value(columns: list[list[float | None]]) -> None:
-    """Whoever comes and goes: the value changes by the return of who was there, and by what came."""
+@given(
+    st.lists(st.lists(st.one_of(st.none(), st.floats(1, 1000)), min_size=4, max_size=4), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(-300, 900)), max_size=4),
+)
+def test_what_came_and_what_was_earned_is_the_value(
+    columns: list[list[float | None]], paid: list[tuple[int, int, int]]
+) -> None:
+    """Whoever comes and goes, with money or without: the value changes by what was earned, and by what came.
+
+    All that is earned is so before noon, when flows happen; what is earned is known of whom it is known at both ends.
+    """
     held = {
         HopperId(str(number)): days([NAN if one is None else one for one in column])
         for number, column in enumerate(columns)
     }
-    whole = portfolio_days(held, date(2026, 3, 2), [])
+    moves = [Move(HopperId(str(who)), (FIRST + day) * DAY + 43_200, Decimal(amount), {}) for who, day, amount in paid]
+    whole = portfolio_days(held, date(2026, 3, 2), sorted(moves, key=lambda one: one.at))
     value = whole.base
     for place in range(len(whole)):
-        there = value + whole.came_first[place]
-        grown = there * (1 + whole.returns[place]) if not np.isnan(whole.returns[place]) else 0.0
-        value = grown + whole.came_last[place]
+        earned = 0.0
+        for number, column in enumerate(columns):
+            begun, ended = column[place], column[place + 1]
+            if begun is not None and ended is not None:
+                earned += ended - begun - sum(amount for who, day, amount in paid if (who, day) == (number, place + 1))
+        value += whole.came_first[place] + float(whole.flows[place] or 0) + earned + whole.came_last[place]
         shown = whole.values[place]
         assert value == pytest.approx(0.0 if np.isnan(shown) else shown, rel=1e-9, abs=1e-9)
+        if not any(day == place + 1 for _, day, _ in paid) and not np.isnan(whole.returns[place]):
+            there = value - whole.came_last[place] - earned
+            assert earned == pytest.approx(there * whole.returns[place], rel=1e-9, abs=1e-9)
