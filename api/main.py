@@ -159,6 +159,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         accounts = await _accounts(settings, runtime, db, store, sessions, changes, permissions, passwords)
         plans, test_page = Plans(db), settings.test_checkout_page
         figures = _analytics(runtime, db, store, portfolios, linking)
+        points = Points(store, settings.points_a_minute, runtime.clock)
         links = _shares(settings, runtime, db, store, figures, permissions, changes)
         services = Services(
             sessions,
@@ -168,7 +169,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             portfolios,
             changes,
             limits,
-            Points(store, settings.points_a_minute, runtime.clock),
+            points,
             settings.request_time,
             permissions,
             runtime.clock,
@@ -207,7 +208,8 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             settings.socket_patience,
         )
         beats = heartbeat.looks(partial(db.value, "SELECT 1"), "a look at the database")
-        async with jobs(runtime, listening, looking, beats, changes.tick(), sockets.watch(), links.keep_views()):
+        watching = (changes.tick(), sockets.watch(), links.keep_views(), points.watch())
+        async with jobs(runtime, listening, looking, beats, *watching):
             everything = Export(sessions, permissions, OwnData(db), runtime.clock, runtime.meters)
             door, outside = (Door(sessions, permissions, _room(settings), runtime.meters) for _ in range(2))
             linked = shared.SharePage(links, outside, runtime.meters, settings.trusted_proxies, settings.request_time)

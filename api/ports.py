@@ -84,7 +84,7 @@ class Passwords(Protocol):
 class Spending(Protocol):
     """Points of everybody, so many a minute."""
 
-    async def spend(self, key: str, points: int) -> int:
+    def spend(self, key: str, points: int) -> int:
         """What is left under ``key``; raises Exhausted with the time to wait."""
         ...
 

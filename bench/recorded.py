@@ -104,7 +104,7 @@ class _Noting(Database):
 
 
 class _Free:
-    async def spend(self, key: str, points: int) -> int:
+    def spend(self, key: str, points: int) -> int:
         return 0
 
 

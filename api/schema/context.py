@@ -98,7 +98,7 @@ class Context:
             key = f"user {(await self.caller()).user}"
         except Unauthenticated:
             key = f"address {logic.network(self.address())}"
-        self.points_left = await self.services.spending.spend(key, cost)
+        self.points_left = self.services.spending.spend(key, cost)
 
     def asked_by(self, caller: Caller) -> Self:
         """The same, asked by somebody who is known already: the one whose socket it is."""

@@ -22,6 +22,7 @@ from cryptwire.storage.query_texts import QueryTexts
 from tests.integration.api.conftest import EMAIL, World
 from tests.integration.api.test_statements import whole
 from tests.unit.api.test_subscriptions import Ear
+from tests.unit.gateway.clock import HandClock
 
 CHANGED = "subscription { accountChanged }"
 
@@ -106,23 +107,36 @@ async def test_no_cookie_opens_a_socket_to_another_sites_page(world: World) -> N
 
 
 async def test_points_run_out_and_come_back_with_the_minute(redis_url: str) -> None:
+    clock = HandClock()
+    await clock.turn(20)
     async with redis.connect(redis_url) as client:
-        mine, others = Points(client, 100, SystemClock()), Points(client, 100, SystemClock())
-        assert await mine.spend("user 1", 60) == 40
-        assert await others.spend("user 2", 100) == 0
+        mine, others = Points(client, 100, clock), Points(client, 100, clock)
+        assert mine.spend("user 1", 60) == 40
+        assert others.spend("user 1", 10) == 90, "nobody has told it yet"
+        await mine.tell()
+        await others.tell()
         with pytest.raises(Exhausted) as refused:
-            await others.spend("user 1", 60)
-        assert 1 <= refused.value.retry_after <= 60
-        (key,) = [key async for key in client.scan_iter("cw:points*user 1*")]
-        assert 0 < await client.ttl(key) <= 60
+            others.spend("user 1", 31)
+        assert refused.value.retry_after == 40
+        assert others.spend("user 1", 30) == 0, "what was refused was not spent"
+        assert others.spend("user 2", 100) == 0
+        await others.tell()
+        await mine.tell()
+        assert mine.spend("user 1", 0) == 40, "who tells nothing hears nothing"
+        (key,) = [key async for key in client.scan_iter("cw:points*user 1")]
+        assert int(await client.get(key)) == 100, "each point is told once"
+        assert 60 < await client.ttl(key) <= 120
+        await clock.turn(40)
+        assert mine.spend("user 1", 100) == 0
 
 
 async def test_points_are_counted_here_while_redis_is_away() -> None:
     async with redis.connect("redis://127.0.0.1:9") as client:
         points = Points(client, 100, SystemClock())
-        assert await points.spend("user 1", 60) == 40
+        assert points.spend("user 1", 60) == 40
+        await points.tell()
         with pytest.raises(Exhausted):
-            await points.spend("user 1", 60)
+            points.spend("user 1", 60)
 
 
 async def test_texts_of_queries_are_kept_for_a_week_the_newest_only(redis_url: str) -> None:

@@ -167,7 +167,7 @@ async def test_every_answer_says_what_it_cost_and_points_run_out() -> None:
     class Few:
         left = 60
 
-        async def spend(self, key: str, points: int) -> int:
+        def spend(self, key: str, points: int) -> int:
             assert key == f"user {ME}"
             self.left -= points
             if self.left < 0:
