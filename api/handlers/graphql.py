@@ -28,6 +28,7 @@ from cryptwire.tasks import end
 
 _log = Log(__name__)
 _MOST_NAME = 200
+_SOON = 0.05  # seconds in which nearly all is answered: nobody needs to look for a client that has left
 _LATE = "this took too long and was given up; ask for less at once, or again in a moment"
 _LATE_CHANGE = "this takes long and may still be done: look at what has become of it before asking for it again"
 
@@ -72,10 +73,14 @@ class Endpoint(GraphQL[Context, None]):
     async def _within_time(self, request: Request) -> Response:
         """The answer, or that it does not come. A query ends when nobody waits for it any more; a change goes on."""
         answering = asyncio.create_task(self._answer(request))
-        leaving = asyncio.create_task(_left(request))
-        ending: list[asyncio.Task[Any]] = [answering, leaving]
+        ending: list[asyncio.Task[Any]] = [answering]
         try:
-            seconds = self._services.request_time.total_seconds()
+            await asyncio.wait(ending, timeout=_SOON)
+            if answering.done():
+                return answering.result()
+            leaving = asyncio.create_task(_left(request))
+            ending.append(leaving)
+            seconds = self._services.request_time.total_seconds() - _SOON
             await asyncio.wait(ending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if answering.done():
                 return answering.result()
