@@ -39,6 +39,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from api.schema.scalars import COLUMNS
+
 _MOST_REMEMBERED = 512
 _MOST_INT = 2**31 - 1
 _LISTS = {list, tuple}
@@ -166,6 +168,7 @@ def _nullable(completed: Completed) -> Completed:
 
 def _leaf(kind: GraphQLLeafType) -> Completed:
     as_it_is, coerce = _AS_THEY_ARE.get(kind), kind.coerce_output_value
+    together = COLUMNS.get(coerce)
     names = _names(kind) if isinstance(kind, GraphQLEnumType) else {}
 
     def leaf(values: Sequence[Any]) -> list[Any]:
@@ -174,6 +177,8 @@ def _leaf(kind: GraphQLLeafType) -> Completed:
             return list(values)
         if len(types) == 1 and types <= names.keys():
             return list(map(names[types.pop()].__getitem__, values))
+        if together is not None and (texts := together(values)) is not None:
+            return texts
         _must_be_plain(types)
         told = list(map(coerce, values))
         _must_be_plain(set(map(type, told)))
@@ -230,8 +235,10 @@ def _objects(executor: Executor, kind: GraphQLObjectType, selected: FieldDetails
         _must_be_plain(set(map(type, values)))
         if not values:
             return []
-        rows = zip(*(column(values) for column in columns), strict=True) if keys else ((),) * len(values)
-        return [dict(zip(keys, row, strict=True)) for row in rows]
+        told = [column(values) for column in columns]
+        if any(len(column) != len(values) for column in told):
+            raise Odd
+        return [dict(zip(keys, row)) for row in zip(*told)] if keys else [{} for _ in values]  # noqa: B905 - as long
 
     return objects
 

@@ -1,9 +1,11 @@
 """Exact numbers and moments as text."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NewType
 
+import orjson
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
@@ -12,8 +14,16 @@ Json = NewType("Json", object)
 """A JSON value as it is."""
 
 
-def _decimal_text(number: Decimal) -> str:
-    return format(number, "f")
+def _decimal_text(number: Decimal | str) -> str:
+    """Text is a number as PostgreSQL tells it, which has no exponent either."""
+    return number if isinstance(number, str) else format(number, "f")
+
+
+def _decimal_texts(numbers: Sequence[Any]) -> list[str] | None:
+    types = set(map(type, numbers))
+    if types == {str}:
+        return list(numbers)
+    return list(map("{:f}".format, numbers)) if types == {Decimal} else None
 
 
 def _decimal_from(text: Any) -> Decimal:
@@ -28,6 +38,13 @@ def _decimal_from(text: Any) -> Decimal:
 
 def _moment_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment_texts(moments: Sequence[Any]) -> list[str] | None:
+    if set(map(type, moments)) != {datetime} or {moment.tzinfo for moment in moments} != {UTC}:
+        return None
+    texts: list[str] = orjson.loads(orjson.dumps(moments, option=orjson.OPT_UTC_Z))
+    return texts
 
 
 def _moment_from(text: Any) -> datetime:
@@ -73,3 +90,9 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=_date_from,
     ),
 }
+
+COLUMNS: Mapping[Callable[[Any], Any], Callable[[Sequence[Any]], list[str] | None]] = {
+    _decimal_text: _decimal_texts,
+    _moment_text: _moment_texts,
+}
+"""By how one value of a scalar is told, how many are, at once; None when they are not all plain ones of one type."""

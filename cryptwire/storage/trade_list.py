@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from cryptwire.domain.trade import Side
@@ -13,7 +12,8 @@ from cryptwire.storage.keyset import PLACE, Column, Condition, Listing, Order, R
 class ListedTrade(NamedTuple):
     """A trade (``cryptwire.domain.trade.Trade``) and ``net``: what it earned by what it closed, in quote, fees out.
 
-    ``net`` is None for what closed nothing, and while it is not known.
+    ``net`` is None for what closed nothing, and while it is not known. Numbers are text as PostgreSQL tells them, exact
+    and without exponent: they are shown, and nobody computes with them.
     """
 
     hopper_id: str
@@ -23,15 +23,15 @@ class ListedTrade(NamedTuple):
     coin: str
     quote: str
     side: Side
-    quantity: Decimal
-    rate: Decimal
-    total: Decimal
-    fee: Decimal
+    quantity: str
+    rate: str
+    total: str
+    fee: str
     fee_currency: str
     trigger: str | None
     strategy: str | None
-    result: Decimal | None
-    net: Decimal | None
+    result: str | None
+    net: str | None
 
     @property
     def row(self) -> Row:
@@ -48,15 +48,15 @@ LISTING = Listing(
         "coin": "t.base",
         "quote": "t.quote",
         "side": "t.side",
-        "quantity": "t.quantity",
-        "rate": "t.rate",
-        "total": "t.total",
-        "fee": "t.fee",
+        "quantity": "t.quantity::text",
+        "rate": "t.rate::text",
+        "total": "t.total::text",
+        "fee": "t.fee::text",
         "fee_currency": "t.fee_currency",
         "trigger": "t.trigger",
         "strategy": "t.strategy",
-        "result": "t.result",
-        "net": "r.net",
+        "result": "t.result::text",
+        "net": "r.net::text",
     },
     source="trades t LEFT JOIN trade_results r ON r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id",
     owner="t.hopper_id",

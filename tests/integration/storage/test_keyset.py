@@ -58,8 +58,8 @@ def some_trades(dice: random.Random, count: int) -> list[ListedTrade]:
     """Trades of which many are alike in every column, in no order."""
 
     def one(hopper: str, number: int) -> ListedTrade:
-        def few(kinds: int = 3) -> Decimal:
-            return D(dice.randrange(kinds)) / 4
+        def few(kinds: int = 3) -> str:
+            return str(D(dice.randrange(kinds)) / 4)
 
         return ListedTrade(
             hopper,
@@ -76,8 +76,8 @@ def some_trades(dice: random.Random, count: int) -> list[ListedTrade]:
             dice.choice(["BNB", "USDT"]),
             dice.choice([None, "stop-loss", "signal"]),
             dice.choice([None, "one", "two"]),
-            dice.choice([None, D("-1.5"), D(0), D(2)]),
-            dice.choice([None, D("-0.25"), D("1e-20")]),
+            dice.choice([None, "-1.5", "0", "2"]),
+            dice.choice([None, "-0.25", "0.00000000000000000001"]),
         )
 
     trades = [one(hopper, number) for hopper in HOPPERS for number in range(count)]
@@ -98,7 +98,10 @@ def in_order(trades: Sequence[ListedTrade], order: Order) -> list[ListedTrade]:
     """The same by Python's own sorting."""
 
     def value(trade: ListedTrade) -> Any:
-        return HOPPERS.index(trade.hopper_id) if order.column == "hopper" else getattr(trade, order.column)
+        if order.column == "hopper":
+            return HOPPERS.index(trade.hopper_id)
+        told = getattr(trade, order.column)
+        return D(told) if LISTING.columns[order.column].kind == "numeric" and told is not None else told
 
     def key(trade: ListedTrade) -> Any:
         return (value(trade), trade.at, trade.id, trade.hopper_id)
@@ -140,9 +143,9 @@ CONDITIONS: list[tuple[Condition, Callable[[ListedTrade], bool]]] = [
     (Condition("trigger", Is.AMONG, (None,)), lambda one: one.trigger is None),
     (Condition("strategy", Is.AMONG, ("one", None)), lambda one: one.strategy in ("one", None)),
     (Condition("strategy", Is.AMONG, ("one",)), lambda one: one.strategy == "one"),
-    (Condition("total", Is.LEAST, D("0.25")), lambda one: one.total >= D("0.25")),
-    (Condition("result", Is.MOST, D(0)), lambda one: one.result is not None and one.result <= 0),
-    (Condition("net", Is.MOST, D(0)), lambda one: one.net is not None and one.net <= 0),
+    (Condition("total", Is.LEAST, D("0.25")), lambda one: D(one.total) >= D("0.25")),
+    (Condition("result", Is.MOST, D(0)), lambda one: one.result is not None and D(one.result) <= 0),
+    (Condition("net", Is.MOST, D(0)), lambda one: one.net is not None and D(one.net) <= 0),
 ]
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum
 from random import Random
 from typing import Annotated, Any, NamedTuple, NewType, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 import strawberry
@@ -251,8 +252,13 @@ ODD: dict[str, list[Callable[[Any], Any]]] = {
     "Boolean": [lambda _: 1, lambda _: 0.5, lambda _: "true"],
     "Colour": [lambda _: "red", lambda _: "RED", lambda _: Level.LOW, lambda _: ["red"]],
     "Level": [lambda _: 1, lambda _: 7, lambda _: Colour.RED],
-    "Decimal": [lambda _: Decimal("NaN"), lambda _: 7, lambda _: 0.5, lambda _: "0.5", lambda _: [1]],
-    "DateTime": [lambda _: "2026-01-01", lambda _: date(2026, 1, 1)],
+    "Decimal": [lambda _: Decimal("NaN"), lambda _: 7, lambda _: 0.5, lambda _: "0.5", lambda _: [1], str],
+    "DateTime": [
+        lambda _: "2026-01-01",
+        lambda _: date(2026, 1, 1),
+        lambda value: value.replace(tzinfo=None),
+        lambda value: value.replace(tzinfo=ZoneInfo("Europe/Berlin")),
+    ],
     "Date": [lambda _: "2026-01-01", lambda _: datetime(2026, 1, 1, tzinfo=UTC)],
     "JSON": [lambda _: Undefined],
     "Picky": [lambda _: 13, lambda _: 14],
@@ -267,8 +273,14 @@ LEAVES: dict[str, Callable[[Random], Any]] = {
     "Int": lambda random: random.choice([0, -(2**31), 2**31 - 1, random.randint(-99, 99)]),
     "Float": lambda random: random.choice([0.0, -0.0, 5e-324, 1e300, random.random()]),
     "Boolean": lambda random: random.random() < 0.5,
-    "Decimal": lambda random: Decimal(random.choice(["0", "1E+3", "-0.00", "0.12300"])),
-    "DateTime": lambda random: datetime(2026, 1, random.randint(1, 31), tzinfo=random.choice([UTC, FAR])),
+    "Decimal": lambda random: Decimal(random.choice(["0", "1E+3", "-0.00", "0.12300", "1E-20", "7"])),
+    "DateTime": lambda random: datetime(
+        random.choice([1, 1970, 2026, 9999]),
+        random.randint(2, 11),
+        random.randint(1, 28),
+        microsecond=random.choice([0, 0, 0, 1, 500_000]),
+        tzinfo=FAR if random.random() < 0.1 else UTC,
+    ),
     "Date": lambda random: date(2026, 1, random.randint(1, 31)),
     "Picky": lambda random: random.randint(1, 9),
     "JSON": lambda random: random.choice([1, "a", {"a": [1, None]}, [1.5]]),
