@@ -10,6 +10,7 @@ from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.hopper_days import HopperDays
 from cryptwire.storage import hopper_events
 from cryptwire.storage.database import Database
+from cryptwire.storage.flows import MOVED_WORTH
 
 # of each date the highest version; a day before the range where there is one: returns begin from it
 _DAYS = """
@@ -30,15 +31,16 @@ _DAYS = """
                  ORDER BY date, version DESC) ordered) d
      WHERE d.days IS NOT NULL
 """
-_THEN = """
-    SELECT n.number, c.close
+_SINCE = MOVED_WORTH.format(hopper="n.hopper_id", since="c.opened_at + interval '15 minutes'", until="n.at")
+_THEN = f"""
+    SELECT n.number, c.close + {_SINCE} AS worth
       FROM unnest($1::int[], $2::text[], $3::timestamptz[]) AS n(number, hopper_id, at)
      CROSS JOIN LATERAL (
-        SELECT close FROM candles c
+        SELECT close, opened_at FROM candles c
          WHERE c.hopper_id = n.hopper_id AND c.opened_at <= n.at - interval '15 minutes'
            AND c.opened_at > n.at - interval '1 day'
          ORDER BY c.opened_at DESC LIMIT 1) c
-"""
+"""  # noqa: S608 - of ours
 _UNTIL = "SELECT min(until_at) FROM statistics_progress WHERE hopper_id = ANY($1::text[]) AND zone = $2"
 
 
@@ -65,12 +67,14 @@ class DaySeries:
         return await hopper_events.bases(self._database, hoppers)
 
     async def worth(self, moments: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], float]:
-        """What hoppers were worth in their own currencies: the last close before each moment, a day old at most."""
+        """What hoppers were worth in their own currencies right before each moment: the last close, a day old at most,
+        and what came, less what went, since: two hoppers may hear of money within the same quarter of an hour.
+        """
         if not moments:
             return {}
         ids, ats = [one[0] for one in moments], [one[1] for one in moments]
         rows = await self._database.fetch(_THEN, list(range(len(moments))), ids, ats)
-        return {moments[row["number"]]: row["close"] for row in rows}
+        return {moments[row["number"]]: row["worth"] for row in rows}
 
 
 def _days(row: asyncpg.Record) -> HopperDays:

@@ -37,6 +37,14 @@ _NEWEST_OF_MANY = f"""
       JOIN flows f ON f.hopper_id = n.hopper_id AND f.at >= n.since AND f.at < n.until
      ORDER BY flow_id, version DESC
 """  # noqa: S608
+MOVED_WORTH = """
+    (SELECT coalesce(sum(quantity * price::numeric), 0)
+       FROM (SELECT DISTINCT ON (flow_id) quantity, price, kind, state FROM flows
+              WHERE hopper_id = {hopper} AND at >= {since} AND at < {until}
+              ORDER BY flow_id, version DESC) newest
+      WHERE state = 'confirmed' AND kind <> 'data-error')
+"""
+"""What units that really came, less those that went, were worth then, in the hopper's base currency of then."""
 _BY_ID = f"SELECT {_COLUMNS} FROM flows WHERE flow_id = $1::text::uuid ORDER BY version DESC LIMIT 1"  # noqa: S608
 _VERSIONS = f"SELECT {_COLUMNS} FROM flows WHERE flow_id = $1::text::uuid ORDER BY version"  # noqa: S608
 _PAGE = f"""

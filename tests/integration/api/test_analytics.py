@@ -136,6 +136,31 @@ async def test_the_day_in_progress_and_masking(world: World) -> None:
     assert hidden["calendar"]["flows"] == [None]
 
 
+async def test_deposits_within_one_quarter_of_an_hour_are_no_fall(world: World) -> None:
+    """One comes to each of two hoppers, and a third since the last candle; nobody earned anything."""
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
+    await add(world, "3")
+    today = world.runtime.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    noon = today - timedelta(hours=12)
+    for id in ("1", "3"):
+        await put_days(world.owner, id, today.date() - timedelta(days=1), [100.0, 1100.0])
+        await put_candle(world.owner, id, noon - timedelta(minutes=15), 100.0, 100.0)
+    names = (str(number) * 8 + "-1111-1111-1111-111111111111" for number in (1, 2, 3))
+    await put_flow(world.owner, next(names), "1", noon + timedelta(minutes=1), "1000", 100.0)
+    await put_flow(world.owner, next(names), "3", noon + timedelta(minutes=5), "1000", 100.0)
+    late = max(today, world.runtime.clock.now() - timedelta(minutes=2))
+    for id in ("1", "3"):
+        await put_candle(world.owner, id, late - timedelta(minutes=20), 1100.0, 1100.0)
+    await put_flow(world.owner, next(names), "1", late, "1000", 1100.0)
+    await world.sign_in()
+    answer = await world.ask(_DAYS, hoppers=["1", "3"], since=str(noon.date()), until=str(today.date()))
+    assert "errors" not in answer, answer
+    told = answer["data"]["analytics"]
+    assert told["days"]["value"] == [2200.0, 3200.0]
+    assert told["days"]["return"] == pytest.approx([0.0, 0.0])
+    assert told["returns"]["gain"]["amount"] == "0.0"
+
+
 async def test_days_that_are_still_being_computed_are_no_fall(world: World) -> None:
     await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
     now = world.runtime.clock.now()
