@@ -277,10 +277,13 @@ def _growth(start: float, joined: float, close: float, stood: Mapping[HopperId, 
         return float("nan")
     divisor = 1 + joined / start
     stands = dict(stood)
+    second, together = -1, set[HopperId]()  # of one second none is before the other
     for move in moves:
         if move.hopper not in stands:
             continue
-        stands.update((id, worth) for id, worth in move.before.items() if id in stands)
+        if move.at != second:
+            second, together = move.at, set()
+        stands.update((id, worth) for id, worth in move.before.items() if id in stands and id not in together)
         before = sum(stands.values())
         if move.amount is None or not before > 0:
             return float("nan")
@@ -289,6 +292,7 @@ def _growth(start: float, joined: float, close: float, stood: Mapping[HopperId, 
             return float("nan")
         divisor *= factor
         stands[move.hopper] += float(move.amount)
+        together.add(move.hopper)
     return close / (start * divisor)
 
 

@@ -134,6 +134,12 @@ def test_a_flow_counts_for_those_of_whom_nothing_newer_is_known() -> None:
     assert whole.returns == pytest.approx([0.0])
 
 
+def test_flows_of_one_second_are_one() -> None:
+    moves = [move(A, 1, "1000", 10, a=100.0, b=100.0), move(B, 1, "1000", 10, a=100.0, b=100.0)]
+    whole = portfolio_days({A: days([100.0, 1100.0]), B: days([100.0, 1100.0])}, date(2026, 3, 2), moves)
+    assert whole.returns == pytest.approx([0.0])
+
+
 def test_a_deposit_of_the_first_day_is_no_loss() -> None:
     """What it opened with is not known: of what it has in the evening the deposit is one part, the rest came, too."""
     moves = [move(A, 1, "500", a=1000.0)]
