@@ -17,12 +17,16 @@ _BEFORE = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The portfolio and what it is compared with; ``missing``: coins left out since nobody knows their price."""
+    """The portfolio and what it is compared with; ``missing``: coins left out since nobody knows their price.
+
+    ``as_of``: how new the newest value is.
+    """
 
     days: PortfolioDays
     held: Alongside
     missing: list[str]
     note: str | None
+    as_of: datetime | None = None
 
 
 async def beside_coin(reading: Reading, coin: Asset) -> Beside:
@@ -65,7 +69,7 @@ async def _beside(
     if held.used_up_at is not None:
         used_up = "more was taken out than there would have been"
         note = used_up if note is None else f"{note}; {used_up}"
-    return Beside(days, held, missing, note)
+    return Beside(days, held, missing, note, read.as_of)
 
 
 def _nothing(days: PortfolioDays, missing: list[str], note: str) -> Beside:

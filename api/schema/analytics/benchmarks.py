@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Self
 
+import numpy as np
 import strawberry
 
 from api.handlers.analytics.benchmarks import Beside, beside_coin, beside_holding
 from api.handlers.analytics.scope import Scope, currency_of
 from api.schema.analytics.parts import Money, Part, Ratio, amount, analytic, money
-from api.schema.analytics.performance import exact, measured, numbers, whole
+from api.schema.analytics.performance import exact, measured, moment_of, numbers, whole
 from api.schema.rules import covered
 from cryptwire.domain import drawdown, performance
 from cryptwire.domain.hopper_days import date_of
@@ -37,24 +38,30 @@ class Benchmark:
     @classmethod
     def of(cls, scope: Scope, beside: Beside) -> Self:
         days, held, ended = beside.days, beside.held, whole(beside.days, scope)
-        own, other = performance.cumulative(days.returns), performance.cumulative(held.returns)
+        # who was not there, or of whom it is not known, on a day is not behind what the other did on it
+        other_returns = np.where(np.isnan(days.returns), np.nan, held.returns)
+        own_returns = np.where(np.isnan(held.returns), np.nan, days.returns)
+        own, other = performance.cumulative(own_returns), performance.cumulative(other_returns)
         excess = Measured.none(own.sample_size, beside.note or own.note or other.note or "not known")
         if own.value is not None and other.value is not None:
             excess = Measured.of(own.value - other.value, own.sample_size, own.note)
         worth, would = (float(column[-1]) if len(column) else float("nan") for column in (days.values, held.values))
         ahead = None if worth != worth or would != would else exact(worth) - exact(would)
         returns, against = days.returns[ended], held.returns[ended]
+        to_midnight = moment_of(days.ends_at[ended])
         return cls(
             dates=[date_of(day) for day in days.days.tolist()],
             index=drawdown.growth(days.returns).tolist(),
-            benchmark_index=drawdown.growth(held.returns).tolist(),
+            benchmark_index=drawdown.growth(other_returns).tolist(),
             value=numbers(days.values),
             benchmark_value=numbers(held.values),
-            excess=measured("excess-return", excess),
-            difference=money(scope, "benchmark-difference", ahead, len(days), note=beside.note),
-            beta=measured("beta", performance.beta(returns, against)),
-            alpha=measured("alpha", performance.alpha(returns, against)),
-            information_ratio=measured("information-ratio", performance.information_ratio(returns, against)),
+            excess=measured("excess-return", excess, beside.as_of),
+            difference=money(scope, "benchmark-difference", ahead, len(days), beside.as_of, beside.note),
+            beta=measured("beta", performance.beta(returns, against), to_midnight),
+            alpha=measured("alpha", performance.alpha(returns, against), to_midnight),
+            information_ratio=measured(
+                "information-ratio", performance.information_ratio(returns, against), to_midnight
+            ),
             missing=beside.missing,
             note=beside.note,
         )

@@ -1,7 +1,6 @@
 """The hoppers of a scope beside each other."""
 
 import asyncio
-from decimal import Decimal
 from typing import Self
 
 import strawberry
@@ -10,11 +9,10 @@ from api.handlers.analytics.days import days_of, scope_days
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.trade_figures import result_sums, trade_sums, trades_a_day
 from api.schema.analytics.parts import Money, Part, Ratio, analytic
-from api.schema.analytics.performance import exact
+from api.schema.analytics.performance import value_of
 from api.schema.analytics.trade_figures import Teller, teller
 from api.schema.rules import covered
 from cryptwire.domain import drawdown, performance
-from cryptwire.domain.hopper_days import PortfolioDays
 from cryptwire.domain.measured import Amount
 from cryptwire.domain.trade_statistics import Tally, grouped
 from cryptwire.domain.trade_tally import TradeTally
@@ -54,7 +52,7 @@ class HopperComparison:
                     hopper_id=strawberry.ID(hopper),
                     name=one.hopper.name,
                     time_weighted=told.ratio("time-weighted-return", performance.cumulative(days.returns)),
-                    value=told.money("value", Amount(_value(days), len(days))),
+                    value=told.money("value", Amount(value_of(days), len(days))),
                     realised=earned.money("net-result", tally.net),
                     unrealised=told.money("unrealised", Amount(days.unrealised[-1] if len(days) else None, len(days))),
                     max_drawdown=told.ratio("max-drawdown", drawdown.max_drawdown(days.returns)),
@@ -64,12 +62,6 @@ class HopperComparison:
                 )
             )
         return found
-
-
-def _value(days: PortfolioDays) -> Decimal | None:
-    if not len(days) or days.values[-1] != days.values[-1]:
-        return None
-    return exact(days.values[-1])
 
 
 @strawberry.type

@@ -19,7 +19,7 @@ from cryptwire.domain import drawdown, money_weighted, performance
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.hopper_days import PortfolioDays, date_of
 from cryptwire.domain.hopper_days import came as moved_money
-from cryptwire.domain.measured import Measured
+from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade_statistics import Tally, added
 from cryptwire.domain.trade_tally import TradeTally
 
@@ -37,6 +37,11 @@ def numbers(column: NDArray[np.float64]) -> list[float | None]:
 def measured(name: str, figure: Measured, as_of: datetime | None = None) -> Ratio:
     """A figure of the domain as it is told."""
     return ratio(name, figure.value, figure.sample_size, as_of, figure.note)
+
+
+def moment_of(ends_at: NDArray[np.int64]) -> datetime | None:
+    """The last of these; None without any."""
+    return _moment(ends_at[-1]) if len(ends_at) else None
 
 
 def dates_of(days: PortfolioDays) -> NDArray[np.datetime64]:
@@ -239,7 +244,10 @@ class Traded(NamedTuple):
 def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Traded) -> Returns:
     """The figures of ``Returns``, from the days and the trades."""
     as_of, count = read.as_of, len(days)
+    lacking = _lacking(scope, days, read)
+    at_end = f"without {few(lacking, 'hopper')} of which it is not known at the end" if lacking else None
     note = "; ".join(read.notes) or None
+    note_at_end = "; ".join(said for said in (at_end, note) if said) or None
     end = None if not count or days.values[-1] != days.values[-1] else exact(days.values[-1])
     before = None if days.base != days.base else exact(days.base)
     moved = None if None in days.flows else sum((one for one in days.flows if one is not None), Decimal(0))
@@ -254,27 +262,36 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     is_today = count > 0 and whole(days, scope).stop is not None
     today = float(days.returns[-1]) if is_today else float("nan")
     today_gain = None
-    if today == today and count > 1 and end is not None and days.flows[-1] is not None:
+    if today == today and end is not None and before is not None and days.flows[-1] is not None:
         brought = exact(days.came_first[-1]) + exact(days.came_last[-1])
-        today_gain = end - exact(days.values[-2]) - days.flows[-1] - brought
+        yesterday = exact(days.values[-2]) if count > 1 else before
+        today_gain = end - yesterday - days.flows[-1] - brought
     last = count - 1
-    exactly = days.balance[last] if count else None  # the sum of quantities times prices, where all of it is known
     return Returns(
         time_weighted=measured("time-weighted-return", performance.cumulative(days.returns), as_of),
         money_weighted=measured("money-weighted-return", rate, as_of),
         money_weighted_of_range=measured("money-weighted-return-of-period", of_range, as_of),
         annual_growth=measured("annual-growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
-        value=money(scope, "value", end if exactly is None else exactly, count, as_of, note),
+        value=money(scope, "value", value_of(days), count, as_of, note_at_end),
         value_before=money(scope, "value-before", before, count, as_of, note),
         flows=money(scope, "flows", moved, len(came), as_of, note),
-        gain=money(scope, "gain", gain, count, as_of, note),
-        unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note),
+        gain=money(scope, "gain", gain, count, as_of, note_at_end),
+        unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note_at_end),
         realised=traded.realised,
         fees=traded.fees,
-        free=money(scope, "free", days.free[last] if count else None, count, as_of, note),
+        free=money(scope, "free", days.free[last] if count else None, count, as_of, note_at_end),
         today=ratio("today", None if today != today else today, int(is_today), as_of),
-        today_gain=money(scope, "today-gain", today_gain, int(is_today), as_of),
+        today_gain=money(scope, "today-gain", today_gain, int(is_today), as_of, note_at_end if is_today else None),
     )
+
+
+def _lacking(scope: Scope, days: PortfolioDays, read: ScopeDays) -> int:
+    """Of how many hoppers that are still there, and had days, the value at the end of the last one is not known."""
+    if not len(days):
+        return 0
+    told = [read.hoppers[one.hopper.id] for one in scope.hoppers if one.is_linked and one.hopper.id in read.hoppers]
+    last = int(days.days[-1])
+    return sum(bool(one.days[-1] < last or np.isnan(one.closing[-1])) for one in told if len(one))
 
 
 def _moment(second: float) -> datetime:
@@ -286,17 +303,26 @@ def exact(value: float) -> Decimal:
     return Decimal(repr(float(value)))
 
 
+def value_of(days: PortfolioDays) -> Decimal | None:
+    """What all is worth at the end: the sum of quantities times prices, where all of it is known, so that sums over
+    hoppers are the same to the last digit; else as candles have it.
+    """
+    if not len(days) or days.values[-1] != days.values[-1]:
+        return None
+    exactly = days.balance[-1]
+    return exact(days.values[-1]) if exactly is None else exactly
+
+
 def risk_of(scope: Scope, days: PortfolioDays) -> Risk:
     """The figures of ``Risk``, from the days that have ended; drawdowns take in the one in progress."""
     ended = whole(days, scope)
     returns, dates = days.returns[ended], dates_of(days)
-    as_of = datetime.fromtimestamp(int(days.ends_at[ended][-1]), UTC) if len(days.ends_at[ended]) else None
-    now = datetime.fromtimestamp(int(days.ends_at[-1]), UTC) if len(days) else None
+    as_of, now = moment_of(days.ends_at[ended]), moment_of(days.ends_at)
     invested, balance = (
         np.array([np.nan if one is None else float(one) for one in column[ended]])
         for column in (days.invested, days.balance)
     )
-    seconds = np.diff(days.ends_at[ended], prepend=days.ends_at[ended][:1] - 86_400).astype(np.float64)
+    seconds = (days.ends_at[ended] - days.begins_at[ended]).astype(np.float64)
     return Risk(
         volatility=measured("volatility", performance.volatility(returns), as_of),
         sharpe=measured("sharpe", performance.sharpe(returns), as_of),

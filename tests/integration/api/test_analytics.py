@@ -125,6 +125,8 @@ async def test_the_day_in_progress_and_masking(world: World) -> None:
     assert told["days"]["value"][-2:] == [1100.0, 1210.0]
     assert told["returns"]["today"]["value"] == pytest.approx(0.1)
     assert Decimal(told["returns"]["todayGain"]["amount"]) == Decimal("110")
+    alone = (await world.ask(_DAYS, hoppers=["1"], since=str(today.date())))["data"]["analytics"]["returns"]
+    assert Decimal(alone["todayGain"]["amount"]) == Decimal("110"), "also when nothing but today is asked for"
     hidden = (await world.ask(_DAYS, hoppers=["1"], masked=True))["data"]["analytics"]
     count = len(told["days"]["date"])
     for name in ("value", "balance", "flows", "free", "invested"):
@@ -201,6 +203,67 @@ async def test_without_any_days_nothing_is_made_up(world: World) -> None:
     assert told["returns"]["timeWeighted"]["value"] is None
     assert told["returns"]["value"]["amount"] is None
     assert told["drawdowns"] == []
+
+
+_SUMS = """
+    query($since: Date, $until: Date, $currency: String) {
+      analytics(since: $since, until: $until, currency: $currency) {
+        returns { value { amount note } gain { note } free { note } }
+        comparison { value { amount } }
+        benchmark { benchmarkIndex excess { value sampleSize asOf note } difference { asOf } beta { asOf } }
+      }
+    }
+"""
+
+
+async def test_the_values_of_hoppers_add_up_to_the_last_digit(world: World) -> None:
+    """Also where balances have more digits than candles, and a hopper of which nothing is known any more is told."""
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
+    await add(world, "3")
+    await add(world, "5")
+    yesterday = world.runtime.clock.now().date() - timedelta(days=1)
+    for id in ("1", "3"):
+        await put_days(world.owner, id, yesterday, [100.0, 110.0])
+    await put_days(world.owner, "5", yesterday, [70.0, None])
+    exactly = Decimal("110.000000000000000001")
+    await world.owner.execute("UPDATE daily_statistics SET balance = $1 WHERE closing = 110", exactly)
+    await world.sign_in()
+    answer = await world.ask(_SUMS, since=str(yesterday), until=str(yesterday), currency="USDT")
+    assert "errors" not in answer, answer
+    told = answer["data"]["analytics"]
+    assert [each["value"]["amount"] for each in told["comparison"]] == [str(exactly), str(exactly), None]
+    said = "without 1 hopper of which it is not known at the end"
+    assert (
+        told["returns"]["value"]["note"] == told["returns"]["gain"]["note"] == told["returns"]["free"]["note"] == said
+    )
+    await world.owner.execute("UPDATE daily_statistics SET closing = 1, balance = 1 WHERE closing IS NULL")
+    answer = await world.ask(_SUMS, since=str(yesterday), until=str(yesterday), currency="USDT")
+    told = answer["data"]["analytics"]
+    amounts = [Decimal(each["value"]["amount"]) for each in told["comparison"]]
+    assert sum(amounts) == Decimal(told["returns"]["value"]["amount"]) == 2 * exactly + 1
+    assert told["returns"]["value"]["note"] is None
+
+
+async def test_who_was_not_there_is_not_behind_bitcoin(world: World) -> None:
+    """On the first day nobody knows what the hopper opened with, while bitcoin doubled."""
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USD' WHERE email = 'Me@Example.com'")
+    await add(world, "3", "USD")
+    yesterday = world.runtime.clock.now().date() - timedelta(days=1)
+    day = datetime(yesterday.year, yesterday.month, yesterday.day, tzinfo=UTC)
+    await put_rate(world.owner, "BTC", day - timedelta(hours=25), "0.002")
+    await put_rate(world.owner, "BTC", day - timedelta(hours=2), "0.001")
+    await put_rate(world.owner, "BTC", day + timedelta(hours=20), str(Decimal("0.001") / Decimal("1.25")))
+    await put_days(world.owner, "3", yesterday, [100.0, 150.0], currency="USD")
+    await world.sign_in()
+    answer = await world.ask(_SUMS, since=str(yesterday - timedelta(days=1)), until=str(yesterday), currency="USD")
+    assert "errors" not in answer, answer
+    beside = answer["data"]["analytics"]["benchmark"]
+    assert beside["benchmarkIndex"] == pytest.approx([1.0, 1.25])
+    assert beside["excess"]["value"] == pytest.approx(0.25)
+    assert beside["excess"]["sampleSize"] == 1
+    assert "1 day left out" in beside["excess"]["note"]
+    ended = f"{yesterday + timedelta(days=1)}T00:00:00Z"
+    assert [beside[name]["asOf"] for name in ("excess", "difference", "beta")] == [ended] * 3
 
 
 _CANDLES = """
