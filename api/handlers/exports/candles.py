@@ -57,7 +57,7 @@ async def pages(files: Files, scope: Scope) -> AsyncIterator[Page]:
 
 
 async def _page(files: Files, rates: Rates, hopper: Hopper, bases: Bases, candles: Sequence[Candle]) -> Page:
-    of = [with_base(hopper, bases, candle.opened_at).base for candle in candles]
+    of = [with_base(hopper, bases, candle.opened_at + SPAN).base for candle in candles]
     await rates.know(of)
     seconds = np.array([int(candle.opened_at.timestamp()) for candle in candles])
     span = int(SPAN.total_seconds())
@@ -65,7 +65,7 @@ async def _page(files: Files, rates: Rates, hopper: Hopper, bases: Bases, candle
     for base in set(of):
         rows = np.array([each == base for each in of])
         conversion = rates.conversion(base)
-        opens[rows], closes[rows] = conversion.at(seconds[rows]), conversion.at(seconds[rows] + span - 1)
+        opens[rows], closes[rows] = conversion.at(seconds[rows]), conversion.at(seconds[rows] + span)
         first, last = int(seconds[rows][0]), int(seconds[rows][-1])
         found = await files.series.volumes(hopper.id, base, first, last + span)
         volumes.update(zip(found.at.tolist(), found.sums.tolist(), strict=True))

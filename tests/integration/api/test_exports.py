@@ -176,6 +176,26 @@ async def test_days_and_candles_are_those_of_the_users_calendar(world: World) ->
     assert (candle["open"], candle["volume"], candle["quality"]) == ("", "", "complete")
 
 
+async def test_a_file_of_candles_says_what_their_chart_says(world: World) -> None:
+    """Also of the quarter of an hour at whose end a rate is told, or in which the base currency changed."""
+    for hour in (8, 9):
+        await put_candle(world.owner, "1", T + hour * HOUR + timedelta(minutes=45), 1000.0, 1000.0)
+    changed = """INSERT INTO hopper_events (hopper_id, user_id, kind, was, became, at)
+                 SELECT hopper_id, user_id, 'base-changed', 'EUR', 'USDT', $1 FROM hoppers WHERE hopper_id = '1'"""
+    await world.owner.execute(changed, T + 8 * HOUR + timedelta(minutes=50))
+    await in_euros(world)
+    told = await rows(world, "/exports/candles.csv", **SPAN)
+    chart = """query($since: Date, $until: Date) { analytics(hopperIds: ["1"], since: $since, until: $until) {
+                 candles(resolution: "15") { open high low close } } }"""
+    answer = await world.ask(chart, **SPAN)
+    assert "errors" not in answer, answer
+    shown = answer["data"]["analytics"]["candles"]
+    for name, numbers in shown.items():
+        assert [float(one[name]) for one in told] == numbers, name
+    assert shown["close"] == [800.0, 500.0]
+    assert [one["base_currency"] for one in told] == ["USDT", "USDT"]
+
+
 async def test_a_year_of_disposals_is_over_all_live_hoppers_and_adds_up(world: World) -> None:
     hopper = Hopper(HopperId("3"), await me_of(world), "Two", Exchange("binance"), Asset("USDT"), False, HOUR)
     await Hoppers(world.owner).put(hopper)
