@@ -176,6 +176,28 @@ async def test_days_and_candles_are_those_of_the_users_calendar(world: World) ->
     assert (candle["open"], candle["volume"], candle["quality"]) == ("", "", "complete")
 
 
+async def test_a_file_of_days_says_what_their_chart_says(world: World) -> None:
+    """What was earned and what came are worth what they were then, and not what they would be at midnight."""
+    await put_days(world.owner, "1", date(2026, 3, 2), [1000.0, 1600.0], zone="Europe/Berlin", offset=-HOUR)
+    await put_flow(world.owner, "1" * 8 + "-1111-1111-1111-111111111111", "1", T + 3 * HOUR, "500", 1000.0)
+    await world.owner.execute(_RESULT, "1", "7", T + 5 * HOUR, None, D(90), D(20), T)
+    await world.owner.execute("UPDATE trade_results SET fee = 0.5, fee_units = 0.5")
+    await in_euros(world)
+    asked: dict[str, Any] = {"since": "2026-03-02", "until": "2026-03-02"}
+    (told,) = await rows(world, "/exports/days.csv", **asked)
+    chart = """query($since: Date, $until: Date) { analytics(hopperIds: ["1"], since: $since, until: $until) {
+                 days { return balance flows realised fees } } }"""
+    answer = await world.ask(chart, **asked)
+    assert "errors" not in answer, answer
+    shown = answer["data"]["analytics"]["days"]
+    names = {"balance": "value", "flows": "flows", "realised": "realised", "fees": "fees"}
+    assert {name: [D(told[column])] for name, column in names.items()} == {
+        name: [D(amount) for amount in shown[name]] for name in names
+    }
+    assert (told["flows"], told["realised"], told["fees"]) == ("400", "16", "0.4")
+    assert float(told["return"]) == shown["return"][0]
+
+
 async def test_a_file_of_candles_says_what_their_chart_says(world: World) -> None:
     """Also of the quarter of an hour at whose end a rate is told, or in which the base currency changed."""
     for hour in (8, 9):
@@ -185,9 +207,10 @@ async def test_a_file_of_candles_says_what_their_chart_says(world: World) -> Non
     await world.owner.execute(changed, T + 8 * HOUR + timedelta(minutes=50))
     await in_euros(world)
     told = await rows(world, "/exports/candles.csv", **SPAN)
+    asked: dict[str, Any] = {**SPAN}
     chart = """query($since: Date, $until: Date) { analytics(hopperIds: ["1"], since: $since, until: $until) {
                  candles(resolution: "15") { open high low close } } }"""
-    answer = await world.ask(chart, **SPAN)
+    answer = await world.ask(chart, **asked)
     assert "errors" not in answer, answer
     shown = answer["data"]["analytics"]["candles"]
     for name, numbers in shown.items():
