@@ -28,10 +28,10 @@ from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.database import Database
 from cryptwire.storage.day_series import DaySeries
 from cryptwire.storage.flows import Flows
-from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.market_caps import MarketCaps
 from cryptwire.storage.open_lots import OpenLots
+from cryptwire.storage.owners import Owners
 from cryptwire.storage.positions import Positions
 from cryptwire.storage.rate_series import RateSeries
 from cryptwire.storage.result_list import ResultList
@@ -39,7 +39,6 @@ from cryptwire.storage.result_series import ResultSeries
 from cryptwire.storage.sessions import Caller
 from cryptwire.storage.trade_list import TradeList
 from cryptwire.storage.trade_sums import TradeSums
-from cryptwire.storage.users import Users
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,8 +109,7 @@ class _Free:
 
 def _sources(rows: Database, store: redis.Redis, clock: SystemClock) -> Sources:
     return Sources(
-        people=Users(rows),
-        hoppers=Hoppers(rows),
+        owners=Owners(rows),
         portfolios=Portfolios(Meters()),
         clock=clock,
         days=DaySeries(rows),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ from cryptwire.tasks import end
 _log = log.Log(__name__)
 SHUTDOWN = timedelta(seconds=10)
 _LOOKS_EVERY = timedelta(seconds=2)
+_SELDOM = 50_000  # new objects between two looks for cycles
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -71,6 +73,15 @@ def routes(health: Health, meters: Meters) -> list[Route]:
         return Response(meters.text(), media_type="text/plain; version=0.0.4")
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+
+
+def collect_seldom() -> None:
+    """Look for cycles among what is made from now on, and not often: for services that make many objects without any.
+
+    What is there already stays for ever.
+    """
+    gc.freeze()
+    gc.set_threshold(_SELDOM)
 
 
 @contextlib.asynccontextmanager

@@ -28,7 +28,7 @@ from cryptwire.tasks import end
 
 _log = Log(__name__)
 _MOST_NAME = 200
-_SOON = 0.05  # seconds in which nearly all is answered: nobody needs to look for a client that has left
+_SOON = 0.25  # seconds in which nearly all is answered: nobody needs to look for a client that has left
 _LATE = "this took too long and was given up; ask for less at once, or again in a moment"
 _LATE_CHANGE = "this takes long and may still be done: look at what has become of it before asking for it again"
 

@@ -174,12 +174,11 @@ class Shares:
 
     async def _followed(self, link: ShareLink, may: Callable[[Needs], bool]) -> Followed:
         now = self._clock.now()
-        person = await self._figures.people.by_id(link.user)
-        known = await self._figures.hoppers.known(link.user)
-        scope = shown_scope(link, person, known, now)
+        owner = await self._figures.owners.of(link.user)
+        scope = shown_scope(link, owner, owner.hoppers, now)
         reading = Reading(self._figures, scope, sees_live=may(Needs("view", "live-portfolio")))
         numbers = {hopper: f"{number}" for number, hopper in enumerate(link.share.hoppers, 1)}
-        return Followed(link, scope, reading, numbers, may, person)
+        return Followed(link, scope, reading, numbers, may, owner)
 
     # ---- how often ----
 

@@ -1,7 +1,6 @@
 """The writer's wiring."""
 
 import asyncio
-import gc
 import secrets
 from datetime import timedelta
 
@@ -9,19 +8,16 @@ from candles.writer.handlers import Writer
 from candles.writer.logic import CANDLES, FLOWS
 from candles.writer.settings import Settings
 from cryptwire.heartbeat import beating
-from cryptwire.runtime import Runtime
+from cryptwire.runtime import Runtime, collect_seldom
 from cryptwire.storage import database, redis
 from cryptwire.storage.candles import Candles
 from cryptwire.storage.flow_candidates import FlowCandidates
 from cryptwire.storage.write_queue import WriteQueue
 
-_SELDOM = 50_000  # new objects between two looks for cycles
-
 
 async def main(settings: Settings, runtime: Runtime) -> None:
     """Write until told to stop. Each task has a name that nobody had before: what an earlier life took is adopted."""
-    gc.freeze()  # thousands of values a batch and no cycles among them: looking for some was a fifth of the work
-    gc.set_threshold(_SELDOM)
+    collect_seldom()  # thousands of values a batch and no cycles among them: looking for some was a fifth of the work
     async with (
         database.connect(settings.database_url, "writer", settings.connections) as rows,
         redis.connect(settings.redis_url) as values,

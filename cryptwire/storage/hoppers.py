@@ -16,10 +16,11 @@ _COLUMNS = "hopper_id, user_id::text, name, exchange, base_currency, is_paper, r
 _OF_USER = f"SELECT {_COLUMNS} FROM hoppers WHERE user_id = $1::text::uuid ORDER BY name, hopper_id"  # noqa: S608
 _ONE = f"SELECT {_COLUMNS} FROM hoppers WHERE user_id = $1::text::uuid AND hopper_id = $2"  # noqa: S608
 _BY_ID = f"SELECT {_COLUMNS} FROM hoppers WHERE hopper_id = ANY($1::text[])"  # noqa: S608
-_KNOWN = f"""
+KNOWN = f"""
     SELECT {_COLUMNS}, coalesce(began_at, created_at) AS created_at, deleted_at, unlinked_at
       FROM hoppers WHERE user_id = $1::text::uuid ORDER BY name, hopper_id
 """  # noqa: S608
+"""All hoppers of user $1 with what became of them, by name."""
 _KNOWN_ONE = f"""
     SELECT {_COLUMNS}, coalesce(began_at, created_at) AS created_at, deleted_at, unlinked_at
       FROM hoppers WHERE user_id = $1::text::uuid AND hopper_id = $2
@@ -87,14 +88,14 @@ class Hoppers:
 
     async def known(self, user: UserId) -> list[KnownHopper]:
         """The same with what became of them."""
-        return [_known(row) for row in await self._database.fetch(_KNOWN, user)]
+        return [known_of(row) for row in await self._database.fetch(KNOWN, user)]
 
     async def known_one(self, user: UserId, hopper: HopperId) -> KnownHopper:
         """One of a user's hoppers with what became of it; raises NotFound, also when it is somebody else's."""
         row = await self._database.row(_KNOWN_ONE, user, hopper)
         if row is None:
             raise NotFound(f"there is no hopper {hopper[:40]}")
-        return _known(row)
+        return known_of(row)
 
     async def others(self, user: UserId, hoppers: Sequence[HopperId]) -> list[HopperId]:
         """Those of ``hoppers`` that are another user's."""
@@ -136,7 +137,7 @@ class Hoppers:
             await connection.execute(_ONE_AT_A_TIME, user)
             others = {row["hopper_id"] for row in await connection.fetch(_OWNERS, user, [one.id for one in seen])}
             own = [one for one in seen if one.id not in others]
-            known = {known.hopper.id: known for known in map(_known, await connection.fetch(_KNOWN, user))}
+            known = {known.hopper.id: known for known in map(known_of, await connection.fetch(KNOWN, user))}
             events = changes(known, own)
             if own:
                 await connection.execute(_SEE, user, *map(list, zip(*map(_seen, own), strict=True)), at)
@@ -173,7 +174,8 @@ class Hoppers:
         )
 
 
-def _known(row: asyncpg.Record) -> KnownHopper:
+def known_of(row: asyncpg.Record) -> KnownHopper:
+    """The hopper of a row with the columns of ``KNOWN``."""
     return KnownHopper(hopper_of(row), row["created_at"], row["deleted_at"], row["unlinked_at"])
 
 

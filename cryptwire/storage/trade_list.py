@@ -80,6 +80,7 @@ LISTING = Listing(
         "net": Column("r.net", _NUMBER, is_nullable=True),
     },
 )
+_SIDE = ListedTrade._fields.index("side")
 _SIDES = {int(side): side for side in Side}
 
 
@@ -94,7 +95,10 @@ class TradeList:
     ) -> list[ListedTrade]:
         """At most ``most`` trades of ``hoppers`` in an order, those behind a row; raises Invalid when it is gone."""
         rows = await LISTING.page(self._database, hoppers, order, conditions, after, most)
-        return [ListedTrade._make((*row[:6], _SIDES[row["side"]], *row[7:])) for row in rows]
+        columns = list(zip(*rows, strict=True))
+        if columns:
+            columns[_SIDE] = tuple(map(_SIDES.__getitem__, columns[_SIDE]))
+        return list(map(ListedTrade._make, zip(*columns, strict=True)))
 
     async def count(self, hoppers: Sequence[str], conditions: Sequence[Condition]) -> int:
         """How many trades there are on all pages together."""

@@ -174,11 +174,11 @@ def _user(row: asyncpg.Record) -> User:
         row["plan"],
         row["plan_ends_at"],
         row["created_at"],
-        _preferences(row["user_id"], row["preferences"]),
+        preferences_of(row["user_id"], row["preferences"]),
     )
 
 
-def _preferences(user: str, stored: str) -> Preferences:
+def preferences_of(user: str, stored: str) -> Preferences:
     """Those of a new user when they cannot be read: nobody is kept out for it."""
     try:
         return preferences_from(json.loads(stored))

@@ -18,13 +18,13 @@ from api.handlers.analytics.ports import (
     PositionRows,
     TradeSumRows,
 )
-from api.handlers.analytics.scope import Asked, Person, Scope, scope_of
+from api.handlers.analytics.scope import Asked, Scope, scope_of
 from api.handlers.live import Portfolios
 from api.handlers.targets import TargetRows
-from api.ports import Hoppers
 from cryptwire.clock import Clock
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage.conversions import Conversions
+from cryptwire.storage.owners import Owner
 from cryptwire.storage.result_list import ResultList
 from cryptwire.storage.result_series import ResultSeries
 from cryptwire.storage.trade_list import TradeList
@@ -32,18 +32,17 @@ from cryptwire.storage.trade_list import TradeList
 T = TypeVar("T")
 
 
-class People(Protocol):
-    """Every user; raises NotFound, Unavailable."""
+class OwnerRows(Protocol):
+    """See cryptwire/storage/owners.py."""
 
-    async def by_id(self, user: UserId) -> Person: ...
+    async def of(self, user: UserId) -> Owner: ...
 
 
 @dataclass(slots=True)
 class Sources:
     """What figures are made of; one for the process."""
 
-    people: People
-    hoppers: Hoppers
+    owners: OwnerRows
     portfolios: Portfolios
     clock: Clock
     days: DayRows
@@ -65,8 +64,8 @@ class Sources:
 
     async def scope(self, user: UserId, asked: Asked) -> Scope:
         """See ``scope_of``."""
-        person, known = await asyncio.gather(self.people.by_id(user), self.hoppers.known(user))
-        return scope_of(user, person, known, asked, self.clock.now())
+        owner = await self.owners.of(user)
+        return scope_of(user, owner, owner.hoppers, asked, self.clock.now())
 
 
 class Reading:

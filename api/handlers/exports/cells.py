@@ -15,6 +15,8 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.logic.masking import rough
+
 _FORMULA = re.compile(r"(?:^|(?<=[;,|\t\r\n\"']))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])")
 
 
@@ -27,6 +29,8 @@ class Kind(Enum):
     """One of ours."""
     NUMBER = "number"
     """A count, a ratio, a price."""
+    RATIO = "ratio"
+    """A number that amounts were divided for: in six digits when they are masked."""
     AMOUNT = "amount"
     """Money or units: empty when amounts are masked."""
     AMOUNTS = "amounts"
@@ -95,6 +99,8 @@ def number(value: Decimal | float) -> str:
 def _cell(kind: Kind, zone: ZoneInfo, *, is_masked: bool) -> Callable[[Any], str]:
     if kind in (Kind.AMOUNT, Kind.AMOUNTS) and is_masked:
         return _nothing
+    if kind is Kind.RATIO and is_masked:
+        return lambda value: number(rough(value))
     if kind is Kind.LOCAL:
         return lambda moment: _local(moment, zone)
     return _CELLS[kind]
@@ -128,6 +134,7 @@ _CELLS: dict[Kind, Callable[[Any], str]] = {
     Kind.TEXT: plain,
     Kind.WORD: str,
     Kind.NUMBER: _number,
+    Kind.RATIO: number,
     Kind.AMOUNT: _number,
     Kind.AMOUNTS: plain,
     Kind.UTC: _utc,

@@ -28,13 +28,13 @@ TABLE = Table(
         Column("opened_at", Kind.UTC, "When it was bought: the mean, by quantity; empty when that is not known."),
         Column("hours_held", Kind.NUMBER, "From then to the closing."),
         Column("quantity", Kind.AMOUNT, "Units that were closed."),
-        Column("entry_price", Kind.NUMBER, "What one unit was opened at, in quote, fees in."),
-        Column("exit_price", Kind.NUMBER, "What one unit was closed at, in quote, fees in."),
+        Column("entry_price", Kind.RATIO, "What one unit was opened at, in quote, fees in."),
+        Column("exit_price", Kind.RATIO, "What one unit was closed at, in quote, fees in."),
         Column("proceeds", Kind.AMOUNT, "What its sale brought, in quote, fees out."),
         Column("cost", Kind.AMOUNT, "What it cost, in quote, fees in; empty when nobody knows what was sold."),
         Column("fees", Kind.AMOUNT, "Of both sides, in quote, as far as they are known."),
         Column("net", Kind.AMOUNT, "proceeds − cost, in quote."),
-        Column("return", Kind.NUMBER, "net ÷ cost: 0.01 is one percent."),
+        Column("return", Kind.RATIO, "net ÷ cost: 0.01 is one percent."),
         Column(
             "buy_trigger", Kind.TEXT, "Why it was opened, in Cryptohopper's words; `several`: for different reasons."
         ),

@@ -30,7 +30,7 @@ async def _report(sources: Sources, door: Door, caller: Caller, request: Request
     scope = await sources.scope(caller.user, asked_of(request.query_params))
     reading = Reading(sources, scope, sees_live=door.may(caller, _LIVE))
     figures = await figures_of(Analytics(scope=scope, reading=reading))
-    page, policy = page_of(figures, scope, await sources.people.by_id(caller.user))
+    page, policy = page_of(figures, scope, await sources.owners.of(caller.user))
     return Streamed(
         _whole(page),
         {

@@ -131,13 +131,10 @@ def shares(rows: Rows) -> tuple[Shares, HandClock, Any]:
     clock = HandClock(NOW)
     played: Any = SimpleNamespace(known=list(KNOWN))
 
-    async def by_id(_: object) -> Any:
-        return BERLIN
+    async def of(_: object) -> Any:
+        return SimpleNamespace(**vars(BERLIN), hoppers=list(played.known))
 
-    async def known(_: object) -> list[KnownHopper]:
-        return list(played.known)
-
-    figures: Any = SimpleNamespace(people=SimpleNamespace(by_id=by_id), hoppers=SimpleNamespace(known=known))
+    figures: Any = SimpleNamespace(owners=SimpleNamespace(of=of))
     anything: Any = rows
     attempts: Any = Attempts()
     changes: Any = None
