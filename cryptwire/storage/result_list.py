@@ -60,8 +60,8 @@ class ListedResult(NamedTuple):
 
     @property
     def gain(self) -> Decimal | None:
-        """Net in parts of the cost."""
-        return _share(self.net, self.cost)
+        """Net in parts of what it was opened with: the cost, of a short what its sale brought."""
+        return _share(self.net, self.proceeds if self.is_short else self.cost)
 
 
 def _share(amount: Decimal | None, whole: Decimal | None) -> Decimal | None:
@@ -71,6 +71,7 @@ def _share(amount: Decimal | None, whole: Decimal | None) -> Decimal | None:
 
 _TEXT, _NUMBER, _MOMENT = "text", "numeric", "timestamptz"
 _BROUGHT, _COST = "round(r.proceeds / nullif(r.closed, 0), 18)", "round(r.cost / nullif(r.closed, 0), 18)"
+_OPENED_WITH = "CASE WHEN r.is_short THEN r.proceeds ELSE r.cost END"
 _COLUMNS = {
     "at": Column("r.at", _MOMENT),
     "opened_at": Column("r.opened_at", _MOMENT, is_nullable=True),
@@ -86,7 +87,7 @@ _COLUMNS = {
     "cost": Column("r.cost", _NUMBER, is_nullable=True),
     "fees": Column("r.fees", _NUMBER),
     "net": Column("r.net", _NUMBER, is_nullable=True),
-    "gain": Column("round(r.net / nullif(r.cost, 0), 18)", _NUMBER, is_nullable=True),
+    "gain": Column(f"round(r.net / nullif({_OPENED_WITH}, 0), 18)", _NUMBER, is_nullable=True),
     "buy_trigger": Column("r.buy_trigger", _TEXT, is_nullable=True),
     "sell_trigger": Column("r.trigger", _TEXT, is_nullable=True),
     "buy_strategy": Column("r.buy_strategy", _TEXT, is_nullable=True),

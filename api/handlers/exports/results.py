@@ -34,7 +34,7 @@ TABLE = Table(
         Column("cost", Kind.AMOUNT, "What it cost, in quote, fees in; empty when nobody knows what was sold."),
         Column("fees", Kind.AMOUNT, "Of both sides, in quote, as far as they are known."),
         Column("net", Kind.AMOUNT, "proceeds − cost, in quote."),
-        Column("return", Kind.RATIO, "net ÷ cost: 0.01 is one percent."),
+        Column("return", Kind.RATIO, "net ÷ cost, of a short ÷ what its sale brought: 0.01 is one percent."),
         Column(
             "buy_trigger", Kind.TEXT, "Why it was opened, in Cryptohopper's words; `several`: for different reasons."
         ),

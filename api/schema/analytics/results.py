@@ -60,7 +60,9 @@ class Result:
         description="Of both sides, in quote, as far as anybody could convert them; null when amounts are masked."
     )
     net: Decimal | None = strawberry.field(description=f"Proceeds less cost, {_QUOTE.format('nobody knows, or ')}")
-    gain: Decimal | None = plain("Net in parts of the cost: 0.05 is five percent; null: not known.")
+    gain: Decimal | None = plain(
+        "Net in parts of the cost, of a short of what its sale brought: 0.05 is five percent; null: not known."
+    )
     profit: Decimal | None = strawberry.field(
         description="Net in currency, by the rates of when it was closed; null: not known, or amounts are masked."
     )
@@ -130,7 +132,9 @@ class ResultFilter:
     sell_strategies: list[str | None] | None = strawberry.field(
         default=None, description="Any of these; null: none, or not told."
     )
-    gain: Between | None = strawberry.field(default=None, description="In parts of the cost.")
+    gain: Between | None = strawberry.field(
+        default=None, description="In parts of the cost, of a short of what its sale brought."
+    )
     held_for: Between | None = strawberry.field(default=None, description="Seconds.")
     quantity: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
     cost: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")

@@ -120,6 +120,9 @@ async def test_a_closed_position_is_told_with_all_its_columns(world: World) -> N
         D("0.02"),
         D(800),
     ]
+    assert D(short["gain"]) == D("0.666666666666666667"), "of what it was opened with, as among the best trades"
+    shorts = {"gain": {"least": "0.6", "most": "0.7"}, "isShort": True}
+    assert names(await ask(world, filter=shorts)) == names({"nodes": [short]})
     (unknown,) = (await ask(world, filter={"outcomes": ["UNKNOWN"]}))["nodes"]
     nothing = ("openedAt", "heldFor", "entryPrice", "cost", "net", "gain", "profit", "buyTrigger", "buyStrategy")
     assert {unknown[name] for name in nothing} == {None}
