@@ -13,10 +13,11 @@ from strawberry.types.field import StrawberryField
 
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
+from api.logic.masking import rough
 from api.schema.rules import covered, field
 from cryptwire.domain.definitions import DEFINITIONS
 
-_AMOUNT = "amount"
+_AMOUNT, _QUOTIENT = "amount", "quotient"
 Resolver = TypeVar("Resolver", bound=Callable[..., Awaitable[Any]])
 
 
@@ -52,42 +53,63 @@ def plain(description: str, **more: Any) -> Any:
     return strawberry.field(description=description, metadata={_AMOUNT: False}, **more)
 
 
+def quotient(description: str, **more: Any) -> Any:
+    """A field that is a Decimal and was made by dividing amounts: told in six digits when masked, as every float is."""
+    return strawberry.field(description=description, metadata={_AMOUNT: False, _QUOTIENT: True}, **more)
+
+
 def is_amount(one: StrawberryField) -> bool:
     """Whether a field holds money or units: every Decimal does that does not say otherwise, and what says so."""
     return bool(one.metadata.get(_AMOUNT, leaf_of(one) is Decimal))
 
 
+def is_quotient(one: StrawberryField) -> bool:
+    """Whether a field may hold a number that amounts were divided for: every float may."""
+    return bool(one.metadata.get(_QUOTIENT, leaf_of(one) is float))
+
+
 def masked(answer: Any) -> Any:
-    """The same without amounts: null in their place, in columns for each of their rows."""
+    """The same without amounts: null in their place, in columns for each of their rows.
+
+    What amounts were divided for is told in six digits: all of them would tell the amounts.
+    """
     if isinstance(answer, list | tuple):
         return [masked(one) for one in answer]
     definition = get_object_definition(type(answer))
     if definition is None:
         return answer
     shown = copy.copy(answer)
-    for name, holds_amount in _held(definition):
+    for name, left in _held(definition):
         value = getattr(shown, name)
-        if value is None:
-            continue
-        if holds_amount:
-            setattr(shown, name, [None] * len(value) if isinstance(value, list) else None)
-        else:
-            setattr(shown, name, masked(value))
+        if value is not None:
+            setattr(shown, name, left(value))
     return shown
 
 
 @cache
-def _held(definition: StrawberryObjectDefinition) -> tuple[tuple[str, bool], ...]:
-    """The fields of a type that masking looks at, and whether they hold an amount; others are left alone."""
-    found = []
+def _held(definition: StrawberryObjectDefinition) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """The fields of a type that masking looks at, and what it leaves of them; others are left alone."""
+    found: list[tuple[str, Callable[[Any], Any]]] = []
     for one in definition.fields:
         if one.base_resolver is not None:
             continue
         if is_amount(one):
-            found.append((one.python_name, True))
+            found.append((one.python_name, _nothing))
+        elif is_quotient(one):
+            found.append((one.python_name, _roughly))
         elif get_object_definition(leaf_of(one)) is not None:
-            found.append((one.python_name, False))
+            found.append((one.python_name, masked))
     return tuple(found)
+
+
+def _nothing(value: Any) -> Any:
+    return [None] * len(value) if isinstance(value, list) else None
+
+
+def _roughly(value: Any) -> Any:
+    if isinstance(value, list):
+        return [None if one is None else rough(one) for one in value]
+    return rough(value)
 
 
 def leaf_of(one: StrawberryField) -> Any:

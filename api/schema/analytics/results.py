@@ -12,7 +12,7 @@ from api.handlers.analytics.paging import among, between, cursor_of, place_of, u
 from api.handlers.analytics.results import profits
 from api.handlers.analytics.scope import Asked
 from api.schema.analytics import Kind, parts
-from api.schema.analytics.parts import plain
+from api.schema.analytics.parts import quotient
 from api.schema.analytics.trades import Between
 from api.schema.context import Info
 from api.schema.rules import covered, field
@@ -52,15 +52,15 @@ class Result:
     quote: str = strawberry.field(description="What it was paid with.")
     is_short: bool = strawberry.field(description="True when coins were sold first and bought back.")
     quantity: Decimal | None = strawberry.field(description="Units of the coin; null when amounts are masked.")
-    entry_price: Decimal | None = plain("What one unit was opened at, in quote, fees in; null: not known.")
-    exit_price: Decimal | None = plain("What one unit was closed at, in quote, fees in; null: not known.")
+    entry_price: Decimal | None = quotient("What one unit was opened at, in quote, fees in; null: not known.")
+    exit_price: Decimal | None = quotient("What one unit was closed at, in quote, fees in; null: not known.")
     proceeds: Decimal | None = strawberry.field(description=f"What its sale brought, {_QUOTE.format('')}")
     cost: Decimal | None = strawberry.field(description=f"What it cost, {_QUOTE.format('nobody knows, or ')}")
     fees: Decimal | None = strawberry.field(
         description="Of both sides, in quote, as far as anybody could convert them; null when amounts are masked."
     )
     net: Decimal | None = strawberry.field(description=f"Proceeds less cost, {_QUOTE.format('nobody knows, or ')}")
-    gain: Decimal | None = plain(
+    gain: Decimal | None = quotient(
         "Net in parts of the cost, of a short of what its sale brought: 0.05 is five percent; null: not known."
     )
     profit: Decimal | None = strawberry.field(

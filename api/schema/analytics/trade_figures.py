@@ -20,7 +20,7 @@ from api.handlers.analytics.trade_figures import (
     trade_sums,
     trades_a_day,
 )
-from api.schema.analytics.parts import Money, Part, Ratio, analytic, money, plain, ratio
+from api.schema.analytics.parts import Money, Part, Ratio, analytic, money, quotient, ratio
 from api.schema.rules import covered
 from cryptwire.domain import trade_statistics
 from cryptwire.domain.measured import Amount, Measured
@@ -198,8 +198,8 @@ class RankedResult:
     quote: str = strawberry.field(description="What it was paid with.")
     is_short: bool = strawberry.field(description="True when coins were sold first and bought back.")
     quantity: Decimal | None = strawberry.field(description="Units of the coin; null when amounts are masked.")
-    entry_price: Decimal | None = plain("What one unit was opened at, in quote, fees in.")
-    exit_price: Decimal | None = plain("What one unit was closed at, in quote, fees in.")
+    entry_price: Decimal | None = quotient("What one unit was opened at, in quote, fees in.")
+    exit_price: Decimal | None = quotient("What one unit was closed at, in quote, fees in.")
     net: Decimal | None = strawberry.field(description="What it brought, in the currency; null: amounts are masked.")
     share: float | None = strawberry.field(description="That by what it was opened with: 0.05 is five percent.")
     buy_trigger: str | None = strawberry.field(description="Why it was opened; null: not known.")

@@ -3,7 +3,7 @@
 import itertools
 import random
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
@@ -15,6 +15,7 @@ from tests.integration.api.conftest import World, code_of
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 D = Decimal
+SIX_DIGITS = Context(prec=6)
 RESULTS = """query($ids: [ID!], $kind: HopperKind, $first: Int! = 100, $after: String, $filter: ResultFilter,
                    $sort: ResultSort, $currency: String, $masked: Boolean, $counts: Boolean! = false) {
   results(hopperIds: $ids, kind: $kind, first: $first, after: $after, filter: $filter, sort: $sort, currency: $currency,
@@ -233,7 +234,8 @@ async def test_masked_amounts_are_neither_told_nor_to_be_found_out(world: World)
     assert masked["endCursor"] == shown["endCursor"]
     hidden = dict.fromkeys(("quantity", "proceeds", "cost", "fees", "net", "profit"))
     for one, other in zip(shown["nodes"], masked["nodes"], strict=True):
-        assert other == {**one, **hidden}
+        told = {name: str(SIX_DIGITS.create_decimal(one[name])) for name in ("entryPrice", "exitPrice", "gain")}
+        assert other == {**one, **hidden, **told}
     for column in ("quantity", "cost", "net"):
         answer = await world.ask(RESULTS, filter={column: {"least": "1"}}, masked=True)
         assert code_of(answer) == "INVALID"

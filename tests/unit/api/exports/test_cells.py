@@ -17,7 +17,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 D = Decimal
 TABLE = Table("things", "Things.", tuple(Column(kind.name.lower(), kind, "A thing.") for kind in Kind))
 AT = datetime(2026, 3, 1, 23, 0, 0, 250_000, tzinfo=UTC)
-ROW = ["Bot", "buy", D("1.50"), D("-2.0"), "1 BNB", AT, AT, date(2026, 3, 2), True]
+ROW = ["Bot", "buy", D("1.50"), D("0.010306295285838674"), D("-2.0"), "1 BNB", AT, AT, date(2026, 3, 2), True]
 
 
 def read(written: bytes) -> list[list[str]]:
@@ -27,9 +27,9 @@ def read(written: bytes) -> list[list[str]]:
 def test_a_file_has_a_head_and_lines_that_end_as_they_must() -> None:
     written = TABLE.head() + TABLE.writer(BERLIN, is_masked=False)([ROW, [None] * len(ROW)])
     assert written == (
-        b"text,word,number,amount,amounts,utc,local,date,truth\r\n"
-        b"Bot,buy,1.5,-2,1 BNB,2026-03-01T23:00:00.250000Z,2026-03-02 00:00:00,2026-03-02,true\r\n"
-        b",,,,,,,,\r\n"
+        b"text,word,number,ratio,amount,amounts,utc,local,date,truth\r\n"
+        b"Bot,buy,1.5,0.010306295285838674,-2,1 BNB,2026-03-01T23:00:00.250000Z,2026-03-02 00:00:00,2026-03-02,true\r\n"
+        b",,,,,,,,,\r\n"
     )
 
 
@@ -39,6 +39,7 @@ def test_masked_files_have_no_amounts_and_all_the_rest() -> None:
         "Bot",
         "buy",
         "1.5",
+        "0.0103063",
         "",
         "",
         "2026-03-01T23:00:00.250000Z",
