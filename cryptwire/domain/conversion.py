@@ -238,20 +238,14 @@ class Conversion:
             return Decimal(1)
         return self.exactly_at(np.array([_whole(at)]))[0] if self.since <= at <= self.until else None
 
-    def hours(self) -> tuple[list[datetime], list[Decimal | None]]:
-        """When each step begins, the first at ``since``, and its rate; None from where on nobody knows.
+    def steps(self, since: datetime, until: datetime) -> tuple[list[int], list[Decimal | None]]:
+        """When each step begins that counts somewhere in ``[since, until]``, and its rate; None: nobody knows it.
 
-        In order, as arrays of PostgreSQL take them: at ``at`` the last step that began at or before it counts.
+        Whole seconds since the epoch, in order: at a moment the last step that began at or before it counts.
         """
-        if self.is_identity:
-            return [self.since], [Decimal(1)]
-        moments = [datetime.fromtimestamp(second, UTC) for second in self._at.tolist()]
-        moments[0] = self.since
-        return moments, self._steps
-
-    @cached_property
-    def _steps(self) -> list[Decimal | None]:
-        return self._exact(self._at)
+        first = max(int(np.searchsorted(self._at, _whole(since), side="right")) - 1, 0)
+        at = self._at[first : max(int(np.searchsorted(self._at, _whole(until), side="right")), first + 1)]
+        return at.tolist(), [Decimal(1)] * len(at) if self.is_identity else self._exact(at)
 
     def exactly_at(self, seconds: Seconds) -> list[Decimal | None]:
         """``exactly`` at each of these moments, seconds since the epoch, in any order."""

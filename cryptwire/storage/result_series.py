@@ -20,9 +20,7 @@ from cryptwire.domain.trade_tally import Earned, PaidFees, Stretch, TradeTally
 from cryptwire.storage.columns import floats, small, whole
 from cryptwire.storage.database import Database
 from cryptwire.storage.result_list import LISTING, ListedResult
-
-Steps = tuple[Sequence[datetime], Sequence[Decimal | None]]
-"""From each moment on what one unit is worth in the currency that is asked for, in order; None: nobody knows."""
+from cryptwire.storage.steps import Steps, joined
 
 _WHERE = "r.hopper_id = ANY($1::text[]) AND r.at >= $2 AND r.at < $3"
 _ORDER = 'at, length(trade_id), trade_id COLLATE "C", hopper_id COLLATE "C"'
@@ -79,14 +77,6 @@ _CLOSINGS = f"""
                    dense_rank() OVER (ORDER BY opened_at, base COLLATE "C", hopper_id COLLATE "C", is_short) AS position
               FROM trade_results r WHERE {_WHERE} AND closed IS NOT NULL AND net IS NOT NULL
              ORDER BY {_ORDER}) ordered
-"""  # noqa: S608
-_JOINED = (
-    "LEFT JOIN unnest(${0}::timestamptz[], ${1}::numeric[]) WITH ORDINALITY AS s(since, rate, number)"
-    " ON s.number = width_bucket(r.at, ${0}::timestamptz[])"
-)
-_MOMENTS = f"""
-    SELECT array_agg(at) FROM (
-        SELECT DISTINCT at FROM trade_results r WHERE {_WHERE} AND currency = $4 ORDER BY at LIMIT $5) moments
 """  # noqa: S608
 _STANDING = """
     SELECT n.hopper_id, p.computed_at,
@@ -185,11 +175,6 @@ class ResultSeries:
         rows = await self._database.fetch(_STANDING, list(hoppers))
         return {HopperId(row["hopper_id"]): Standing(row["computed_at"], row["is_due"]) for row in rows}
 
-    async def moments(self, chosen: Chosen, most: int) -> list[datetime]:
-        """The moments at which trades were made, each once and in order; the first ``most`` of them."""
-        found: list[datetime] | None = await self._database.value(_MOMENTS, *_choice(chosen), most)
-        return found or []
-
     async def results(self, chosen: Chosen, steps: Steps | None) -> ResultSums:
         """Sums over results."""
         rows = await self._rows(_RESULTS, _NET, "r.closed IS NOT NULL", chosen, steps)
@@ -245,11 +230,11 @@ class ResultSeries:
         self, query: str, amounts: str, only: str, chosen: Chosen, steps: Steps | None, *more: Any
     ) -> list[asyncpg.Record]:
         values = [*_choice(chosen), *more]
-        joined, rate = "", "r.rate"
+        join, rate = "", "r.rate"
         if steps is not None:
-            joined, rate = _JOINED.format(len(values) + 1, len(values) + 2), "r.rate * s.rate"
-            values += [list(steps[0]), list(steps[1])]
-        text = query.replace("{amounts}", amounts).replace("{steps}", joined).replace("{only}", only)
+            join, rate = joined(len(values) + 1, "r.at"), "r.rate * s.rate"
+            values += steps
+        text = query.replace("{amounts}", amounts).replace("{steps}", join).replace("{only}", only)
         ask = self._database.fetch if steps is None else self._database.planned
         return await ask(text.replace("{rate}", rate), *values)
 

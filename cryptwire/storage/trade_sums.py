@@ -14,6 +14,7 @@ from cryptwire.domain.coin_profit import Traded
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade import Side
 from cryptwire.storage.database import Database
+from cryptwire.storage.steps import Steps, joined
 
 # Results are read by themselves, since they say all that is needed of a trade; trades whose result is not computed yet
 # are few and stored lately, and are valued if that takes nobody else's word. Of the steps the last one that began at or
@@ -43,14 +44,11 @@ _SUMS = """
      GROUP BY hopper_id, base, quote, side, fee_currency, o.rate IS NULL, fee IS NULL, fee_units = 0{known}
      ORDER BY hopper_id, base, quote, side, fee_currency
 """  # noqa: E501
-_BY_ONE_RATE = _SUMS.format(
-    value="sum(total * o.rate) * $6::numeric", fee="sum(fee * o.rate) * $6::numeric", steps="", known=""
-)
+_IN_THEIR_OWN = _SUMS.format(value="sum(total * o.rate)", fee="sum(fee * o.rate)", steps="", known="")
 _BY_STEPS = _SUMS.format(
     value="sum(total * o.rate * s.rate)",
     fee="sum(fee * o.rate * s.rate)",
-    steps="LEFT JOIN unnest($6::timestamptz[], $7::numeric[]) WITH ORDINALITY AS s(since, rate, number)"
-    " ON s.number = width_bucket(at, $6::timestamptz[])",
+    steps=joined(6, "o.at"),
     known=", s.rate IS NULL",
 )
 
@@ -74,22 +72,20 @@ class TradeSums:
         self,
         spans: Sequence[tuple[HopperId, datetime, datetime, Asset]],
         currency: Asset,
-        steps: tuple[Sequence[datetime], Sequence[Decimal | None]],
+        steps: Steps | None,
     ) -> list[TradeSum]:
         """Trades in ``[since, until)`` of each hopper that were made while its base currency was ``currency``.
 
         A span ends with the base currency that the hopper has now, that of trades whose result is not computed yet.
-        ``steps``: from each moment on what one ``currency`` is worth in that which is asked for, in order; None: nobody
-        knows.
+        ``steps``: what one ``currency`` is worth in that which is asked for; None: that is itself.
         """
         if not spans:
             return []
         columns = [list(column) for column in zip(*spans, strict=True)]
-        since, rates = steps
-        if len(rates) == 1 and all(span[1] >= since[0] for span in spans):
-            rows = await self._database.fetch(_BY_ONE_RATE, *columns, currency, rates[0])
+        if steps is None:
+            rows = await self._database.fetch(_IN_THEIR_OWN, *columns, currency)
         else:
-            rows = await self._database.planned(_BY_STEPS, *columns, currency, list(since), list(rates))
+            rows = await self._database.planned(_BY_STEPS, *columns, currency, *steps)
         return [_sum(row) for row in rows]
 
 

@@ -22,6 +22,7 @@ from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
+from cryptwire.storage.steps import steps_of
 from cryptwire.storage.trade_sums import TradeSum
 
 _BEFORE = timedelta(hours=36)
@@ -211,7 +212,7 @@ async def _trades(
     ]
     found: dict[HopperId, dict[Asset, list[TradeSum]]] = {}
     for currency, rate in rates.items():
-        for one in await reading.sources.trade_sums.of(asked, currency, rate.hours()):
+        for one in await reading.sources.trade_sums.of(asked, currency, steps_of(rate, rate.since, rate.until)):
             found.setdefault(one.hopper, {}).setdefault(currency, []).append(one)
     return found
 

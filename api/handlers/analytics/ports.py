@@ -21,6 +21,7 @@ from cryptwire.storage.heartbeats import Beat
 from cryptwire.storage.hopper_health import HopperHealth
 from cryptwire.storage.positions import Held
 from cryptwire.storage.sources import Source
+from cryptwire.storage.steps import Steps
 from cryptwire.storage.trade_sums import TradeSum
 
 Bases = Mapping[HopperId, Sequence[tuple[datetime, Asset]]]
@@ -153,7 +154,7 @@ class TradeSumRows(Protocol):
         self,
         spans: Sequence[tuple[HopperId, datetime, datetime, Asset]],
         currency: Asset,
-        steps: tuple[Sequence[datetime], Sequence[Decimal | None]],
+        steps: Steps | None,
     ) -> list[TradeSum]: ...
 
 

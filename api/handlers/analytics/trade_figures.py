@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -25,21 +26,26 @@ from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade_statistics import HoldingTimes, Tally, grouped, holding_times
 from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally, joined
 from cryptwire.errors import Invalid
-from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums, Standing, Steps, TradeSums
+from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums, Standing, TradeSums
+from cryptwire.storage.steps import Steps, steps_of
 
 MOST_STRETCHES = 5_000
 _RATES_STAND_FOR = timedelta(seconds=30)
-_HOUR = timedelta(hours=1)
 _QUIET = Stretch()
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Choice:
     """Trades that were made while hoppers counted in one currency, and what that is worth in the scope's."""
 
     chosen: Chosen
     conversion: Conversion
+
+    @cached_property
+    def steps(self) -> Steps | None:
+        """Rates for all of them."""
+        return steps_of(self.conversion, self.conversion.since, self.conversion.until)
 
 
 # ---- what is asked of the database -----------------------------------------------------------------------------------
@@ -205,7 +211,7 @@ async def _each(
         chosen, conversion = choice.chosen, choice.conversion
 
         async def asked(choice: _Choice = choice) -> T:
-            return await read(choice.chosen, await _steps(reading, choice))
+            return await read(choice.chosen, choice.steps)
 
         found.append(
             await reading.sources.kept.of(
@@ -241,23 +247,6 @@ async def _read_choices(reading: Reading) -> list[_Choice]:
         )
         for currency, ids in sorted(by_currency.items())
     ]
-
-
-async def _steps(reading: Reading, choice: _Choice) -> Steps | None:
-    """Rates for all of a choice: at the trades' own moments where these are fewer than the hours of the range."""
-    chosen, conversion = choice.chosen, choice.conversion
-    if conversion.is_identity:
-        return None
-    return await reading.once(("steps", chosen), lambda: _read_steps(reading, chosen, conversion))
-
-
-async def _read_steps(reading: Reading, chosen: Chosen, conversion: Conversion) -> Steps:
-    hours = (chosen.until - chosen.since) // _HOUR
-    moments = await reading.sources.result_series.moments(chosen, hours + 1)
-    if len(moments) > hours:
-        return conversion.hours()
-    seconds = np.array([int(moment.timestamp() // 1) for moment in moments], np.int64)
-    return moments, conversion.exactly_at(np.minimum(seconds, int(conversion.until.timestamp() // 1)))
 
 
 async def _standing(reading: Reading) -> dict[HopperId, Standing]:

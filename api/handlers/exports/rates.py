@@ -56,11 +56,11 @@ class Rates:
 class _Steps:
     def __init__(self, conversion: Conversion) -> None:
         self.conversion = conversion
-        self._moments, self._rates = conversion.hours()
+        self._seconds, self._rates = conversion.steps(conversion.since, conversion.until)
 
     def at(self, moment: datetime) -> Decimal | None:
         if self.conversion.is_identity:
             return Decimal(1)
         if not self.conversion.since <= moment <= self.conversion.until:
             return None
-        return self._rates[bisect_right(self._moments, moment) - 1]
+        return self._rates[bisect_right(self._seconds, moment.timestamp()) - 1]

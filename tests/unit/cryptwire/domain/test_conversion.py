@@ -85,14 +85,14 @@ def test_a_rate_is_what_a_look_at_every_word_says(
 ) -> None:
     since, until = T + min(first, second), T + max(first, second)
     told = conversion(source, of_source, target, of_target, since, until)
-    steps, rates = told.hours()
+    steps, rates = told.steps(moment(since), moment(until))
     assert steps == sorted(set(steps))
-    assert steps[0] == moment(since)
+    assert steps[0] == since
     looked = [*range(since, until, 999), until]
     for at, rate in zip(looked, told.at(np.array(looked, np.int64)).tolist(), strict=True):
         a, b = plainly(source, of_source, at), plainly(target, of_target, at)
         exact = told.exactly(moment(at))
-        assert exact == rates[max(n for n, step in enumerate(steps) if step <= moment(at))]
+        assert exact == rates[max(n for n, step in enumerate(steps) if step <= at)]
         if source == target or a is None or b is None:
             assert (exact is None) == (source != target)
             assert np.isnan(rate) == (source != target)
@@ -118,7 +118,7 @@ def test_the_last_word_stands_for_two_days_of_a_coin_and_thirty_of_money() -> No
         before, *known, after = told.at(np.array([T - 1, T, end - 1, end])).tolist()
         assert known == [2, 2]
         assert np.isnan([before, after]).all()
-        assert told.hours() == ([moment(T - HOUR), moment(T), moment(end)], [None, Decimal(2), None])
+        assert told.steps(told.since, told.until) == ([T - HOUR, T, end], [None, Decimal(2), None])
         assert not told.is_known
     assert timedelta(days=2) == COIN_HELD
 
@@ -138,7 +138,7 @@ def test_a_currency_in_itself_is_one_and_needs_nobody() -> None:
     told = conversion(ETH, [], ETH, [])
     assert told.at(np.array([0, T, 2**40])).tolist() == [1, 1, 1]
     assert told.exactly(moment(0)) == 1
-    assert told.hours() == ([moment(T)], [Decimal(1)])
+    assert told.steps(told.since, told.until) == ([T], [Decimal(1)])
     assert (told.published_at, told.note, told.is_known, told.is_identity) == (None, None, True, True)
 
 
