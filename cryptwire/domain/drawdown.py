@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cryptwire.domain.measured import Measured, few, left_out
 
-_CRUMB = 1e-12
-"""What is less below the peak than this is rounding: the index is a product of quotients."""
+CRUMB = 1e-12
+"""What is less below the peak than this is rounding, and so is a return: the index is a product of quotients."""
 
 Numbers = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
@@ -46,7 +46,7 @@ def under_water(returns: Numbers) -> Numbers:
     index = growth(returns)
     with np.errstate(invalid="ignore"):
         depth = index / np.maximum(np.maximum.accumulate(index), 1.0) - 1
-    return np.where(depth < -_CRUMB, depth, 0.0)
+    return np.where(depth < -CRUMB, depth, 0.0)
 
 
 def drawdowns(dates: Dates, returns: Numbers) -> list[Drawdown]:

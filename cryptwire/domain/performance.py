@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cryptwire.domain.drawdown import growth, max_drawdown
+from cryptwire.domain.drawdown import CRUMB, growth, max_drawdown
 from cryptwire.domain.measured import Measured, few, left_out
 from cryptwire.errors import Invalid
 
@@ -34,8 +34,8 @@ class _Sample:
     """The days of which something is known."""
 
     def __init__(self, returns: Numbers, noun: str = "day") -> None:
-        is_known = np.isfinite(returns)
-        self.days: Numbers = returns[is_known]
+        known: Numbers = returns[np.isfinite(returns)]
+        self.days: Numbers = np.where(np.abs(known) < CRUMB, 0.0, known)  # else noise is won, lost and divided by
         self.size = len(self.days)
         self.is_lost = bool((self.days <= -1).any())
         self._said = left_out(len(returns) - self.size, noun)
@@ -112,7 +112,7 @@ def sharpe(returns: Numbers, risk_free: float = 0.0) -> Measured:
     sample = _Sample(returns)
     if (none := sample.cannot_annualise(_ENOUGH)) is not None:
         return none
-    if not np.ptp(sample.days):
+    if not _varies(sample.days):
         return sample.none("every day is like the other")
     excess = sample.days - _of_a_day(risk_free)
     return sample.told(excess.mean() / np.std(excess, ddof=1) * np.sqrt(DAYS_A_YEAR))
@@ -201,7 +201,7 @@ class _Pairs(_Sample):
 
     @property
     def beta(self) -> float | None:
-        if not np.ptp(self.benchmark):
+        if not _varies(self.benchmark):
             return None
         off = self.benchmark - self.benchmark.mean()
         return float((off @ self.days) / (off @ off))
@@ -241,7 +241,7 @@ def information_ratio(returns: Numbers, benchmark: Numbers) -> Measured:
     if (none := pairs.lacks(_ENOUGH)) is not None:
         return none
     active = pairs.days - pairs.benchmark
-    return pairs.told(active.mean() / np.std(active, ddof=1)) if np.ptp(active) else pairs.none("no difference varies")
+    return pairs.told(active.mean() / np.std(active, ddof=1)) if _varies(active) else pairs.none("no difference varies")
 
 
 def exposure(invested: Numbers, balance: Numbers, seconds: Numbers) -> Measured:
@@ -298,6 +298,10 @@ def _begins(dates: Dates, span: Span) -> Dates:
         numbers = days.astype(np.int64)
         return (numbers - (numbers + 3) % 7).astype("datetime64[D]")  # the epoch was a Thursday
     return days.astype("datetime64[M]" if span is Span.MONTH else "datetime64[Y]").astype("datetime64[D]")
+
+
+def _varies(days: Numbers) -> bool:
+    return bool(np.ptp(days) > CRUMB)
 
 
 def _of_a_day(risk_free: float) -> float:

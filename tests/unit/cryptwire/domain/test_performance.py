@@ -148,6 +148,19 @@ def test_nothing_is_divided_by_nothing() -> None:
     assert performance.cumulative(np.full(400, 1e10)).note == "too large to tell"
 
 
+def test_what_rounding_leaves_is_neither_won_nor_lost_nor_divided_by() -> None:
+    """Cash to which money comes: value / (value before × (1 + flow / it)) is 1 but for the last bit."""
+    cash = np.resize([2e-16, 0.0, -1e-16, 0.0, 3e-16], 120)
+    assert performance.winning_days(cash).note == "no day moved"
+    assert performance.sharpe(cash).note == "every day is like the other"
+    assert performance.sortino(cash).note == performance.omega(cash).note == "no losing day"
+    assert performance.calmar(cash).note == "no drawdown"
+    assert performance.tail_ratio(cash).note == "the worst days lost nothing"
+    assert performance.beta(many(120), cash).note == "the benchmark did not move"
+    assert performance.sharpe(0.001 + cash).note == "every day is like the other"
+    assert performance.information_ratio(many(120), many(120) - cash).note == "no difference varies"
+
+
 def test_days_without_change_are_not_won_and_are_told() -> None:
     assert performance.winning_days(days(0.1, 0, -0.1, 0.1, 0)) == Measured(
         2 / 3, 3, "2 days without change not counted"
