@@ -27,6 +27,7 @@ from cryptwire.log import Log
 from cryptwire.tasks import end
 
 _log = Log(__name__)
+_METHODS = ("GET", "POST")
 _MOST_NAME = 200
 _SOON = 0.25  # seconds in which nearly all is answered: nobody needs to look for a client that has left
 _LATE = "this took too long and was given up; ask for less at once, or again in a moment"
@@ -98,7 +99,7 @@ class Endpoint(GraphQL[Context, None]):
 
     async def _answer(self, request: Request) -> Response:
         try:
-            return await self.run(request)
+            return await self._executed(request)
         except HTTPException as error:
             return refusal(error.status_code, str(error.reason))
         except CryptwireError as error:
@@ -107,10 +108,17 @@ class Endpoint(GraphQL[Context, None]):
         except Exception as error:  # noqa: BLE001 - outermost edge: the client gets an answer, the log the reason
             return broken(error, self._services.meters)
 
-    # What strawberry asks
+    async def _executed(self, request: Request) -> Response:
+        """One operation, without what strawberry's ``run`` does besides for pages, streams and sockets."""
+        if request.method not in _METHODS:
+            raise HTTPException(405, "send an operation by POST, or a query by GET")
+        beside, asked = await self.get_sub_response(request), self.request_adapter_class(request)
+        context = await self.get_context(request, beside)
+        operation = await self.parse_http_body(asked)
+        result = await self.execute_single(request, asked, beside, context, None, operation)
+        return self.create_response(await self.process_result(request, result), beside)
 
-    def should_render_graphql_ide(self, request: Any) -> bool:
-        return False
+    # What strawberry asks
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """One operation of a request, whatever was sent; a persisted one is put in its place."""

@@ -1,7 +1,12 @@
 """The GraphQL schema, one module per noun. ``api/schema.graphql`` is its text and is compared by a test."""
 
+from contextlib import nullcontext
+from typing import Any
+
 import strawberry
 from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
@@ -95,6 +100,25 @@ class Subscription(
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Errors are logged where they are answered, once and without what the user sent."""
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        """See ``_Runner``."""
+        return _Runner(execution_context, extensions)
+
+
+class _Runner(SchemaExtensionsRunner):
+    """Enters what our extensions have: they stand around parsing and validation, and tell nothing."""
+
+    def operation(self) -> Any:
+        return nullcontext()
+
+    def executing(self) -> Any:
+        return nullcontext()
+
+    async def get_extensions_results(self, ctx: ExecutionContext) -> dict[str, Any]:
+        return {}
 
 
 SCHEMA = _Schema(

@@ -8,8 +8,7 @@ are the executor's own. Types, resolvers, permissions and masking are not touche
 are completed here. Attributes may be read twice.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
 from math import isfinite
@@ -39,6 +38,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from api.schema.remembered import Remembered
 from api.schema.scalars import COLUMNS
 
 _MOST_REMEMBERED = 512
@@ -87,7 +87,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         """How values of a type are completed with a selection; None: by the executor."""
         plans = self.__dict__.get("_plans")
         if plans is None:
-            plans = self.__dict__["_plans"] = _PLANS.of(self)
+            plans = self.__dict__["_plans"] = _plans_of(self)
         key = (id(kind), *(id(details.node) for details in selected))
         plan: Completed | None = plans.get(key, _UNKNOWN)
         if plan is _UNKNOWN:
@@ -95,34 +95,18 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return plan
 
 
-class _Plans:
+def _plans_of(executor: Executor) -> dict[tuple[int, ...], Completed | None]:
     """What was compiled, by operation, its fragments, and those variables that are true or false, which choose fields.
 
-    All of them are parts of documents, which the parser remembers. An entry keeps them, and the schema, so that what it
-    is known by stays theirs alone. A variable of @skip and @include that is neither true nor false is an error wherever
-    it stands, so that nothing is compiled with it.
+    All of them are parts of documents. A variable of @skip and @include that is neither true nor false is an error
+    wherever it stands, so that nothing is compiled with it.
     """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: OrderedDict[Hashable, tuple[object, dict[tuple[int, ...], Completed | None]]] = OrderedDict()
-
-    def of(self, executor: Executor) -> dict[tuple[int, ...], Completed | None]:
-        said = executor.variable_values.coerced
-        booleans = frozenset((name, value) for name, value in said.items() if isinstance(value, bool))
-        owners = (executor.schema, executor.operation, *executor.fragment_definitions.values())
-        key = (*map(id, owners), booleans)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = (owners, {})
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
-        return known[1]
+    said = executor.variable_values.coerced
+    booleans = frozenset((name, value) for name, value in said.items() if isinstance(value, bool))
+    return _PLANS.of((executor.schema, executor.operation, *executor.fragment_definitions.values()), booleans, dict)
 
 
-_PLANS = _Plans(_MOST_REMEMBERED)
+_PLANS: Remembered[dict[tuple[int, ...], Completed | None]] = Remembered(_MOST_REMEMBERED)
 _UNKNOWN: Any = object()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from graphql import (
@@ -33,6 +33,7 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
+from api.schema.remembered import Remembered
 from cryptwire.errors import CryptwireError, Invalid, Refused
 
 _MOST_REMEMBERED = 128
@@ -116,7 +117,6 @@ def parsed(text: str, tokens: int) -> DocumentNode:
         raise GraphQLError("the document is nested too deeply") from None
 
 
-@lru_cache(_MOST_REMEMBERED)
 def shape_of(document: DocumentNode) -> Shape:
     """All operations of a document together, the deepest of them. Each fragment is looked at once, whatever spreads it.
 
@@ -264,12 +264,15 @@ def _is_included(node: SelectionNode, variables: Mapping[str, Any]) -> bool:
     return True
 
 
-@lru_cache(_MOST_REMEMBERED)
-def _faults(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> list[GraphQLError]:
+def _faults(schema: GraphQLSchema, document: DocumentNode, *, has_introspection: bool) -> list[GraphQLError]:
     try:
-        return validate_document(schema, document, rules)
+        return validate_document(schema, document, _OPEN_RULES if has_introspection else _CLOSED_RULES)
     except RecursionError:
         return [GraphQLError("the document is nested too deeply")]
+
+
+_SHAPES: Remembered[Shape] = Remembered(_MOST_REMEMBERED)
+_FAULTS: Remembered[list[GraphQLError]] = Remembered(_MOST_REMEMBERED)
 
 
 class Limited(SchemaExtension):
@@ -288,16 +291,17 @@ class Limited(SchemaExtension):
         run, limits = self.execution_context, self._limits
         assert run.graphql_document is not None
         try:
-            must_be_small(shape_of(run.graphql_document), limits)
-            rules = _OPEN_RULES if limits.has_introspection else _CLOSED_RULES
-            run.pre_execution_errors = list(_faults(run.schema._schema, run.graphql_document, rules))
+            schema, document, is_open = run.schema._schema, run.graphql_document, limits.has_introspection
+            must_be_small(_SHAPES.of((document,), None, lambda: shape_of(document)), limits)
+            faults = partial(_faults, schema, document, has_introspection=is_open)
+            run.pre_execution_errors = list(_FAULTS.of((schema, document), is_open, faults))
             run.validation_rules = ()  # it is done: not once more, whatever stands behind this
-            operation = get_operation_ast(run.graphql_document, run.operation_name)
+            operation = get_operation_ast(document, run.operation_name)
             if not run.pre_execution_errors and operation is not None:
                 is_lasting = operation.operation is OperationType.SUBSCRIPTION
                 if is_lasting and getattr(run.context, "response", None) is not None:
                     raise Invalid("a subscription needs a WebSocket with the sub-protocol graphql-transport-ws")
-                cost = cost_of(run.schema._schema, run.graphql_document, operation, run.variables or {})
+                cost = cost_of(schema, document, operation, run.variables or {})
                 if cost > limits.cost:
                     text = (
                         f"this costs {cost} points; {limits.cost} are allowed: ask for less at once, or with a smaller"

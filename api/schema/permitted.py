@@ -1,6 +1,5 @@
 """No field is executed that its caller may not ask for: decided for the whole operation before it begins."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 from strawberry.extensions import SchemaExtension
 
 from api.schema.context import Context
+from api.schema.remembered import Remembered
 from api.schema.rules import Asked, asked
 from cryptwire.errors import CryptwireError, Forbidden, Unavailable
 from cryptwire.permissions import Needs
@@ -27,7 +27,7 @@ class Permitted(SchemaExtension):
             # an operation that cannot be told is executed by nobody
             operation = get_operation_ast(run.graphql_document, run.operation_name)
             if isinstance(operation, OperationDefinitionNode):
-                wanted = _WALKS.of(run.schema._schema, run.graphql_document, operation, run.variables or {})
+                wanted = _wanted(run.schema._schema, run.graphql_document, operation, run.variables or {})
                 run.pre_execution_errors = await self._refused(wanted) or None
         yield
 
@@ -54,36 +54,22 @@ async def _decide(context: Any, one: Asked) -> None:
     await context.must(one.needs.action, one.needs.resource)
 
 
-class Walks:
-    """What operations ask for, each need once with the first field that has it; remembered by document.
+def _wanted(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> list[Asked]:
+    """What an operation asks for, each need once with the first field that has it.
 
-    Documents are few and remembered by the parser; of the variables only those that are true or false choose fields.
+    Operations are few, and of the variables only those that are true or false choose fields.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: OrderedDict[object, tuple[GraphQLSchema, DocumentNode, list[Asked]]] = OrderedDict()
+    def walked() -> list[Asked]:
+        wanted: dict[Needs | str, Asked] = {}
+        for one in asked(schema, document, operation, variables):
+            wanted.setdefault(one.needs or one.name, one)
+        return list(wanted.values())
 
-    def of(
-        self,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        variables: Mapping[str, Any],
-    ) -> list[Asked]:
-        booleans = frozenset((name, value if isinstance(value, bool) else None) for name, value in variables.items())
-        key = (id(schema), id(document), id(operation), booleans)  # theirs alone while they are kept here
-        known = self._known.get(key)
-        if known is None:
-            wanted: dict[Needs | str, Asked] = {}
-            for one in asked(schema, document, operation, variables):
-                wanted.setdefault(one.needs or one.name, one)
-            known = self._known[key] = (schema, document, list(wanted.values()))
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
-        return known[2]
+    booleans = frozenset((name, value if isinstance(value, bool) else None) for name, value in variables.items())
+    return _WALKS.of((schema, document, operation), booleans, walked)
 
 
-_WALKS = Walks(_MOST_WALKS)
+_WALKS: Remembered[list[Asked]] = Remembered(_MOST_WALKS)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from api.logic import hopper_id
@@ -154,6 +155,7 @@ def _chosen(known: Sequence[KnownHopper], asked: Asked) -> list[KnownHopper]:
     return found
 
 
+@lru_cache(4_096)
 def _beginning(zone: str, on: date) -> datetime:
     """When a date begins; of a date that the zone leaves out, when the next one does."""
     for _ in range(3):

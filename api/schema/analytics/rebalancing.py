@@ -128,7 +128,7 @@ class RebalancingFigures(Part):
         "targets",
         "What hoppers would have to buy and sell to match their targets, as newly as balances are known, whatever the"
         " range; of the first hoppers that have targets, 100 at most. Amounts below `least` (in the currency; ten US"
-        " dollars unless said) are no trades. Nothing acts by it.",
+        " dollars unless said; INVALID while amounts are masked) are no trades. Nothing acts by it.",
     )
     async def rebalancing(self, least: Decimal | None = None, first: int = 10) -> Rebalance:
         if not 1 <= first <= MOST_HOPPERS:
