@@ -107,7 +107,8 @@ def from_text(text: str) -> tuple[str | None, DashboardBody]:
     if not isinstance(name, str | None):
         raise Invalid("$.name: is a string")
     with at("$.name"):
-        return None if name is None else named(name, "it"), body_from_json(value)
+        called = None if name is None else named(name, "it")
+    return called, body_from_json(value)
 
 
 def without_hoppers(body: DashboardBody, known: set[str]) -> tuple[DashboardBody, tuple[str, ...]]:
