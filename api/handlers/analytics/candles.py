@@ -78,7 +78,7 @@ async def _shares(
     for volume in volumes:
         stored = with_volumes(stored, volume)
     parts = split(stored, [last for _, _, last in spans[:-1]])
-    until = int(known.deleted_at.timestamp()) if known.deleted_at is not None else None
+    ended = [int(moment.timestamp()) for moment in (known.deleted_at, known.unlinked_at) if moment is not None]
     rates = await asyncio.gather(
         *(
             reading.sources.conversions.between(
@@ -87,7 +87,13 @@ async def _shares(
             for base, _, _ in spans
         )
     )
-    return [Share(part, rate, until) for part, rate in zip(parts, rates, strict=True)]
+    shares = []
+    for number, (part, rate) in enumerate(
+        zip(parts, rates, strict=True)
+    ):  # in one currency it ends where the next begins
+        following = next((int(later.at[0]) for later in parts[number + 1 :] if len(later)), min(ended, default=None))
+        shares.append(Share(part, rate, following))
+    return shares
 
 
 def _spans(hopper: Hopper, was: Sequence[tuple[datetime, Asset]], since: int, end: int) -> list[tuple[Asset, int, int]]:

@@ -277,6 +277,27 @@ _CANDLES = """
 """
 
 
+async def test_who_changed_his_currency_or_was_unlinked_is_in_a_sum_once_and_not_longer(world: World) -> None:
+    await world.owner.execute("UPDATE users SET zone = 'UTC', currency = 'USDT' WHERE email = 'Me@Example.com'")
+    await add(world, "3")
+    await add(world, "5")
+    day, quarter = datetime(2026, 3, 2, tzinfo=UTC), timedelta(minutes=15)
+    await put_rate(world.owner, "EUR", day - timedelta(hours=1), "0.5")
+    await put_rate(world.owner, "USDT", day - timedelta(hours=1), "1")
+    for number in range(4):
+        await put_candle(world.owner, "1", day + number * quarter, 100.0, 100.0)
+        await put_candle(world.owner, "3", day + number * quarter, *((5.0, 5.0) if number < 2 else (10.0, 10.0)))
+    await put_candle(world.owner, "5", day, 7.0, 7.0)
+    changed = """INSERT INTO hopper_events (hopper_id, user_id, kind, was, became, at)
+                 SELECT hopper_id, user_id, 'base-changed', 'EUR', 'USDT', $1 FROM hoppers WHERE hopper_id = '3'"""
+    await world.owner.execute(changed, day + 2 * quarter)
+    await world.owner.execute("UPDATE hoppers SET unlinked_at = $1 WHERE hopper_id = '5'", day + 2 * quarter)
+    await world.sign_in()
+    answer = await world.ask(_CANDLES, since="2026-03-02", until="2026-03-02", resolution="15")
+    assert "errors" not in answer, answer
+    assert answer["data"]["analytics"]["candles"]["close"] == [117.0, 117.0, 110.0, 110.0]
+
+
 async def test_candles_of_one_and_of_several(world: World) -> None:
     await world.owner.execute("UPDATE users SET zone = 'Asia/Kolkata' WHERE email = 'Me@Example.com'")
     await add(world, "3", "USD")
