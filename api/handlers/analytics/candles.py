@@ -87,10 +87,8 @@ async def _shares(
             for base, _, _ in spans
         )
     )
-    shares = []
-    for number, (part, rate) in enumerate(
-        zip(parts, rates, strict=True)
-    ):  # in one currency it ends where the next begins
+    shares = []  # of one currency it is no part any more where that of the next begins
+    for number, (part, rate) in enumerate(zip(parts, rates, strict=True)):
         following = next((int(later.at[0]) for later in parts[number + 1 :] if len(later)), min(ended, default=None))
         shares.append(Share(part, rate, following))
     return shares
