@@ -43,9 +43,12 @@ class Rebalancings:
 async def rebalancings(reading: Reading, least: Decimal | None) -> Rebalancings:
     """As newly as balances are known, at the exchanges' last prices for coins that are not held.
 
-    Without ``least`` it is what ten US dollars are. Raises Invalid, Unavailable.
+    Without ``least`` it is what ten US dollars are. Raises Unavailable, and Invalid, also for a ``least`` while amounts
+    are masked: what is traded above it and left below it would tell them to who asks again and again.
     """
     scope, sources = reading.scope, reading.sources
+    if least is not None and scope.is_masked:
+        raise Invalid("amounts are masked: leave least out, or ask with masked: false")
     if least is not None and least < 0:
         raise Invalid("the least amount of a trade is 0 or more")
     targets = await sources.targets.of(scope.user, scope.ids)

@@ -11,6 +11,7 @@ import strawberry
 from api.handlers.analytics.paging import among, between, cursor_of, place_of, up_to, within
 from api.handlers.analytics.results import profits
 from api.handlers.analytics.scope import Asked
+from api.logic.masking import rough
 from api.schema.analytics import Kind, parts
 from api.schema.analytics.parts import quotient
 from api.schema.analytics.trades import Between
@@ -132,21 +133,31 @@ class ResultFilter:
     sell_strategies: list[str | None] | None = strawberry.field(
         default=None, description="Any of these; null: none, or not told."
     )
+    opened_since: datetime | None = strawberry.field(default=None, description="Opened at that moment or later.")
+    opened_until: datetime | None = strawberry.field(default=None, description="Opened before that moment.")
+    entry_price: Between | None = strawberry.field(
+        default=None, description="In quote; bounds count in six digits while amounts are masked."
+    )
+    exit_price: Between | None = strawberry.field(
+        default=None, description="In quote; bounds count in six digits while amounts are masked."
+    )
     gain: Between | None = strawberry.field(
-        default=None, description="In parts of the cost, of a short of what its sale brought."
+        default=None, description="In parts of the cost, of a short of what its sale brought; in six digits, too."
     )
     held_for: Between | None = strawberry.field(default=None, description="Seconds.")
     quantity: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
+    proceeds: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
     cost: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
+    fees: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
     net: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
 
     def conditions(self, *, is_masked: bool) -> list[Condition]:
         """Raises Invalid; also for bounds of what is masked, which could be found by asking again and again."""
-        amounts = {"quantity": self.quantity, "cost": self.cost, "net": self.net}
+        amounts = {name: getattr(self, name) for name in _AMOUNTS}
         hidden = [name for name, said in amounts.items() if said is not None]
         if is_masked and hidden:
             raise Invalid(f"amounts are masked: leave {', '.join(hidden)} out of the filter, or ask with masked: false")
-        found = within("at", self.since, self.until)
+        found = within("at", self.since, self.until) + within("opened_at", self.opened_since, self.opened_until)
         outcomes = None if self.outcomes is None else [cast("int | None", each.value) for each in self.outcomes]
         found += among("outcome", outcomes, "outcomes")
         found += among("is_short", None if self.is_short is None else [self.is_short], "isShort")
@@ -160,10 +171,22 @@ class ResultFilter:
             ("sell_strategy", self.sell_strategies, "sellStrategies"),
         ):
             found += among(column, values, what)
-        for column, said in {**amounts, "gain": self.gain, "held_for": self.held_for}.items():
+        for column, said in {**amounts, "held_for": self.held_for}.items():
             if said is not None:
                 found += between(column, said.least, said.most)
+        for column, said in {"entry_price": self.entry_price, "exit_price": self.exit_price, "gain": self.gain}.items():
+            if said is not None:
+                bounds = [_told_bound(each, is_masked=is_masked) for each in (said.least, said.most)]
+                found += between(column, *bounds)
         return found
+
+
+_AMOUNTS = ("quantity", "proceeds", "cost", "fees", "net")
+
+
+def _told_bound(bound: Decimal | None, *, is_masked: bool) -> Decimal | None:
+    """A bound of what amounts were divided for: no finer than what is told of it."""
+    return rough(bound) if is_masked and bound is not None else bound
 
 
 @covered("view", "trades")

@@ -188,6 +188,9 @@ async def test_targets_are_advice_and_nothing_acts(world: World, held: datetime)
     for wrong in ([], [{"asset": "BTC", "weight": "1.1"}], [{"asset": "B C", "weight": "1"}]):
         assert code_of(await world.ask(SET, id="1", targets=wrong)) == "INVALID"
     assert code_of(await world.ask(REBALANCING, least="-1")) == "INVALID"
+    guessed = await world.ask(REBALANCING, least="100", masked=True)
+    assert code_of(guessed) == "INVALID", "what is too small to be traded would tell amounts, bound by bound"
+    assert "amounts are masked" in guessed["errors"][0]["message"]
     assert await world.owner.value("SELECT count(*) FROM intents") == 0
 
 

@@ -227,6 +227,23 @@ async def test_filters_hold_together_and_live_is_apart_from_paper(world: World) 
     assert names(page) + names(more) == ["3/t5", "3/t1", "1/t1", "3/t3"]
 
 
+async def test_every_number_and_moment_of_the_table_can_be_filtered(world: World) -> None:
+    await has_closed(world)
+    rows = (await ask(world))["nodes"]
+    for column in ("quantity", "entryPrice", "exitPrice", "proceeds", "cost", "fees", "net", "gain", "heldFor"):
+        values = sorted(D(row[column]) for row in rows if row[column] is not None)
+        least, most = str(values[1]), str(values[-2])
+        expected = [row for row in rows if row[column] is not None and D(least) <= D(row[column]) <= D(most)]
+        found = await ask(world, filter={column: {"least": least, "most": most}})
+        assert names(found) == names({"nodes": expected}), column
+    moments = sorted(row["openedAt"] for row in rows if row["openedAt"] is not None)
+    since, until = moments[0], moments[-1]
+    expected = [row for row in rows if row["openedAt"] is not None and since <= row["openedAt"] < until]
+    assert 0 < len(expected) < len(rows)
+    found = await ask(world, filter={"openedSince": since, "openedUntil": until})
+    assert names(found) == names({"nodes": expected})
+
+
 async def test_masked_amounts_are_neither_told_nor_to_be_found_out(world: World) -> None:
     await has_closed(world)
     shown = await ask(world, sort={"column": "NET"}, first=3)
@@ -236,10 +253,16 @@ async def test_masked_amounts_are_neither_told_nor_to_be_found_out(world: World)
     for one, other in zip(shown["nodes"], masked["nodes"], strict=True):
         told = {name: str(SIX_DIGITS.create_decimal(one[name])) for name in ("entryPrice", "exitPrice", "gain")}
         assert other == {**one, **hidden, **told}
-    for column in ("quantity", "cost", "net"):
+    for column in ("quantity", "proceeds", "cost", "fees", "net"):
         answer = await world.ask(RESULTS, filter={column: {"least": "1"}}, masked=True)
         assert code_of(answer) == "INVALID"
         assert column in answer["errors"][0]["message"]
+    one = next(row for row in (await ask(world))["nodes"] if row["gain"] is not None and D(row["gain"]) == D("0.1"))
+    for column in ("entryPrice", "exitPrice", "gain"):
+        bounds = {"least": str(D(one[column]) + D("1e-12")), "most": one[column]}
+        assert names(await ask(world, filter={column: bounds})) == []
+        finer = await ask(world, filter={column: bounds}, masked=True)
+        assert names({"nodes": [one]})[0] in names(finer), "bounds are as coarse as what is told"
 
 
 async def test_what_is_somebody_elses_or_no_page_is_refused(world: World) -> None:
