@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -23,10 +23,13 @@ _A_DAY = 86_400 // GRID
 
 @dataclass(frozen=True, slots=True)
 class ScopeBars:
-    """Bars that have closed; ``is_sum``: highs and lows are of sums at their ends, not of every tick."""
+    """Bars that have closed; ``is_sum``: highs and lows are of sums at their ends, not of every tick; ``as_of``: when
+    the newest candle ended.
+    """
 
     bars: Columns
     is_sum: bool
+    as_of: datetime | None
 
 
 async def scope_bars(reading: Reading, resolution: Resolution) -> ScopeBars:
@@ -41,7 +44,7 @@ async def scope_bars(reading: Reading, resolution: Resolution) -> ScopeBars:
     if len(bars.starts) > MOST_BARS:
         raise Invalid(f"{MOST_BARS:,} bars are told at once, not {len(bars.starts):,}; take a coarser resolution")
     candles = await reading.once("candles", lambda: _candles(reading, begin, end))
-    return ScopeBars(folded(candles.bars, bars), candles.is_sum)
+    return ScopeBars(folded(candles.bars, bars), candles.is_sum, candles.as_of)
 
 
 async def _candles(reading: Reading, begin: int, end: int) -> ScopeBars:
@@ -62,7 +65,9 @@ async def _candles(reading: Reading, begin: int, end: int) -> ScopeBars:
         }
         whole = Columns(columns.pop("at").astype(np.int64), **columns)
     first, last = np.searchsorted(whole.at, [begin, end])
-    return ScopeBars(whole.between(int(first), int(last)), is_sum)
+    inside = whole.between(int(first), int(last))
+    as_of = datetime.fromtimestamp(int(inside.at[-1]) + GRID, UTC) if len(inside) else None
+    return ScopeBars(inside, is_sum, as_of)
 
 
 async def _shares(

@@ -1,6 +1,6 @@
 """The portfolio beside what else the money could have been in."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 import numpy as np
@@ -34,6 +34,8 @@ class Benchmark:
     information_ratio: Ratio = strawberry.field(description="How steadily it is ahead.")
     missing: list[str] = strawberry.field(description="Coins that were left out since nobody knows their price.")
     note: str | None = strawberry.field(description="What to know about it.")
+    as_of: datetime | None = strawberry.field(description="How new the newest value is.")
+    currency: str = strawberry.field(description="In which amounts are told.")
 
     @classmethod
     def of(cls, scope: Scope, beside: Beside) -> Self:
@@ -64,6 +66,8 @@ class Benchmark:
             ),
             missing=beside.missing,
             note=beside.note,
+            as_of=beside.as_of,
+            currency=scope.currency,
         )
 
 

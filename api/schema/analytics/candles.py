@@ -27,6 +27,7 @@ class AnalyticsCandles:
     )
     currency: str = strawberry.field(description="In which all of it is told.")
     definition: str = strawberry.field(description="What a candle is.")
+    as_of: datetime | None = strawberry.field(description="When the newest candle ended that is in them.")
 
 
 @strawberry.type
@@ -50,4 +51,5 @@ class CandleFigures(Part):
             is_sum=found.is_sum,
             currency=self.scope.currency,
             definition=DEFINITIONS["candle"],
+            as_of=found.as_of,
         )

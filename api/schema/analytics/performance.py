@@ -90,9 +90,10 @@ class AnalyticsDays:
     computed_until: datetime | None = strawberry.field(description="Until when days of all hoppers are there.")
     notes: list[str] = strawberry.field(description="What is to be known about them.")
     definition: str = strawberry.field(description="What a day's return is.")
+    currency: str = strawberry.field(description="In which amounts are told.")
 
     @classmethod
-    def of(cls, days: PortfolioDays, read: ScopeDays, by_day: ByDay) -> Self:
+    def of(cls, scope: Scope, days: PortfolioDays, read: ScopeDays, by_day: ByDay) -> Self:
         usage = [
             None if invested is None or not balance else float(invested / balance)
             for invested, balance in zip(days.invested, days.balance, strict=True)
@@ -124,6 +125,7 @@ class AnalyticsDays:
             computed_until=read.computed_until,
             notes=list(read.notes),
             definition=DEFINITIONS["time-weighted-return"],
+            currency=scope.currency,
         )
 
 
@@ -187,6 +189,9 @@ class Calendar:
     known: list[int] = strawberry.field(description="Days of which a return is known.")
     missing: list[int] = strawberry.field(description="Days of which none is.")
     flows: list[Decimal | None] = strawberry.field(description="Money that came, less what went, without a trade.")
+    as_of: datetime | None = strawberry.field(description="How new the newest day is.")
+    definition: str = strawberry.field(description="What a row's return is.")
+    currency: str = strawberry.field(description="In which amounts are told.")
 
 
 @strawberry.type
@@ -194,7 +199,7 @@ class PerformanceFigures(Part):
     @analytic("view", "statistics", "The days, in columns.")
     async def days(self) -> AnalyticsDays:
         days, read = await all_days(self.reading), await scope_days(self.reading)
-        return AnalyticsDays.of(days, read, await by_day(self.reading))
+        return AnalyticsDays.of(self.scope, days, read, await by_day(self.reading))
 
     @analytic("view", "statistics", "What was earned.")
     async def returns(self) -> Returns:
@@ -222,8 +227,8 @@ class PerformanceFigures(Part):
 
     @analytic("view", "statistics", "Days, weeks, months or years, compounded.")
     async def calendar(self, span: Span = performance.Span.MONTH) -> Calendar:  # type: ignore[valid-type]
-        days = await all_days(self.reading)
-        return calendar_of(days, span)
+        days, read = await all_days(self.reading), await scope_days(self.reading)
+        return calendar_of(self.scope, days, read, span)
 
 
 class Traded(NamedTuple):
@@ -345,7 +350,7 @@ def risk_of(scope: Scope, days: PortfolioDays) -> Risk:
     )
 
 
-def calendar_of(days: PortfolioDays, span: performance.Span) -> Calendar:
+def calendar_of(scope: Scope, days: PortfolioDays, read: ScopeDays, span: performance.Span) -> Calendar:
     """Rows of the calendar, from the days."""
     rows = performance.compounded(dates_of(days), days.returns, span)
     begins: list[date] = rows.starts.tolist()
@@ -362,4 +367,7 @@ def calendar_of(days: PortfolioDays, span: performance.Span) -> Calendar:
         known=rows.known.tolist(),
         missing=rows.missing.tolist(),
         flows=sums,
+        as_of=read.as_of,
+        definition=DEFINITIONS["time-weighted-return"],
+        currency=scope.currency,
     )

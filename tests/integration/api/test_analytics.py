@@ -212,7 +212,10 @@ _SUMS = """
       analytics(since: $since, until: $until, currency: $currency) {
         returns { value { amount note } gain { note } free { note } }
         comparison { value { amount } }
-        benchmark { benchmarkIndex excess { value sampleSize asOf note } difference { asOf } beta { asOf } }
+        days { currency } calendar { asOf currency definition }
+        benchmark {
+          asOf currency benchmarkIndex excess { value sampleSize asOf note } difference { asOf } beta { asOf }
+        }
       }
     }
 """
@@ -265,13 +268,17 @@ async def test_who_was_not_there_is_not_behind_bitcoin(world: World) -> None:
     assert beside["excess"]["sampleSize"] == 1
     assert "1 day left out" in beside["excess"]["note"]
     ended = f"{yesterday + timedelta(days=1)}T00:00:00Z"
+    calendar = answer["data"]["analytics"]["calendar"]
     assert [beside[name]["asOf"] for name in ("excess", "difference", "beta")] == [ended] * 3
+    assert beside["asOf"] == calendar["asOf"] == ended
+    assert beside["currency"] == calendar["currency"] == answer["data"]["analytics"]["days"]["currency"] == "USD"
+    assert "time-weighted" in calendar["definition"]
 
 
 _CANDLES = """
     query($hoppers: [ID!], $since: Date, $until: Date, $currency: String, $resolution: String!, $masked: Boolean) {
       analytics(hopperIds: $hoppers, since: $since, until: $until, currency: $currency, masked: $masked) {
-        candles(resolution: $resolution) { at open high low close volume isSum currency }
+        candles(resolution: $resolution) { at open high low close volume isSum currency asOf }
       }
     }
 """
@@ -322,6 +329,7 @@ async def test_candles_of_one_and_of_several(world: World) -> None:
     assert own["at"] == ["2026-03-01T18:30:00Z"]
     assert [own[name] for name in ("open", "high", "low", "close")] == [[100.0], [120.0], [90.0], [120.0]]
     assert own["isSum"] is False
+    assert own["asOf"] == "2026-03-01T19:30:00Z"
     euro = await told(hoppers=["1"], currency="EUR", resolution="1D")
     assert euro["at"] == ["2026-03-02T00:00:00Z"]
     assert [euro[name] for name in ("open", "high", "low", "close")] == [[50.0], [60.0], [45.0], [60.0]]
