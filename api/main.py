@@ -286,7 +286,7 @@ def _analytics(
         trade_list=TradeList(db),
         result_list=ResultList(db),
         result_series=ResultSeries(db),
-        kept=Kept(runtime.clock),
+        kept=Kept(),
         trade_sums=TradeSums(db),
         positions=Positions(db),
         open_lots=OpenLots(db),

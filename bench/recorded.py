@@ -120,7 +120,7 @@ def _sources(rows: Database, store: redis.Redis, clock: SystemClock) -> Sources:
         trade_list=TradeList(rows),
         result_list=ResultList(rows),
         result_series=ResultSeries(rows),
-        kept=Kept(clock),
+        kept=Kept(),
         trade_sums=TradeSums(rows),
         positions=Positions(rows),
         open_lots=OpenLots(rows),

@@ -7,7 +7,8 @@ long; where there is none nothing is known, and nothing is made up but that a co
 (``Conversion.note`` says so).
 """
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from enum import IntEnum
@@ -72,6 +73,11 @@ class Tellings:
         """Bytes."""
         return self.at.nbytes + self.by.nbytes + self.numbers.nbytes + self.texts.nbytes
 
+    def tells_as(self, other: "Tellings") -> bool:
+        """Whether both say the same."""
+        columns = (self.at, other.at), (self.by, other.by), (self.texts, other.texts)
+        return all(np.array_equal(*both) for both in columns)
+
 
 NOTHING = Tellings(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0), np.empty(0, "S1"))
 
@@ -98,13 +104,27 @@ def held(asset: Asset) -> timedelta:
 class Worth:
     """US dollars for one unit of ``asset``: from each of ``at`` on what ``rows`` of ``told`` says.
 
-    ``at`` seconds, ascending, the first where it begins.
+    ``at`` seconds, ascending, the first where it begins. ``mark``: of one that was made at another time another one.
     """
 
     asset: Asset
     told: Tellings
     at: Seconds
     rows: Seconds
+    mark: object = field(default_factory=object, compare=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.told.size + self.at.nbytes + self.rows.nbytes
+
+    def within(self, since: int, until: int) -> "Worth":
+        """The part of it from ``since`` to ``until``, both among it and within what it was made for."""
+        first, last = np.searchsorted(self.at, [since, until], side="right").tolist()
+        first = max(first - 1, 0)
+        at = self.at[first : max(last, first + 1)].copy()
+        at[0] = max(since, at[0])
+        return replace(self, at=at, rows=self.rows[first : first + len(at)])
 
     def _sides(self, rows: Seconds) -> tuple[Floats, Floats]:
         """Dollars and units that are worth as much as each other; NaN where nobody knows."""
@@ -205,19 +225,25 @@ class Conversion:
         self.since = since
         self.until = until
         self._of = source, target
-        begin, end = _whole(since), _whole(until)
-        self._at = _merged(*(np.clip(one.at[one.at <= end], begin, end) for one in (source, target)))
-        self._end = end
+        self._begin, self._end = _whole(since), _whole(until)
 
     @property
     def is_identity(self) -> bool:
         """Whether nothing is converted."""
         return self.source == self.target
 
+    @property
+    def version(self) -> Hashable:
+        """Another one when any rate is another one; the same may be told again under another version."""
+        return None if self.is_identity else (self._begin, *((one.mark, len(one.at)) for one in self._of))
+
     @cached_property
-    def _rates(self) -> Floats:
-        source, target = self._of
-        of_source, of_target = (one._sides(one.rows_at(self._at)) for one in (source, target))
+    def _at(self) -> Seconds:
+        """Where steps begin."""
+        return _merged(*(np.clip(one.at[one.at <= self._end], self._begin, self._end) for one in self._of))
+
+    def _rates(self, seconds: Seconds) -> Floats:
+        of_source, of_target = (one._sides(one.rows_at(seconds)) for one in self._of)
         rates: Floats = (of_source[0] * of_target[1]) / (of_source[1] * of_target[0])
         return rates
 
@@ -228,9 +254,7 @@ class Conversion:
         """
         if self.is_identity:
             return np.ones(len(seconds))
-        place = np.searchsorted(self._at, seconds, side="right") - 1
-        is_known = (place >= 0) & (seconds <= self._end)
-        return np.where(is_known, self._rates[place], np.nan)
+        return np.where((seconds >= self._begin) & (seconds <= self._end), self._rates(seconds), np.nan)
 
     def exactly(self, at: datetime) -> Decimal | None:
         """The same number with ``DIGITS`` significant digits; None where nobody knows."""
@@ -251,13 +275,15 @@ class Conversion:
         """``exactly`` at each of these moments, seconds since the epoch, in any order."""
         if self.is_identity:
             return [Decimal(1)] * len(seconds)
-        is_within = ((seconds >= self._at[0]) & (seconds <= self._end)).tolist()
+        is_within = ((seconds >= self._begin) & (seconds <= self._end)).tolist()
         found = self._exact(seconds)
         return [rate if known else None for rate, known in zip(found, is_within, strict=True)]
 
     def _exact(self, seconds: Seconds) -> list[Decimal | None]:
-        source, target = (one.exactly(one.rows_at(seconds)) for one in self._of)
-        return [_rate(*each) for each in zip(*source, *target, strict=True)]
+        (source, is_price), (target, is_target_price) = (one.exactly(one.rows_at(seconds)) for one in self._of)
+        if self._of[1].asset == DOLLAR and not any(is_price):  # as most are told: a unit is what is left of the dollar
+            return list(map(_ROUNDED.divide, target, source))  # type: ignore[arg-type]  # all are known
+        return [_rate(*each) for each in zip(source, is_price, target, is_target_price, strict=True)]
 
     @cached_property
     def published_at(self) -> datetime | None:
@@ -269,7 +295,7 @@ class Conversion:
     @cached_property
     def is_known(self) -> bool:
         """Whether there is a rate for every moment."""
-        return self.is_identity or not bool(np.isnan(self._rates).any())
+        return self.is_identity or not bool(np.isnan(self._rates(self._at)).any())
 
     @cached_property
     def note(self) -> str | None:

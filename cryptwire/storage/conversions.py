@@ -5,6 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import is_
 from typing import Protocol
 
 from cryptwire.clock import Clock
@@ -48,6 +49,8 @@ class Conversions:
         self.size = 0
         """Bytes that are kept now."""
         self._blocks: OrderedDict[tuple[Asset, int], _Block] = OrderedDict()
+        self._worths: OrderedDict[tuple[Asset, int, int], tuple[list[Tellings], Worth]] = OrderedDict()
+        self._dollar = worth(DOLLAR, NOTHING, 0, 0)
         self._locks = [asyncio.Lock() for _ in range(_LOCKS)]
 
     async def between(self, source: Asset, target: Asset, since: datetime, until: datetime) -> Conversion:
@@ -66,11 +69,25 @@ class Conversions:
     async def _worth(self, asset: Asset, since: datetime, until: datetime) -> Worth:
         begin, end = int(since.timestamp() // 1), int(until.timestamp() // 1)
         if asset == DOLLAR:
-            return worth(asset, NOTHING, begin, end)
-        first = (begin - held(asset) // timedelta(seconds=1)) // _BLOCK
-        return worth(asset, await self._told(asset, first, end // _BLOCK + 1), begin, end)
+            return self._dollar
+        first, stop = (begin - held(asset) // timedelta(seconds=1)) // _BLOCK, end // _BLOCK + 1
+        parts = await self._told(asset, first, stop)
+        return self._whole(asset, first, stop, parts).within(begin, end)
 
-    async def _told(self, asset: Asset, first: int, end: int) -> Tellings:
+    def _whole(self, asset: Asset, first: int, stop: int, parts: list[Tellings]) -> Worth:
+        """What was made of these very parts, else is made of them now."""
+        key = asset, first, stop
+        kept = self._worths.pop(key, None)
+        if kept is not None and len(kept[0]) == len(parts) and all(map(is_, kept[0], parts)):
+            self._worths[key] = kept
+            return kept[1]
+        made = worth(asset, joined(parts), first * _BLOCK, stop * _BLOCK - 1)
+        self._worths[key] = parts, made
+        self.size += made.size - (0 if kept is None else kept[1].size)
+        self._shrink()
+        return made
+
+    async def _told(self, asset: Asset, first: int, end: int) -> list[Tellings]:
         """What the blocks ``[first, end)`` hold; those that are not known, or not any more, are read at once."""
         async with self._locks[hash(asset) % _LOCKS]:
             now = self._clock.now()
@@ -81,10 +98,9 @@ class Conversions:
                 told = await self._series.told(asset, begin * _BLOCK, stop * _BLOCK)
                 edges = told.at.searchsorted([number * _BLOCK for number in range(begin, stop + 1)]).tolist()
                 for number, rows in enumerate(pairwise(edges), begin):
-                    part = parts[number] = _part(told, *rows)
-                    self._keep(asset, number, _Block(part, now))
+                    parts[number] = self._keep(asset, number, _part(told, *rows), now)
         self._shrink()
-        return joined([part for part in parts.values() if part is not None])
+        return [part for part in parts.values() if part is not None]
 
     def _good(self, asset: Asset, number: int, now: datetime) -> Tellings | None:
         block = self._blocks.get((asset, number))
@@ -96,12 +112,20 @@ class Conversions:
         self._blocks.move_to_end((asset, number))
         return block.told
 
-    def _keep(self, asset: Asset, number: int, block: _Block) -> None:
+    def _keep(self, asset: Asset, number: int, part: Tellings, now: datetime) -> Tellings:
+        """What is kept: when nothing has changed, what was there."""
         before = self._blocks.pop((asset, number), None)
-        self.size += block.told.size - (-_EMPTY if before is None else before.told.size)
-        self._blocks[asset, number] = block
+        if before is not None and before.told.tells_as(part):
+            part = before.told
+        self.size += part.size - (-_EMPTY if before is None else before.told.size)
+        self._blocks[asset, number] = _Block(part, now)
+        return part
 
     def _shrink(self) -> None:
+        """What can be made of the rest goes first."""
+        while self.size > self._most and self._worths:
+            _, (_, made) = self._worths.popitem(last=False)
+            self.size -= made.size
         while self.size > self._most and self._blocks:
             _, block = self._blocks.popitem(last=False)
             self.size -= block.told.size + _EMPTY

@@ -21,6 +21,7 @@ from cryptwire.storage.columns import floats, small, whole
 from cryptwire.storage.database import Database
 from cryptwire.storage.result_list import LISTING, ListedResult
 from cryptwire.storage.steps import Steps, joined
+from cryptwire.storage.trade_sums import STORED_SINCE
 
 _WHERE = "r.hopper_id = ANY($1::text[]) AND r.at >= $2 AND r.at < $3"
 _ORDER = 'at, length(trade_id), trade_id COLLATE "C", hopper_id COLLATE "C"'
@@ -78,11 +79,11 @@ _CLOSINGS = f"""
               FROM trade_results r WHERE {_WHERE} AND closed IS NOT NULL AND net IS NOT NULL
              ORDER BY {_ORDER}) ordered
 """  # noqa: S608
-_STANDING = """
-    SELECT n.hopper_id, p.computed_at,
-           p.hopper_id IS NULL AND EXISTS (SELECT FROM trades t WHERE t.hopper_id = n.hopper_id) AS is_due
+_STANDING = f"""
+    SELECT n.hopper_id, p.computed_at, p.hopper_id IS NULL AND late.number > 0 AS is_due, late.number, late.newest
       FROM unnest($1::text[]) AS n(hopper_id) LEFT JOIN result_progress p USING (hopper_id)
-"""
+     CROSS JOIN LATERAL (SELECT count(*) AS number, max(t.stored_at) AS newest FROM trades t WHERE {STORED_SINCE}) late
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +97,14 @@ class Chosen:
 
 
 class Standing(NamedTuple):
-    """When a hopper's results were written last, None for never: then ``is_due`` says whether there are any to be."""
+    """When a hopper's results were written last, None for never: then ``is_due`` says whether there are any to be.
+
+    ``late``: how many trades were stored since then, or shortly before, and when the last of them was.
+    """
 
     computed_at: datetime | None
     is_due: bool
+    late: tuple[int, datetime | None] = (0, None)
 
 
 class Reason(NamedTuple):
@@ -173,7 +178,10 @@ class ResultSeries:
     async def standing(self, hoppers: Sequence[HopperId]) -> dict[HopperId, Standing]:
         """How far the results of each hopper are; as long as that is the same, so are all answers of this class."""
         rows = await self._database.fetch(_STANDING, list(hoppers))
-        return {HopperId(row["hopper_id"]): Standing(row["computed_at"], row["is_due"]) for row in rows}
+        return {
+            HopperId(row["hopper_id"]): Standing(row["computed_at"], row["is_due"], (row["number"], row["newest"]))
+            for row in rows
+        }
 
     async def results(self, chosen: Chosen, steps: Steps | None) -> ResultSums:
         """Sums over results."""

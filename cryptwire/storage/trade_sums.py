@@ -16,9 +16,14 @@ from cryptwire.domain.trade import Side
 from cryptwire.storage.database import Database
 from cryptwire.storage.steps import Steps, joined
 
+STORED_SINCE = """
+    t.hopper_id = n.hopper_id AND t.stored_at >= coalesce(p.computed_at - interval '10 minutes', '-infinity')
+"""
+"""Trades ``t`` of hoppers ``n`` that may have no result yet, by their progress ``p``: nobody stores for ten minutes."""
+
 # Results are read by themselves, since they say all that is needed of a trade; trades whose result is not computed yet
-# are few and stored lately, and are valued if that takes nobody else's word. Of the steps the last one that began at or
-# before a trade counts.
+# are few and stored lately (OFFSET 0: they are found by that), and are valued if that takes nobody else's word. Of the
+# steps the last one that began at or before a trade counts.
 _SUMS = """
     WITH span AS (
         SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[]) AS n(hopper_id, since, until, base)
@@ -31,9 +36,8 @@ _SUMS = """
                CASE WHEN t.quote = n.base THEN 1 END,
                CASE WHEN t.fee_currency = t.quote THEN t.fee WHEN t.fee_currency = t.base THEN t.fee * t.rate END
           FROM span n LEFT JOIN result_progress p USING (hopper_id)
-          JOIN trades t ON t.hopper_id = n.hopper_id AND t.at >= n.since AND t.at < n.until
-               AND t.stored_at >= coalesce(p.computed_at - interval '10 minutes', '-infinity')
-         WHERE n.base = $5
+         CROSS JOIN LATERAL (SELECT * FROM trades t WHERE {since} OFFSET 0) t
+         WHERE n.base = $5 AND t.at >= n.since AND t.at < n.until
            AND NOT EXISTS (SELECT FROM trade_results r WHERE r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id)
     )
     SELECT hopper_id, base, quote, side, fee_currency, count(*) AS number, sum(quantity) AS quantity,
@@ -44,8 +48,11 @@ _SUMS = """
      GROUP BY hopper_id, base, quote, side, fee_currency, o.rate IS NULL, fee IS NULL, fee_units = 0{known}
      ORDER BY hopper_id, base, quote, side, fee_currency
 """  # noqa: E501
-_IN_THEIR_OWN = _SUMS.format(value="sum(total * o.rate)", fee="sum(fee * o.rate)", steps="", known="")
+_IN_THEIR_OWN = _SUMS.format(
+    since=STORED_SINCE, value="sum(total * o.rate)", fee="sum(fee * o.rate)", steps="", known=""
+)
 _BY_STEPS = _SUMS.format(
+    since=STORED_SINCE,
     value="sum(total * o.rate * s.rate)",
     fee="sum(fee * o.rate * s.rate)",
     steps=joined(6, "o.at"),

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
+from itertools import chain
 
 from api.handlers.analytics.ports import Bases
 from api.handlers.analytics.reading import Reading
+from api.handlers.analytics.trade_figures import standing_of
 from cryptwire.domain.coin_profit import (
     EXACT,
     NOTHING,
@@ -20,6 +22,7 @@ from cryptwire.domain.coin_profit import (
 )
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.daily import Midnight
+from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
 from cryptwire.storage.steps import steps_of
@@ -32,6 +35,8 @@ NO_MIDNIGHTS = "there are not two moments in this range of which it is known wha
 
 Ends = tuple["End | None", "End | None"]
 Spans = Mapping[HopperId, tuple["End", "End"]]
+Asked = tuple[HopperId, datetime, datetime, Asset]
+"""Whose trades, from when and until when, and in what he counts now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,17 +209,46 @@ async def _rates(reading: Reading, spans: Spans, bases: Bases) -> dict[Asset, Co
 async def _trades(
     reading: Reading, spans: Spans, rates: Mapping[Asset, Conversion]
 ) -> dict[HopperId, dict[Asset, list[TradeSum]]]:
-    """Of each hopper, by the currency in which it counted then."""
-    known = {one.hopper.id: one.hopper for one in reading.scope.hoppers}
-    asked = [
-        (id, since.trades_until, max(since.trades_until, until.trades_until), known[id].base)
-        for id, (since, until) in spans.items()
-    ]
+    """Of each hopper, by the currency in which it counted then.
+
+    What was traded before the day in progress is kept while no result, no trade and no rate in it changes; a live end
+    moves with each poll, so that what follows is read each time. The sums of both are those of the whole, since none is
+    rounded.
+    """
+    scope, known = reading.scope, {one.hopper.id: one.hopper.base for one in reading.scope.hoppers}
+    today = day_at(zone_of(scope.zone), scope.now).begins_at
+    past, newer = list[Asked](), list[Asked]()
+    for id, (since, until) in spans.items():
+        begin, end = since.trades_until, max(since.trades_until, until.trades_until)
+        cut = min(max(begin, today), end)
+        past.append((id, begin, cut, known[id]))
+        newer += [(id, cut, end, known[id])] if cut < end else []
     found: dict[HopperId, dict[Asset, list[TradeSum]]] = {}
     for currency, rate in rates.items():
-        for one in await reading.sources.trade_sums.of(asked, currency, steps_of(rate, rate.since, rate.until)):
+        parts = await _past_trades(reading, tuple(past), currency), await _sums(reading, newer, rate)
+        for one in chain(*parts):
             found.setdefault(one.hopper, {}).setdefault(currency, []).append(one)
     return found
+
+
+async def _past_trades(reading: Reading, asked: tuple[Asked, ...], currency: Asset) -> list[TradeSum]:
+    sources, target = reading.sources, reading.scope.currency
+    standing = await standing_of(reading)
+    begin, end = min(since for _, since, _, _ in asked), max(until for _, _, until, _ in asked)
+    rate = await sources.conversions.between(currency, target, begin, end)
+    return await sources.kept.of(
+        ("coin trades", asked, currency, target),
+        ([standing.get(id) for id, _, _, _ in asked], rate.version),
+        lambda: _sums(reading, asked, rate),
+        len,
+    )
+
+
+async def _sums(reading: Reading, asked: Sequence[Asked], rate: Conversion) -> list[TradeSum]:
+    if not asked:
+        return []
+    begin, end = min(since for _, since, _, _ in asked), max(until for _, _, until, _ in asked)
+    return await reading.sources.trade_sums.of(asked, rate.source, steps_of(rate, begin, end))
 
 
 # ---- the accounts ----------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """Sums over the trades and results of a scope, in its currency: each read once an operation, and kept while it holds.
 
 Two years of a hopper with 50,000 trades cost the database some 200 ms; the answer holds until the processor writes
-results of one of the hoppers again, and where rates are in it at most as long as rates of now are taken as told.
+results of one of the hoppers again, or a rate that is in it changes (docs/decisions/0026).
 """
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -30,7 +30,6 @@ from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums
 from cryptwire.storage.steps import Steps, steps_of
 
 MOST_STRETCHES = 5_000
-_RATES_STAND_FOR = timedelta(seconds=30)
 _QUIET = Stretch()
 T = TypeVar("T")
 
@@ -190,7 +189,7 @@ def trades_a_day(scope: Scope, trades: int, first: Mapping[HopperId, datetime]) 
 
 async def notes_of(reading: Reading) -> list[str]:
     """What is to be known about all sums."""
-    due = sum(one.is_due for one in (await _standing(reading)).values())
+    due = sum(one.is_due for one in (await standing_of(reading)).values())
     said = {choice.conversion.note for choice in await _choices(reading)}
     late = [f"what trades of {few(due, 'hopper')} closed is not computed yet"] if due else []
     return [*late, *sorted(note for note in said if note is not None)]
@@ -216,10 +215,9 @@ async def _each(
         found.append(
             await reading.sources.kept.of(
                 (what, chosen, conversion.target),
-                await _version(reading, chosen.hoppers),
+                (await _version(reading, chosen.hoppers), conversion.version),
                 asked,
                 size,
-                None if conversion.is_identity else _RATES_STAND_FOR,
             )
         )
     return found
@@ -249,12 +247,13 @@ async def _read_choices(reading: Reading) -> list[_Choice]:
     ]
 
 
-async def _standing(reading: Reading) -> dict[HopperId, Standing]:
+async def standing_of(reading: Reading) -> dict[HopperId, Standing]:
+    """How far the results of each hopper are."""
     return await reading.once("standing", lambda: reading.sources.result_series.standing(reading.scope.ids))
 
 
 async def _version(reading: Reading, hoppers: Sequence[HopperId]) -> tuple[datetime | None, ...]:
-    standing = await _standing(reading)
+    standing = await standing_of(reading)
     return tuple(standing[hopper].computed_at if hopper in standing else None for hopper in hoppers)
 
 

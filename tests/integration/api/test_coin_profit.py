@@ -241,6 +241,28 @@ async def test_to_this_moment_it_is_what_the_live_portfolio_holds(world: World, 
     )
 
 
+async def test_a_trade_that_comes_late_counts_at_once_and_its_result_when_it_is_there(
+    world: World, past: days.World
+) -> None:
+    await world.sign_in()
+    before = await told(world)
+    assert await told(world) == before
+    await past.traded(trade("1", 4, Side.BUY, "0.3", FIRST + 6 * HOUR, "1"))
+    late = await told(world)
+    adds_up(late)
+    sums = [{one["coin"]: one for one in found["coins"]}["BTC"] for found in (before, late)]
+    assert D(sums[1]["received"]) - D(sums[0]["received"]) == D("0.3") * price_at(FIRST + 6 * HOUR)
+    assert [one["trades"] for one in sums] == [3, 4]
+    await world.owner.execute(_RESULT, ["3", "4"])
+    await world.owner.execute("UPDATE trade_results SET fee = 2 WHERE trade_id = '4'")
+    await world.owner.execute(
+        "INSERT INTO result_progress (hopper_id, ledger, bases, tries, computed_at) VALUES ('1', '{}', 0, 0, now())"
+    )
+    worked_out = await told(world)
+    adds_up(worked_out)
+    assert D(worked_out["total"]["fees"]) == D(late["total"]["fees"]) + 1
+
+
 async def test_pages_orders_and_masking(world: World, past: days.World) -> None:
     await world.sign_in()
     whole = await told(world)

@@ -1,12 +1,6 @@
 """What is kept is told as long as it holds, and no longer; and it does not grow without end."""
 
-from datetime import UTC, datetime, timedelta
-
 from api.handlers.analytics.kept import Kept
-from cryptwire.memory.clock import HandClock
-
-T = datetime(2026, 3, 1, tzinfo=UTC)
-HALF = timedelta(seconds=30)
 
 
 class Asked:
@@ -20,27 +14,21 @@ class Asked:
         return [self.times] * 9
 
 
-async def test_an_answer_holds_until_its_version_changes_or_its_time_is_over() -> None:
-    clock, asked = HandClock(T), Asked()
-    kept = Kept(clock)
+async def test_an_answer_holds_until_its_version_changes() -> None:
+    asked = Asked()
+    kept = Kept()
 
-    async def told(version: int, stands_for: timedelta | None = None) -> int:
-        return (await kept.of("key", version, asked.read, len, stands_for))[0]
+    async def told(version: int) -> int:
+        return (await kept.of("key", version, asked.read, len))[0]
 
     assert [await told(1), await told(1), await told(2), await told(2)] == [1, 1, 2, 2]
-    clock.set(T + 365 * timedelta(days=1))
-    assert await told(2) == 2
-    assert await told(3, HALF) == 3
-    clock.set(clock.now() + HALF - timedelta(seconds=1))
-    assert await told(3, HALF) == 3
-    clock.set(clock.now() + timedelta(seconds=1))
-    assert await told(3, HALF) == 4
+    assert await told(1) == 3, "of each the newest version alone is kept"
     assert kept.size == 10, "what is replaced is not kept"
 
 
 async def test_what_was_not_asked_for_longest_goes_first() -> None:
     asked = Asked()
-    kept = Kept(HandClock(T), most=30)
+    kept = Kept(most=30)
 
     async def told(key: str) -> int:
         return (await kept.of(key, None, asked.read, len))[0]
@@ -50,13 +38,13 @@ async def test_what_was_not_asked_for_longest_goes_first() -> None:
     assert [await told(key) for key in "abd"] == [1, 2, 4]
     assert await told("c") == 5
     assert kept.size == 30
-    large = Kept(HandClock(T), most=5)
+    large = Kept(most=5)
     assert (await large.of("a", None, asked.read, len))[0] == 6
     assert large.size == 0, "what is larger than all there is room for is told and not kept"
 
 
 async def test_what_failed_is_asked_again() -> None:
-    kept = Kept(HandClock(T))
+    kept = Kept()
 
     async def fails() -> list[int]:
         raise OSError("away")

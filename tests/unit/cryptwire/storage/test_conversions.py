@@ -78,6 +78,32 @@ async def test_what_is_being_told_is_read_again_and_the_past_a_while_later() -> 
     assert (await conversions.between(USD, EUR, since, NOW)).exactly(since) == 3
 
 
+async def test_a_version_stays_while_nothing_new_is_told_and_is_another_one_when_a_rate_is() -> None:
+    series, clock = PlayedSeries(), HandClock(NOW)
+    hourly(series, EUR, 100)
+    hourly(series, BTC, 100)
+    conversions = Conversions(series, clock)
+    since = NOW - 90 * DAY
+
+    async def version(until: datetime | None = None) -> object:
+        return (await conversions.between(BTC, EUR, since, until or clock.now())).version
+
+    first, past = await version(), await version(NOW - DAY)
+    clock.set(NOW + timedelta(minutes=11))
+    assert [await version(), await version(NOW - DAY)] == [first, past], "all was read again, and is the same"
+    assert len(series.asked) == 4
+    series.tell(EUR, clock.now() + HOUR / 4, "2")
+    clock.set(NOW + timedelta(minutes=40))
+    second = await version()
+    assert second != first
+    assert await version(clock.now() - HOUR) != second, "less was told then"
+    series.tell(BTC, since + 3 * HOUR, "3")  # filled in late
+    clock.set(NOW + timedelta(minutes=60))
+    assert await version() != second
+    assert await version(NOW - DAY) != past
+    assert (await conversions.between(EUR, EUR, since, NOW)).version is None
+
+
 async def test_many_at_once_wait_for_one_question() -> None:
     series = PlayedSeries()
     hourly(series, EUR, 10)
