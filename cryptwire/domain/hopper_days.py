@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cryptwire.domain.flow import Flow, FlowId
 from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.lots import EXACT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,7 +94,7 @@ def converted(days: HopperDays, into: Asset, rates: Mapping[Asset, Rates]) -> Ho
             exact[row] = rate
     moneys = {
         name: [
-            None if amount is None or rate is None else amount * rate
+            None if amount is None or rate is None else EXACT.multiply(amount, rate)
             for amount, rate in zip(getattr(days, name), exact, strict=True)
         ]
         for name in MONEY
@@ -202,8 +203,7 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         began = np.where(stays[:, place], before[:, place], openings[:, place]).tolist()
         stood = {id: began[number] for number, id in enumerate(ids) if inside[number, place]}
         growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), stood, moved)
-        amounts = [move.amount for move in moved]
-        flows[place] = None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+        flows[place] = total_of([move.amount for move in moved])
         beside[place] = sum(float(move.amount or 0) for move in moved if move.hopper not in stood)
     leaves = ~stays & ~np.isnan(before)
     came_first = joined - np.where(leaves, before, 0.0).sum(axis=0)
@@ -214,7 +214,7 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         base, came_first[first] = float(starts[first] + joined[first]), 0.0
     part = slice(first, None)
     present = partial(_present, hoppers, rows, first)
-    moneys = {name: [_sum(each) for each in present(name)] for name in MONEY}
+    moneys = {name: [total_of(each) for each in present(name)] for name in MONEY}
     gap = np.zeros(len(axis))
     for id, one in hoppers.items():
         gap[rows[id] >= 0] = np.maximum(gap[rows[id] >= 0], one.gap)
@@ -320,10 +320,16 @@ def _present(
     return ([value for value in values if value is not _ABSENT] for values in zip(*columns, strict=True))
 
 
-def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+def total_of(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    """The sum, exact; None when one of them is not known."""
     if len(amounts) == 1:
         return amounts[0]
-    return None if None in amounts else sum((each for each in amounts if each is not None), Decimal(0))
+    total = Decimal(0)
+    for amount in amounts:
+        if amount is None:
+            return None
+        total = EXACT.add(total, amount)
+    return total
 
 
 def _count(numbers: Sequence[int | None]) -> int | None:

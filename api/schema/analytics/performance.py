@@ -17,7 +17,7 @@ from api.schema.analytics.trade_figures import fees_of, teller
 from api.schema.rules import covered
 from cryptwire.domain import drawdown, money_weighted, performance
 from cryptwire.domain.definitions import DEFINITIONS
-from cryptwire.domain.hopper_days import PortfolioDays, date_of
+from cryptwire.domain.hopper_days import PortfolioDays, date_of, total_of
 from cryptwire.domain.hopper_days import came as moved_money
 from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade_statistics import Tally, added
@@ -255,7 +255,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     note_at_end = "; ".join(said for said in (at_end, note) if said) or None
     end = None if not count or days.values[-1] != days.values[-1] else exact(days.values[-1])
     before = None if days.base != days.base else exact(days.base)
-    moved = None if None in days.flows else sum((one for one in days.flows if one is not None), Decimal(0))
+    moved = total_of(days.flows) if count else Decimal(0)
     joined = exact(days.came_first.sum()) + exact(days.came_last.sum())
     gain = None if end is None or before is None or moved is None else end - before - moved - joined
     came = [(_moment(one.at), one.amount) for one in moved_money(days, read.moves)]
@@ -359,8 +359,7 @@ def calendar_of(scope: Scope, days: PortfolioDays, read: ScopeDays, span: perfor
     for day, flows in zip(days.days.tolist(), days.flows, strict=True):
         while row + 1 < len(begins) and begins[row + 1] <= date_of(day):
             row += 1
-        had = sums[row]
-        sums[row] = None if had is None or flows is None else had + flows
+        sums[row] = total_of([sums[row], flows])
     return Calendar(
         begins_on=begins,
         returns=numbers(rows.returns),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -231,6 +232,34 @@ def test_days_in_another_currency_take_the_rates_of_their_ends() -> None:
     assert told.currency == ["EUR", "EUR"]
     same = days([10.0])
     assert converted(same, Asset("USDT"), {}) is same
+
+
+class Finely:
+    """A rate of twenty digits."""
+
+    rate = Decimal("1.2345678901234567891")
+
+    def at(self, seconds: np.ndarray) -> np.ndarray:
+        return np.full(len(seconds), float(self.rate))
+
+    def exactly(self, at: datetime) -> Decimal | None:
+        return self.rate
+
+    def exactly_at(self, seconds: np.ndarray) -> list[Decimal | None]:
+        return [self.rate] * len(seconds)
+
+
+def test_money_is_converted_and_summed_to_the_last_digit() -> None:
+    """More digits than a Decimal has unless it is told so."""
+    amounts = [Decimal("123456789.123456789012345678"), Decimal("0.000000000000000001")]
+    held = {
+        id: converted(replace(days([1.0]), balance=[amount]), Asset("EUR"), {Asset("USDT"): Finely()})
+        for id, amount in zip((A, B), amounts, strict=True)
+    }
+    whole = portfolio_days(held, date(2026, 3, 1), [move(A, 0, "1e20", a=1.0), move(B, 0, "1e-20", b=1.0)])
+    assert whole.balance[0] is not None
+    assert Fraction(whole.balance[0]) == Fraction(Finely.rate) * sum(Fraction(each) for each in amounts)
+    assert Fraction(whole.flows[0] or 0) == Fraction(10**20) + Fraction(1, 10**20)
 
 
 @given(
