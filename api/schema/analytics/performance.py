@@ -257,7 +257,8 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     before = None if days.base != days.base else exact(days.base)
     moved = total_of(days.flows) if count else Decimal(0)
     joined = exact(days.came_first.sum()) + exact(days.came_last.sum())
-    gain = None if end is None or before is None or moved is None else end - before - moved - joined
+    value, less = value_of(days), [None if each is None else each.copy_negate() for each in (before, moved, joined)]
+    gain = total_of([value, *less])
     came = [(_moment(one.at), one.amount) for one in moved_money(days, read.moves)]
     rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
     if end is not None and before is not None and moved is not None:
@@ -277,7 +278,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
         money_weighted=measured("money-weighted-return", rate, as_of),
         money_weighted_of_range=measured("money-weighted-return-of-period", of_range, as_of),
         annual_growth=measured("annual-growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
-        value=money(scope, "value", value_of(days), count, as_of, note_at_end),
+        value=money(scope, "value", value, count, as_of, note_at_end),
         value_before=money(scope, "value-before", before, count, as_of, note),
         flows=money(scope, "flows", moved, len(came), as_of, note),
         gain=money(scope, "gain", gain, count, as_of, note_at_end),

@@ -210,7 +210,7 @@ async def test_without_any_days_nothing_is_made_up(world: World) -> None:
 _SUMS = """
     query($since: Date, $until: Date, $currency: String) {
       analytics(since: $since, until: $until, currency: $currency) {
-        returns { value { amount note } gain { note } free { note } }
+        returns { value { amount note } valueBefore { amount } flows { amount } gain { amount note } free { note } }
         comparison { value { amount } }
         days { currency } calendar { asOf currency definition }
         benchmark {
@@ -247,6 +247,10 @@ async def test_the_values_of_hoppers_add_up_to_the_last_digit(world: World) -> N
     amounts = [Decimal(each["value"]["amount"]) for each in told["comparison"]]
     assert sum(amounts) == Decimal(told["returns"]["value"]["amount"]) == 2 * exactly + 1
     assert told["returns"]["value"]["note"] is None
+    value, before, flows, gain = (
+        Decimal(told["returns"][name]["amount"]) for name in ("value", "valueBefore", "flows", "gain")
+    )
+    assert gain == value - before - flows == 2 * exactly + 1 - 270
 
 
 async def test_who_was_not_there_is_not_behind_bitcoin(world: World) -> None:
