@@ -120,6 +120,24 @@ def leaf_of(one: StrawberryField) -> Any:
     return kind
 
 
+@strawberry.input(description="From least to most, both among them; null: no bound. What is unknown is not between.")
+class Between:
+    least: Decimal | None = strawberry.field(default=None, description="The lower bound.")
+    most: Decimal | None = strawberry.field(default=None, description="The upper bound.")
+
+    def holds(self, value: Decimal | float | None) -> bool:
+        """Whether a value is between; a float counts as it is told."""
+        if value is None:
+            return False
+        told = Decimal(repr(value)) if isinstance(value, float) else value
+        return (self.least is None or self.least <= told) and (self.most is None or told <= self.most)
+
+    def coarse(self) -> "Between":
+        """The same for what amounts were divided for, while they are masked: no finer than what is told of it."""
+        least, most = (None if bound is None else rough(bound) for bound in (self.least, self.most))
+        return Between(least=least, most=most)
+
+
 @covered("view", "statistics")
 @strawberry.type(
     description="A figure that is a number without unit: a ratio, a percentage as a fraction, a count of days."

@@ -1,6 +1,6 @@
 """Open positions, reserved coins and shorts, as they stand now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -13,12 +13,13 @@ from api.handlers.analytics.listed import page_of
 from api.handlers.analytics.paging import among
 from api.handlers.analytics.positions import NOT_IN_BALANCE, OpenPositions, open_positions
 from api.handlers.analytics.scope import Scope
-from api.schema.analytics.parts import Part, analytic, plain
+from api.schema.analytics.parts import Between, Part, analytic, plain
 from api.schema.rules import covered
 from cryptwire.domain import account, open_position
 from cryptwire.domain.coin_profit import EXACT
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.open_position import Limit
+from cryptwire.errors import Invalid
 from cryptwire.storage.keyset import Order, Row
 
 PositionKind = strawberry.enum(
@@ -50,6 +51,16 @@ class PositionColumn(Enum):
     AGE = "age"
     WEIGHT = "weight"
     STOP_DISTANCE = strawberry.enum_value("stop_distance", description="Distance to the stop loss.")
+    ARM_DISTANCE = strawberry.enum_value("arm_distance", description="Distance to where the trailing stop arms.")
+    TARGET_DISTANCE = strawberry.enum_value("target_distance", description="Distance to where it is sold at a profit.")
+    EXCHANGE = "exchange"
+    QUOTE = "quote"
+    QUANTITY = strawberry.enum_value("quantity", description="The number alone, whatever the coin.")
+    RATE = strawberry.enum_value("rate", description="The number alone, whatever the quote.")
+    PRICE = strawberry.enum_value("price", description="The number alone, whatever the quote.")
+    UNREALISED = strawberry.enum_value("unrealised", description="Value less cost, in the currency.")
+    BUY_TRIGGER = "buy_trigger"
+    BUY_STRATEGY = "buy_strategy"
 
 
 @strawberry.input(description="An order; what is unknown comes last.")
@@ -58,10 +69,60 @@ class PositionSort:
     descending: bool = strawberry.field(default=True, description="The largest, or oldest, first.")
 
 
-@strawberry.input(description="What positions must be, all of it; lists have 100 values at most.")
+@strawberry.input(
+    description="What positions must be, all of it; what is left out does not matter. Lists have 100 values at most."
+)
 class PositionFilter:
     kinds: list[PositionKind] | None = strawberry.field(default=None, description="Any of these.")  # type: ignore[valid-type]
     coins: list[str] | None = strawberry.field(default=None, description="Any of these.")
+    quotes: list[str] | None = strawberry.field(default=None, description="Any of these.")
+    exchanges: list[str] | None = strawberry.field(default=None, description="By ccxt's ids.")
+    buy_triggers: list[str | None] | None = strawberry.field(default=None, description="Any of these; null: not told.")
+    buy_strategies: list[str | None] | None = strawberry.field(
+        default=None, description="Any of these; null: none, or not known."
+    )
+    age: Between | None = strawberry.field(default=None, description="Seconds since it was opened.")
+    rate: Between | None = strawberry.field(default=None, description="What was paid for one unit, in quote.")
+    stop_distance: Between | None = strawberry.field(default=None, description="To the stop loss, a fraction.")
+    arm_distance: Between | None = strawberry.field(default=None, description="To the arm of the trailing stop.")
+    quantity: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
+    cost: Between | None = strawberry.field(default=None, description="In the currency; refused while masked.")
+    value: Between | None = strawberry.field(default=None, description="In the currency; refused while masked.")
+    profit: Between | None = strawberry.field(default=None, description="In the currency; refused while masked.")
+    share: Between | None = strawberry.field(
+        default=None,
+        description="Profit as a fraction of the cost; bounds count in six digits while amounts are masked.",
+    )
+    weight: Between | None = strawberry.field(default=None, description="Of its hopper; in six digits, too.")
+
+    def of(self, found: Iterable[positions.OpenPosition], scope: Scope) -> list[positions.OpenPosition]:
+        """Those that are so. Raises Invalid; also for bounds of what is masked, which would be found by asking on."""
+        hidden = [name for name in ("quantity", "cost", "value", "profit") if getattr(self, name) is not None]
+        if scope.is_masked and hidden:
+            raise Invalid(f"amounts are masked: leave {', '.join(hidden)} out of the filter, or ask with masked: false")
+        chosen: dict[str, set[str | None]] = {}
+        for column, values, what in (
+            ("kind", self.kinds and [account.PositionKind(kind).value for kind in self.kinds], "kinds"),
+            ("coin", self.coins and [coin.upper() for coin in self.coins], "coins"),
+            ("quote", self.quotes and [quote.upper() for quote in self.quotes], "quotes"),
+            ("exchange", self.exchanges and [exchange.lower() for exchange in self.exchanges], "exchanges"),
+            ("buy_trigger", self.buy_triggers, "buyTriggers"),
+            ("buy_strategy", self.buy_strategies, "buyStrategies"),
+        ):
+            if among(column, values, what):
+                chosen[column] = set(values or ())
+        bounds = {name: said for name in _BOUNDED if (said := getattr(self, name)) is not None}
+        if scope.is_masked:
+            bounds = {name: said.coarse() if name in ("share", "weight") else said for name, said in bounds.items()}
+        return [
+            one
+            for one in found
+            if all(_key(one, column, scope) in values for column, values in chosen.items())
+            and all(said.holds(_key(one, column, scope)) for column, said in bounds.items())
+        ]
+
+
+_BOUNDED = ("age", "rate", "stop_distance", "arm_distance", "quantity", "cost", "value", "profit", "share", "weight")
 
 
 @covered("view", "statistics")
@@ -181,7 +242,7 @@ class OpenPosition:
             trailing_arm=PositionLimit.of(one.limits.arm),
             is_armed=one.limits.is_armed,
             trailing_stop=PositionLimit.of(one.limits.stop),
-            buy_trigger=position.trigger or (None if lot is None else lot.trigger),
+            buy_trigger=_trigger(one),
             buy_strategy=None if lot is None else lot.strategy,
             is_held=position.is_held,
             read_at=one.read_at,
@@ -279,9 +340,7 @@ class OpenPositionPage:
         first: int,
         after: str | None,
     ) -> Self:
-        among("coin", wanted.coins, "coins")  # not too many
-        kinds, coins = set(wanted.kinds or account.PositionKind), {coin.upper() for coin in wanted.coins or ()}
-        listed = [one for one in found.positions if one.kind in kinds and (not coins or one.position.base in coins)]
+        listed = wanted.of(found.positions, scope)
         order = Order(sort.column.value, sort.descending)
         page = page_of(
             listed,
@@ -309,26 +368,39 @@ class OpenPositionPage:
 
 
 def _key(one: positions.OpenPosition, column: str, scope: Scope) -> Any:
-    match column:
-        case "coin":
-            return one.position.base
-        case "hopper":
-            return one.hopper.name
-        case "kind":
-            return one.kind.value
-        case "cost":
-            return one.told_in_currency(one.valued.cost)
-        case "value":
-            return one.told_in_currency(one.valued.value)
-        case "profit":
-            return one.told_in_currency(one.valued.profit)
-        case "share":
-            return one.valued.share
-        case "age":
-            return _age(one.position.opened_at, scope)
-        case "weight":
-            return one.weight
-    return None if one.limits.stop_loss is None else one.limits.stop_loss.distance
+    return _KEYS[column](one, scope)
+
+
+def _distance(limit: Limit | None) -> float | None:
+    return None if limit is None else limit.distance
+
+
+def _trigger(one: positions.OpenPosition) -> str | None:
+    return one.position.trigger or (None if one.cost.lot is None else one.cost.lot.trigger)
+
+
+_KEYS: Mapping[str, Callable[[positions.OpenPosition, Scope], Any]] = {
+    "coin": lambda one, _: one.position.base,
+    "hopper": lambda one, _: one.hopper.name,
+    "kind": lambda one, _: one.kind.value,
+    "exchange": lambda one, _: one.hopper.exchange,
+    "quote": lambda one, _: one.position.quote,
+    "quantity": lambda one, _: one.position.quantity,
+    "rate": lambda one, _: one.position.rate,
+    "price": lambda one, _: None if one.price is None else one.price.last,
+    "cost": lambda one, _: one.told_in_currency(one.valued.cost),
+    "value": lambda one, _: one.told_in_currency(one.valued.value),
+    "unrealised": lambda one, _: one.told_in_currency(one.valued.unrealised),
+    "profit": lambda one, _: one.told_in_currency(one.valued.profit),
+    "share": lambda one, _: one.valued.share,
+    "age": lambda one, scope: _age(one.position.opened_at, scope),
+    "weight": lambda one, _: one.weight,
+    "stop_distance": lambda one, _: _distance(one.limits.stop_loss),
+    "arm_distance": lambda one, _: _distance(one.limits.arm),
+    "target_distance": lambda one, _: _distance(one.limits.take_profit),
+    "buy_trigger": lambda one, _: _trigger(one),
+    "buy_strategy": lambda one, _: None if one.cost.lot is None else one.cost.lot.strategy,
+}
 
 
 @strawberry.type

@@ -11,10 +11,8 @@ import strawberry
 from api.handlers.analytics.paging import among, between, cursor_of, place_of, up_to, within
 from api.handlers.analytics.results import profits
 from api.handlers.analytics.scope import Asked
-from api.logic.masking import rough
 from api.schema.analytics import Kind, parts
-from api.schema.analytics.parts import quotient
-from api.schema.analytics.trades import Between
+from api.schema.analytics.parts import Between, quotient
 from api.schema.context import Info
 from api.schema.rules import covered, field
 from cryptwire.domain.hopper import Asset
@@ -176,17 +174,12 @@ class ResultFilter:
                 found += between(column, said.least, said.most)
         for column, said in {"entry_price": self.entry_price, "exit_price": self.exit_price, "gain": self.gain}.items():
             if said is not None:
-                bounds = [_told_bound(each, is_masked=is_masked) for each in (said.least, said.most)]
-                found += between(column, *bounds)
+                told = said.coarse() if is_masked else said
+                found += between(column, told.least, told.most)
         return found
 
 
 _AMOUNTS = ("quantity", "proceeds", "cost", "fees", "net")
-
-
-def _told_bound(bound: Decimal | None, *, is_masked: bool) -> Decimal | None:
-    """A bound of what amounts were divided for: no finer than what is told of it."""
-    return rough(bound) if is_masked and bound is not None else bound
 
 
 @covered("view", "trades")

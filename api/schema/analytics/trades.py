@@ -11,7 +11,7 @@ import strawberry
 from api.handlers.analytics.paging import among, between, cursor_of, place_of, up_to, within
 from api.handlers.analytics.scope import Asked
 from api.schema.analytics import Kind, parts
-from api.schema.analytics.parts import plain
+from api.schema.analytics.parts import Between, plain
 from api.schema.context import Info
 from api.schema.rules import covered, field
 from cryptwire.domain.trade import Side
@@ -70,12 +70,6 @@ class TradeColumn(Enum):
 class TradeSort:
     column: TradeColumn = strawberry.field(default=TradeColumn.AT, description="By what.")
     descending: bool = strawberry.field(default=True, description="The largest, or newest, first.")
-
-
-@strawberry.input(description="From least to most, both among them; null: no bound. What is unknown is not between.")
-class Between:
-    least: Decimal | None = strawberry.field(default=None, description="The lower bound.")
-    most: Decimal | None = strawberry.field(default=None, description="The upper bound.")
 
 
 @strawberry.input(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -43,6 +44,39 @@ POSITIONS = f"""
                    stopLoss {{ {LIMIT} }} takeProfit {{ {LIMIT} }} trailingArm {{ {LIMIT} }} trailingStop {{ {LIMIT} }}
           }} }} }} }}
 """
+
+
+COLUMNS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "COIN": lambda one: one["coin"],
+    "HOPPER": lambda one: one["hopperId"],
+    "KIND": lambda one: one["kind"].lower(),
+    "COST": lambda one: decimal(one["inCurrency"]["cost"]),
+    "VALUE": lambda one: decimal(one["inCurrency"]["value"]),
+    "UNREALISED": lambda one: decimal(one["inCurrency"]["unrealised"]),
+    "PROFIT": lambda one: decimal(one["inCurrency"]["profitIfClosed"]),
+    "SHARE": lambda one: one["profitShare"],
+    "AGE": lambda one: one["age"],
+    "WEIGHT": lambda one: one["weight"],
+    "STOP_DISTANCE": lambda one: one["stopLoss"] and one["stopLoss"]["distance"],
+    "ARM_DISTANCE": lambda one: one["trailingArm"] and one["trailingArm"]["distance"],
+    "TARGET_DISTANCE": lambda one: one["takeProfit"] and one["takeProfit"]["distance"],
+    "EXCHANGE": lambda one: one["exchange"],
+    "QUOTE": lambda one: one["quote"],
+    "QUANTITY": lambda one: decimal(one["quantity"]),
+    "RATE": lambda one: decimal(one["rate"]),
+    "PRICE": lambda one: decimal(one["price"]),
+    "BUY_TRIGGER": lambda one: one["buyTrigger"],
+    "BUY_STRATEGY": lambda one: one["buyStrategy"],
+}
+"""What each column that positions can be ordered by shows."""
+
+
+def decimal(text: str | None) -> Decimal | None:
+    return None if text is None else D(text)
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).upper()
 
 
 def position(number: str, coin: Asset, quantity: str, rate: str, at: datetime, **more: Any) -> Position:
@@ -175,6 +209,9 @@ async def test_of_a_tracked_hopper_they_are_live_and_a_coin_that_is_not_in_the_b
     assert [eth["id"], eth["weight"], D(eth["inQuote"]["cost"])] == ["p1", pytest.approx(2201 / 4402), 2002]
     assert (wrong["id"], wrong["isDataError"], wrong["weight"]) == ("p9", True, None)
     assert "not in the balance" in wrong["note"]
+    for least, ids in (("0.4", ["p1"]), ("0.6", [])):
+        heavy = await told(world, filter={"weight": {"least": least}}, currency="USDT")
+        assert [one["id"] for one in heavy["nodes"]] == ids
     (sums,) = found["sums"]
     assert [sums["count"], sums["dataErrors"], D(sums["money"]["value"])] == [2, 1, 2201]
     await world.owner.execute("UPDATE users SET plan = 'free'")
@@ -194,9 +231,43 @@ async def test_pages_filters_masking_and_what_cannot_be_read_any_more(world: Wor
             break
     assert sorted(seen) == ["p1", "p2", "r1", "s1"]
     assert seen[-1] == "r1", "of which nobody tells the age"
-    for column in ("HOPPER", "KIND", "COST", "PROFIT", "SHARE", "WEIGHT", "STOP_DISTANCE"):
-        assert len((await told(world, sort={"column": column, "descending": False}))["nodes"]) == 4
+    rows = (await told(world))["nodes"]
+    for column, key in COLUMNS.items():
+        for is_descending in (False, True):
+            listed = (await told(world, sort={"column": column, "descending": is_descending}))["nodes"]
+            values = [key(one) for one in listed]
+            known = [value for value in values if value is not None]
+            assert values == sorted(known, reverse=is_descending) + [None] * (4 - len(known)), column
+    amounts, others = ("quantity", "cost", "value", "profit"), ("rate", "share", "age")
+    for name in (*amounts, *others, "stopDistance", "armDistance"):
+        key = COLUMNS[snake(name)]
+        values = sorted(key(one) for one in rows if key(one) is not None)
+        slack = 60 if name == "age" else 0
+        bounds = {"least": str(values[0]), "most": str(D(str(values[-1])) + slack)}
+        inside = {one["id"] for one in (await told(world, filter={name: bounds}))["nodes"]}
+        assert inside == {one["id"] for one in rows if key(one) is not None}, name
+        outside = await told(world, filter={name: {"least": str(D(str(values[-1])) + 1 + slack)}})
+        assert (outside["nodes"], outside["count"]) == ([], 0), name
+    for name, column in (
+        ("quotes", "quote"),
+        ("exchanges", "exchange"),
+        ("buyTriggers", "buyTrigger"),
+        ("buyStrategies", "buyStrategy"),
+    ):
+        for value in {one[column] for one in rows}:
+            chosen = {one["id"] for one in (await told(world, filter={name: [value]}))["nodes"]}
+            assert chosen == {one["id"] for one in rows if one[column] == value}, name
     assert [one["coin"] for one in (await told(world, filter={"coins": ["btc"]}))["nodes"]] == ["BTC", "BTC"]
+    for name in amounts:
+        guessed = await world.ask(POSITIONS, masked=True, filter={name: {"least": "1"}})
+        assert code_of(guessed) == "INVALID"
+        assert name in guessed["errors"][0]["message"]
+    share = next(
+        one["profitShare"] for one in rows if one["profitShare"] not in (None, float(f"{one['profitShare']:.6g}"))
+    )
+    exact = {"share": {"least": str(share), "most": str(share)}}
+    assert len((await told(world, filter=exact))["nodes"]) == 1
+    assert (await told(world, filter=exact, masked=True))["nodes"] == [], "bounds are as coarse as what is told"
     hidden = await told(world, masked=True)
     for one in hidden["nodes"]:
         assert one["quantity"] is None
