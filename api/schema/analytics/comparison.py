@@ -10,7 +10,7 @@ from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.trade_figures import result_sums, trade_sums, trades_a_day
 from api.schema.analytics.parts import Money, Part, Ratio, analytic
 from api.schema.analytics.performance import value_of
-from api.schema.analytics.trade_figures import Teller, teller
+from api.schema.analytics.trade_figures import Teller, teller, without_fees
 from api.schema.rules import covered
 from cryptwire.domain import drawdown, performance
 from cryptwire.domain.measured import Amount
@@ -45,7 +45,7 @@ class HopperComparison:
             await asyncio.sleep(0)  # a hundred hoppers are no reason to let others wait
             hopper = one.hopper.id
             days = await days_of(reading, hopper)
-            tally, count = tallies.get(hopper, Tally()), made.get(hopper, TradeTally()).count
+            tally, its = tallies.get(hopper, Tally()), made.get(hopper, TradeTally())
             first = {id: at for id, at in trades.first.items() if id == hopper}
             found.append(
                 cls(
@@ -53,12 +53,12 @@ class HopperComparison:
                     name=one.hopper.name,
                     time_weighted=told.ratio("time-weighted-return", performance.cumulative(days.returns)),
                     value=told.money("value", Amount(value_of(days), len(days))),
-                    realised=earned.money("net-result", tally.net),
+                    realised=earned.money("net-result", without_fees(tally.net, its)),
                     unrealised=told.money("unrealised", Amount(days.unrealised[-1] if len(days) else None, len(days))),
                     max_drawdown=told.ratio("max-drawdown", drawdown.max_drawdown(days.returns)),
                     win_rate=earned.ratio("win-rate", tally.win_rate),
-                    trades_a_day=traded.ratio("trades-a-day", trades_a_day(reading.scope, count, first)),
-                    fee_drag=earned.ratio("fee-drag", tally.fee_drag),
+                    trades_a_day=traded.ratio("trades-a-day", trades_a_day(reading.scope, its.count, first)),
+                    fee_drag=earned.ratio("fee-drag", without_fees(tally.fee_drag, its)),
                 )
             )
         return found

@@ -13,7 +13,7 @@ from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from api.handlers.analytics.trade_figures import ByDay, by_day, result_sums, trade_sums
 from api.schema.analytics.parts import Money, Part, Ratio, amount, analytic, money, ratio
-from api.schema.analytics.trade_figures import fees_of, teller
+from api.schema.analytics.trade_figures import fees_of, teller, without_fees
 from api.schema.rules import covered
 from cryptwire.domain import drawdown, money_weighted, performance
 from cryptwire.domain.definitions import DEFINITIONS
@@ -241,9 +241,8 @@ class Traded(NamedTuple):
     async def of(cls, reading: Reading) -> Self:
         results, trades = await result_sums(reading), await trade_sums(reading)
         earned, traded = await teller(reading, results.newest), await teller(reading, trades.newest)
-        net = added(Tally, results.by_coin.values()).net
-        paid = fees_of(added(TradeTally, trades.trades.values()))
-        return cls(earned.money("net-result", net), traded.money("fees", paid))
+        net, made = added(Tally, results.by_coin.values()).net, added(TradeTally, trades.trades.values())
+        return cls(earned.money("net-result", without_fees(net, made)), traded.money("fees", fees_of(made)))
 
 
 def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Traded) -> Returns:
@@ -260,6 +259,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     value, less = value_of(days), [None if each is None else each.copy_negate() for each in (before, moved, joined)]
     gain = total_of([value, *less])
     came = [(_moment(one.at), one.amount) for one in moved_money(days, read.moves)]
+    brought_and_taken = int(np.count_nonzero(days.came_first) + np.count_nonzero(days.came_last))
     rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
     if end is not None and before is not None and moved is not None:
         begins, ends = _moment(days.begins_at[0]), _moment(days.ends_at[-1])
@@ -280,7 +280,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
         annual_growth=measured("annual-growth", performance.annual_growth(days.returns[whole(days, scope)]), as_of),
         value=money(scope, "value", value, count, as_of, note_at_end),
         value_before=money(scope, "value-before", before, count, as_of, note),
-        flows=money(scope, "flows", moved, len(came), as_of, note),
+        flows=money(scope, "flows", moved, len(came) - brought_and_taken, as_of, note),
         gain=money(scope, "gain", gain, count, as_of, note_at_end),
         unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note_at_end),
         realised=traded.realised,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Self
+from typing import Self, TypeVar
 
 import strawberry
 
@@ -28,6 +28,7 @@ from cryptwire.domain.trade_statistics import EDGES, Tally, added
 from cryptwire.domain.trade_tally import TradeTally
 from cryptwire.storage.result_series import Ranked
 
+Figure = TypeVar("Figure", Amount, Measured)
 _MOST_SECONDS = 2**31 - 1  # that GraphQL's Int holds
 _HOLDING = ("mean-holding-time", "median-holding-time", "long-holding-time")
 
@@ -106,7 +107,7 @@ class TradeFigures:
             win_rate=told.ratio("win-rate", tally.win_rate),
             profit_factor=told.ratio("profit-factor", tally.profit_factor),
             payoff=told.ratio("payoff", tally.payoff),
-            expectancy=told.money("expectancy", tally.expectancy),
+            expectancy=told.money("expectancy", without_fees(tally.expectancy, trades)),
             expectancy_ratio=told.ratio("expectancy-ratio", tally.expectancy_ratio),
             mean_gain=told.money("mean-gain", tally.mean_gain),
             mean_loss=told.money("mean-loss", tally.mean_loss),
@@ -116,9 +117,9 @@ class TradeFigures:
             mean_holding_time=told.ratio("mean-holding-time", held.mean),
             median_holding_time=told.ratio("median-holding-time", held.median),
             long_holding_time=told.ratio("long-holding-time", held.longest_tenth),
-            net=told.money("net-result", tally.net),
+            net=told.money("net-result", without_fees(tally.net, trades)),
             fees=traded.money("fees", fees_of(trades)),
-            fee_drag=told.ratio("fee-drag", tally.fee_drag),
+            fee_drag=told.ratio("fee-drag", without_fees(tally.fee_drag, trades)),
             volume=traded.money("traded-volume", volume_of(trades)),
             trades=traded.count("trades", trades.count, trades.count),
             trades_a_day=traded.ratio("trades-a-day", trades_a_day(reading.scope, trades.count, all_trades.first)),
@@ -130,6 +131,12 @@ def fees_of(trades: TradeTally) -> Amount:
     lacking = trades.unconverted
     note = f"fees of {lacking} trades, whose worth nobody knows, not counted: `fees` tells them" if lacking else None
     return Amount(trades.fees, trades.count - lacking, note)
+
+
+def without_fees(figure: Figure, trades: TradeTally) -> Figure:
+    """A figure of results, and that fees of some of their trades are not in it, since nobody knows their worth."""
+    said = "; ".join(note for note in (figure.note, fees_of(trades).note) if note)
+    return figure._replace(note=said or None)
 
 
 def volume_of(trades: TradeTally) -> Amount:

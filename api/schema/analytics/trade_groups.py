@@ -9,7 +9,7 @@ import strawberry
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.trade_figures import bars_of, by_day, notes_of, result_sums, stretches, trade_sums
 from api.schema.analytics.parts import Money, Part, Ratio, analytic
-from api.schema.analytics.trade_figures import fees_of, teller
+from api.schema.analytics.trade_figures import fees_of, teller, without_fees
 from api.schema.rules import covered
 from cryptwire.domain.bar import Resolution
 from cryptwire.domain.definitions import DEFINITIONS
@@ -168,9 +168,10 @@ class FeeFigures:
         coins = sorted(by_coin.items(), key=lambda row: (-row[1].fees, row[0]))
         currencies = sorted(by_currency.items(), key=lambda row: (-row[1].worth, row[0]))
         told, earned = await teller(reading, sums.newest), await teller(reading, results.newest)
+        made = added(TradeTally, by_coin.values())
         return cls(
-            total=told.money("fees", fees_of(added(TradeTally, by_coin.values()))),
-            drag=earned.ratio("fee-drag", added(Tally, results.by_coin.values()).fee_drag),
+            total=told.money("fees", fees_of(made)),
+            drag=earned.ratio("fee-drag", without_fees(added(Tally, results.by_coin.values()).fee_drag, made)),
             days=FeesByDay(
                 dates=[date_of(stamp // _DAY) for stamp in bars_of(reading.scope, Resolution.DAY).times.tolist()],
                 fees=[day.trades.fees for day in days.stretches],

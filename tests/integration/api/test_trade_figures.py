@@ -311,7 +311,10 @@ async def test_of_two_hoppers_in_another_currency(world: World, processor: Datab
     is_as_counted(found, naive)
     unconverted = dict(columns(found["fees"]["currencies"], "paidIn", "unconverted"))
     assert F(unconverted["BNB"]) > 0, "of hopper 3 nobody knows what its fees in BNB were worth"
-    assert "whose worth nobody knows" in found["fees"]["total"]["note"]
+    figures = found["tradeFigures"]
+    for one in (found["fees"]["total"], found["fees"]["drag"], *(figures[name] for name in ("net", "expectancy"))):
+        assert "whose worth nobody knows" in one["note"], "what was earned is too much by these"
+    assert "whose worth" not in (figures["volume"]["note"] or "")
     nothing = (await told(world, currency="XYZ"))["tradeFigures"]
     assert nothing["net"]["amount"] == "0"
     assert (
