@@ -91,9 +91,9 @@ def asked_year(query: QueryParams, scope: Scope) -> AskedYear:
 
 
 def _beginning(scope: Scope, year: int) -> datetime:
-    day = day_of(zone_of(scope.zone), date(year, 1, 1)) if 1971 <= year <= 2199 else None
+    day = day_of(zone_of(scope.zone), date(year, 1, 1)) if 1972 <= year <= 2199 else None  # in all zones
     if day is None:
-        raise Invalid("years are told from 1971 to 2198")
+        raise Invalid("years are told from 1972 to 2198")
     return day.begins_at
 
 

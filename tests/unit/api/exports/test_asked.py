@@ -1,12 +1,14 @@
 """What an address asks for, and what is refused in words."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from starlette.datastructures import QueryParams
 
-from api.handlers.analytics.scope import Asked, HopperKind
+from api.handlers.analytics.scope import Asked, HopperKind, Scope
 from api.handlers.exports.asked import SCOPE, asked_of, only, year_of
+from api.handlers.exports.tax import asked_year
+from cryptwire.domain.hopper import Asset, UserId
 from cryptwire.errors import Invalid
 
 
@@ -47,3 +49,16 @@ def test_a_year_has_four_digits(text: str) -> None:
     assert year_of(QueryParams("year=2026"), "year") == 2026
     with pytest.raises(Invalid, match="a year such as 2026"):
         year_of(QueryParams(text), "year")
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"])
+def test_the_years_that_are_told_are_those_that_are_named(zone: str) -> None:
+    now, day = datetime(2026, 3, 1, tzinfo=UTC), date(2026, 3, 1)
+    scope = Scope(UserId("u"), zone, (), False, day, day, now, now, Asset("EUR"), False, now)
+    assert asked_year(QueryParams("year=1972"), scope).number == 1972
+    assert asked_year(QueryParams("year=2026"), scope).ends_at == now
+    for year in (1970, 1971, 2199):
+        with pytest.raises(Invalid, match="years are told from 1972 to 2198"):
+            asked_year(QueryParams(f"year={year}"), scope)
+    with pytest.raises(Invalid, match="2198 has not begun yet"):
+        asked_year(QueryParams("year=2198"), scope)
