@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import is_
 from typing import Protocol
 
+import numpy as np
+
 from cryptwire.clock import Clock
-from cryptwire.domain.conversion import NOTHING, Conversion, Tellings, Worth, held, joined, worth
+from cryptwire.domain.conversion import NOTHING, Conversion, Floats, Seconds, Tellings, Worth, held, joined, worth
 from cryptwire.domain.currencies import DOLLAR
 from cryptwire.domain.hopper import Asset
 from cryptwire.errors import Invalid
@@ -19,7 +22,8 @@ _BLOCK = 30 * 86_400  # seconds
 _SETTLED_FOR = timedelta(minutes=10)
 """No block stays for ever: the past is filled in while charts are looked at already (docs/decisions/0024)."""
 _RUNNING_FOR = timedelta(seconds=30)
-_EMPTY = 2_000  # bytes that a block takes besides
+_DAY = timedelta(days=1)
+_EMPTY = 2_000  # bytes that a block takes besides, or the moments of a question
 _LOCKS = 64
 
 
@@ -27,6 +31,8 @@ class Series(Protocol):
     """See cryptwire/storage/rate_series.py; raises Unavailable."""
 
     async def told(self, currency: Asset, since: int, until: int) -> Tellings: ...
+
+    async def near(self, currencies: Sequence[Asset], seconds: Seconds) -> dict[Asset, Tellings]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Conversions:
         """Bytes that are kept now."""
         self._blocks: OrderedDict[tuple[Asset, int], _Block] = OrderedDict()
         self._worths: OrderedDict[tuple[Asset, int, int], tuple[list[Tellings], Worth]] = OrderedDict()
+        self._points: OrderedDict[tuple[Asset, bytes], tuple[Worth, datetime]] = OrderedDict()
         self._dollar = worth(DOLLAR, NOTHING, 0, 0)
         self._locks = [asyncio.Lock() for _ in range(_LOCKS)]
 
@@ -65,6 +72,44 @@ class Conversions:
             return Conversion(_nothing(source), _nothing(target), since, until)
         of_source, of_target = await asyncio.gather(*(self._worth(each, since, until) for each in (source, target)))
         return Conversion(of_source, of_target, since, until)
+
+    async def at(self, sources: Collection[Asset], target: Asset, seconds: Seconds) -> dict[Asset, Floats]:
+        """Units of ``target`` for one of each of ``sources`` at ``seconds``, in any order: what ``between`` says there.
+
+        Little is read where moments are few and currencies many: days of two years instead of their hours. What was at
+        moments a day ago and earlier is kept, and taken as told for ten minutes. Raises Unavailable.
+        """
+        moments, places = np.unique(seconds, return_inverse=True)
+        newer = int(np.searchsorted(moments, int((self._clock.now() - _DAY).timestamp())))
+        names = sorted({*sources, target} - {DOLLAR})
+        found: dict[Asset, list[Floats]] = {asset: [] for asset in sources}
+        for part, is_kept in ((moments[:newer], True), (moments[newer:], False)):
+            worths = await self._near(names, part, is_kept=is_kept) if len(part) else {}
+            for asset in sources if len(part) else ():
+                ends = (datetime.fromtimestamp(int(part[end]), UTC) for end in (0, -1))
+                told = Conversion(worths.get(asset, self._dollar), worths.get(target, self._dollar), *ends)
+                found[asset].append(told.at(part))
+        return {asset: np.concatenate([*rates, np.zeros(0)])[places] for asset, rates in found.items()}
+
+    async def _near(self, assets: Sequence[Asset], seconds: Seconds, *, is_kept: bool) -> dict[Asset, Worth]:
+        now, moments = self._clock.now(), seconds.tobytes()
+        found: dict[Asset, Worth] = {}
+        for asset in assets if is_kept else ():
+            point = self._points.get((asset, moments))
+            if point is not None and now - point[1] < _SETTLED_FOR:
+                self._points.move_to_end((asset, moments))
+                found[asset] = point[0]
+        missing = [asset for asset in assets if asset not in found]
+        told = await self._series.near(missing, seconds) if missing else {}
+        for asset in missing:
+            made = worth(asset, told.get(asset, NOTHING), int(seconds[0]), int(seconds[-1]))
+            found[asset] = made
+            if is_kept:
+                before = self._points.pop((asset, moments), None)
+                self._points[asset, moments] = made, now
+                self.size += made.size + _EMPTY - (0 if before is None else before[0].size + _EMPTY)
+        self._shrink()
+        return found
 
     async def _worth(self, asset: Asset, since: datetime, until: datetime) -> Worth:
         begin, end = int(since.timestamp() // 1), int(until.timestamp() // 1)
@@ -126,6 +171,9 @@ class Conversions:
         while self.size > self._most and self._worths:
             _, (_, made) = self._worths.popitem(last=False)
             self.size -= made.size
+        while self.size > self._most and self._points:
+            _, (made, _) = self._points.popitem(last=False)
+            self.size -= made.size + _EMPTY
         while self.size > self._most and self._blocks:
             _, block = self._blocks.popitem(last=False)
             self.size -= block.told.size + _EMPTY

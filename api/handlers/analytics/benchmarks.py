@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
 from api.handlers.analytics.days import all_days, scope_days
 from api.handlers.analytics.reading import Reading
-from cryptwire.domain.benchmark import Alongside, Price, basket, held_alongside
+from cryptwire.domain.benchmark import Alongside, Floats, Ints, Price, basket, held_alongside
 from cryptwire.domain.hopper import Asset
 from cryptwire.domain.hopper_days import PortfolioDays, came
-
-_BEFORE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +80,15 @@ async def _prices(reading: Reading, days: PortfolioDays, assets: list[Asset]) ->
     """Prices in the currency of the scope, of those coins that have one when the first day begins; and the others."""
     if not len(days):
         return {}, list(assets)
-    scope = reading.scope
-    since = datetime.fromtimestamp(int(days.begins_at[0]), UTC)
-    prices: dict[str, Price] = {}
-    missing: list[str] = []
-    for asset in assets:
-        told = await reading.sources.conversions.between(asset, scope.currency, since - _BEFORE, scope.ends_at)
-        if np.isnan(told.at(days.begins_at[:1])).any():
-            missing.append(asset)
-        else:
-            prices[asset] = told.at
-    return prices, missing
+    paid_at = [one.at for one in came(days, (await scope_days(reading)).moves)]
+    moments = np.unique(np.concatenate([days.begins_at, days.ends_at, np.array(paid_at, np.int64)]))
+    told = await reading.sources.conversions.at(assets, reading.scope.currency, moments)
+    begins = np.searchsorted(moments, days.begins_at[0])
+    missing: list[str] = [asset for asset in assets if np.isnan(told[asset][begins])]
+    return {asset: partial(_at, moments, told[asset]) for asset in assets if asset not in missing}, missing
+
+
+def _at(moments: Ints, told: Floats, seconds: Ints) -> Floats:
+    """What was told at some of ``moments``, (n,), ascending."""
+    found: Floats = told[np.searchsorted(moments, seconds)]
+    return found

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from cryptwire.domain.conversion import Told
@@ -96,3 +97,34 @@ async def test_the_table_by_itself_makes_the_same_choice(rows: Database, convers
             assert told.exactly(at) == (None if kept is None else kept[0])
             known += kept is not None
     assert 100 < known < 300
+
+
+async def test_at_a_few_moments_it_is_what_all_that_was_told_says_there(
+    rows: Database, conversions: Conversions
+) -> None:
+    rates, caps, luck = ExchangeRates(rows), MarketCaps(rows), random.Random(7)
+    begin, gbp = NOW - timedelta(days=90), Asset("GBP")
+    for asset, words in ((EUR, 150), (BTC, 60), (gbp, 5)):
+        for by in Told:
+            moments = {begin + luck.randrange(90 * 24 * 6) * HOUR / 6 for _ in range(words)}
+            told = {
+                at + timedelta(milliseconds=luck.choice([0, 500])): Decimal(luck.randrange(1, 10**6)) for at in moments
+            }
+            if by is not Told.LISTED:
+                await rates.add_series(asset, told, by)
+            elif asset == BTC:
+                for at, price in told.items():
+                    await caps.listed([coin(1, "BTC", 1, str(price), at)])
+    sources = [EUR, BTC, USD, USDT, Asset("NONE")]
+    seconds = np.array(
+        [int(begin.timestamp()) + luck.randrange(90 * 86_400) for _ in range(400)] + [int(NOW.timestamp())]
+    )
+    for target in (USD, gbp, BTC):
+        for _ in range(2):  # read, and kept
+            found = await conversions.at(sources, target, seconds)
+            for asset in sources:
+                whole = await conversions.between(asset, target, begin - HOUR, NOW)
+                np.testing.assert_array_equal(found[asset], whole.at(seconds))
+        assert 0 < int(np.isnan(found[BTC]).sum()) < 400 or target == BTC
+    assert (await conversions.at([], USD, seconds)) == {}
+    assert (await conversions.at([EUR], USD, seconds[:0]))[EUR].tolist() == []

@@ -1,6 +1,7 @@
 """Rates are read once and kept, what is being told is read again, and memory has a bound."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from cryptwire.domain.conversion import NOTHING, Tellings, Told
+from cryptwire.domain.conversion import NOTHING, Seconds, Tellings, Told
 from cryptwire.domain.hopper import Asset
 from cryptwire.errors import Invalid
 from cryptwire.memory.clock import HandClock
@@ -25,6 +26,7 @@ class PlayedSeries:
 
     words: dict[Asset, dict[int, str]] = field(default_factory=dict)
     asked: list[tuple[Asset, int, int]] = field(default_factory=list)
+    near_asked: list[tuple[list[Asset], list[int]]] = field(default_factory=list)
 
     def tell(self, currency: Asset, at: datetime, number: str) -> None:
         self.words.setdefault(currency, {})[int(at.timestamp())] = number
@@ -41,6 +43,17 @@ class PlayedSeries:
             np.array([float(number) for _, number in found]),
             np.array([number.encode() for _, number in found]),
         )
+
+    async def near(self, currencies: Sequence[Asset], seconds: Seconds) -> dict[Asset, Tellings]:
+        self.near_asked.append((list(currencies), seconds.tolist()))
+        await asyncio.sleep(0)
+        told = {currency: await self._all(currency) for currency in currencies}
+        return {currency: words for currency, words in told.items() if len(words)}
+
+    async def _all(self, currency: Asset) -> Tellings:
+        told = await self.told(currency, 0, 2**40)
+        del self.asked[-1]
+        return told
 
 
 def hourly(series: PlayedSeries, currency: Asset, days: int) -> None:
@@ -102,6 +115,29 @@ async def test_a_version_stays_while_nothing_new_is_told_and_is_another_one_when
     assert await version() != second
     assert await version(NOW - DAY) != past
     assert (await conversions.between(EUR, EUR, since, NOW)).version is None
+
+
+async def test_days_of_coins_are_read_at_once_and_those_gone_by_are_known_for_a_while() -> None:
+    series, clock = PlayedSeries(), HandClock(NOW)
+    for asset in (EUR, BTC):
+        hourly(series, asset, 100)
+    conversions = Conversions(series, clock)
+    past = [int((NOW - days * DAY).timestamp()) for days in (40, 30, 20, 10)]
+    for minutes in (0, 3, 6):
+        clock.set(NOW + timedelta(minutes=minutes))
+        now = int(clock.now().timestamp())
+        told = await conversions.at([EUR, BTC], USD, np.array([now, *past, past[1]]))
+        whole = await conversions.between(EUR, USD, NOW - 50 * DAY, clock.now())
+        assert told[EUR].tolist() == whole.at(np.array([now, *past, past[1]])).tolist()
+    assert [seconds for _, seconds in series.near_asked] == [past, *([int(NOW.timestamp()) + n] for n in (0, 180, 360))]
+    assert series.near_asked[0][0] == [BTC, EUR]
+    clock.set(NOW + timedelta(minutes=11))
+    series.tell(EUR, NOW - 30 * DAY, "4")
+    assert (await conversions.at([EUR], USD, np.array(past)))[EUR][1] == 1 / 4
+    small = Conversions(series, clock, most=3_000)
+    for _ in range(3):
+        assert not np.isnan((await small.at([EUR, BTC], USD, np.array(past)))[BTC]).any()
+        assert small.size <= 3_000
 
 
 async def test_many_at_once_wait_for_one_question() -> None:
