@@ -66,7 +66,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "of fewer than 30 common days (QuantStats, empyrical).",
         "alpha": "What is earned beyond beta times the benchmark: (1 + mean(r − β b))^365 − 1; a fraction a year, "
         "annualised by compounding (empyrical; QuantStats multiplies instead).",
-        "excess-return": "The portfolio's time-weighted return less that of the other; a fraction.",
+        "excess-return": "The portfolio's time-weighted return less that of the other, over the days of which both are "
+        "known; a fraction.",
         "benchmark-difference": "What the portfolio is worth less what the other would be, had the same money gone "
         "into it when it came; an amount.",
         "information-ratio": "Mean daily return above the benchmark's by the standard deviation of that difference, "
