@@ -111,6 +111,13 @@ class Context:
             self._caller = await self.services.sessions.who(presented(self.request.headers, self.request.cookies))
         return self._caller
 
+    async def is_masked(self, wanted: bool | None) -> bool:
+        """Whether amounts are not told: as was asked for, else as the caller's preferences say."""
+        if wanted is not None:
+            return wanted
+        person = await self.services.people.by_id((await self.caller()).user)
+        return person.preferences.masks_amounts
+
     async def roles(self) -> Roles:
         """In what roles he asks; a stranger's when nobody is signed in."""
         try:

@@ -9,6 +9,7 @@ import strawberry
 
 from api import logic
 from api.handlers.history import cursor_of
+from api.schema.analytics import parts
 from api.schema.context import Info
 from api.schema.rules import covered, field, mutation
 from cryptwire.domain import flow
@@ -52,11 +53,13 @@ class Flow:
     hopper_id: strawberry.ID = strawberry.field(description="Cryptohopper's id of the hopper.")
     at: datetime = strawberry.field(description="When it took effect: when the balance that showed it was read.")
     asset: str = strawberry.field(description="Currency or coin, upper case.")
-    quantity: Decimal = strawberry.field(description="Units; below 0 when they went.")
-    amount: Decimal = strawberry.field(
-        description="What they were worth then, in the base currency that the hopper had then."
+    quantity: Decimal | None = strawberry.field(
+        description="Units; below 0 when they went; null when amounts are masked."
     )
-    value_before: float = strawberry.field(description="The whole portfolio's value right before.")
+    amount: Decimal | None = strawberry.field(
+        description="What they were worth then, in the base currency that the hopper had then; null when masked."
+    )
+    value_before: float | None = parts.amount("The whole portfolio's value right before; null when amounts are masked.")
     kind: FlowKind = strawberry.field(description="What it was.")
     state: FlowState = strawberry.field(description="How far it is decided.")
     is_flow: bool = strawberry.field(description="True when it counts: it is taken out of performance.")
@@ -104,15 +107,17 @@ class FlowQuery:
         state: FlowState | None = None,
         first: int = 50,
         after: str | None = None,
+        masked: bool | None = None,
     ) -> FlowConnection:
         caller, history = await info.context.caller(), info.context.services.history
         wanted = None if state is None else flow.FlowState(state.value)
         page = await history.flows(caller.user, logic.hopper_id(hopper_id), since, wanted, first, after)
-        return FlowConnection(
+        told = FlowConnection(
             nodes=[Flow.of(one) for one in page.flows],
             has_more=page.has_more,
             end_cursor=strawberry.ID(cursor_of(page.flows[-1])) if page.flows else None,
         )
+        return parts.masked(told) if await info.context.is_masked(masked) else told
 
 
 @strawberry.type

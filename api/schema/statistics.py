@@ -9,6 +9,7 @@ import strawberry
 
 from api import logic
 from api.handlers.history import ReadDays
+from api.schema.analytics import parts
 from api.schema.context import Info
 from api.schema.rules import covered, field
 from cryptwire.domain.daily import Daily
@@ -19,13 +20,13 @@ from cryptwire.domain.hopper import Asset
 @strawberry.type(description="Units of a coin.")
 class Units:
     asset: str = strawberry.field(description="Currency or coin, upper case.")
-    quantity: Decimal = strawberry.field(description="How many, with its sign.")
+    quantity: Decimal | None = strawberry.field(description="How many, with its sign; null when amounts are masked.")
 
 
 @covered("view", "statistics")
 @strawberry.type(
     description="A hopper's days in columns of equal length, oldest first. Money is in that day's currency; null: not"
-    " known."
+    " known, or amounts are masked."
 )
 class DailyStatistics:
     zone: str = strawberry.field(description="The user's zone, in which these days begin and end.")
@@ -40,21 +41,21 @@ class DailyStatistics:
         description="The base currency that the hopper had when each ended; days of different ones do not add up."
     )
     value: list[Decimal | None] = strawberry.field(description="Stored quantities times prices at midnight.")
-    opening: list[float | None] = strawberry.field(description="Value at the first candle's beginning.")
-    closing: list[float | None] = strawberry.field(description="Value at the last candle's end.")
-    realised: list[Decimal] = strawberry.field(description="Profit of what was closed, fees out.")
+    opening: list[float | None] = parts.amount("Value at the first candle's beginning.")
+    closing: list[float | None] = parts.amount("Value at the last candle's end.")
+    realised: list[Decimal | None] = strawberry.field(description="Profit of what was closed, fees out.")
     unrealised: list[Decimal | None] = strawberry.field(description="Worth of open positions less their cost.")
-    fees: list[Decimal] = strawberry.field(description="Fees, converted when they were paid.")
+    fees: list[Decimal | None] = strawberry.field(description="Fees, converted when they were paid.")
     results: list[int] = strawberry.field(description="How many sells closed something.")
     trades: list[int] = strawberry.field(description="How many fills there were.")
     positions: list[int | None] = strawberry.field(description="Open positions at midnight.")
     free: list[Decimal | None] = strawberry.field(description="What is neither invested nor reserved.")
     invested: list[Decimal | None] = strawberry.field(description="Worth of open positions.")
     reserved: list[Decimal | None] = strawberry.field(description="Worth of what the hopper may not sell.")
-    flows: list[Decimal] = strawberry.field(
+    flows: list[Decimal | None] = strawberry.field(
         description="Money that came, less what went, without a trade; converted when it moved."
     )
-    index: list[float | None] = strawberry.field(description="Value without flows; null when nothing was left.")
+    index: list[float | None] = parts.amount("Value without flows; null when nothing was left.")
     index_began_at: list[datetime | None] = strawberry.field(
         description="When the index began anew after nothing was left; null: with the first candle. Compare only alike."
     )
@@ -77,16 +78,16 @@ class DailyStatistics:
             value=[day.balance for day in days],
             opening=[day.opening for day in days],
             closing=[day.closing for day in days],
-            realised=[day.realised for day in days],
+            realised=[*(day.realised for day in days)],
             unrealised=[day.unrealised for day in days],
-            fees=[day.fees for day in days],
+            fees=[*(day.fees for day in days)],
             results=[day.results for day in days],
             trades=[day.trades for day in days],
             positions=[day.positions for day in days],
             free=[day.free for day in days],
             invested=[day.invested for day in days],
             reserved=[day.reserved for day in days],
-            flows=[day.flows for day in days],
+            flows=[*(day.flows for day in days)],
             index=[day.index_value for day in days],
             index_began_at=[day.index.began_at for day in days],
             gap=[day.gap for day in days],
@@ -113,9 +114,16 @@ class StatisticsQuery:
         " one is named. NOT_FOUND also when the hopper is somebody else's.",
     )
     async def daily_statistics(
-        self, info: Info, hopper_id: strawberry.ID, since: date, until: date, version: int | None = None
+        self,
+        info: Info,
+        hopper_id: strawberry.ID,
+        since: date,
+        until: date,
+        version: int | None = None,
+        masked: bool | None = None,
     ) -> DailyStatistics:
         caller, services = await info.context.caller(), info.context.services
         zone = (await services.people.by_id(caller.user)).zone
         read = await services.history.days(caller.user, zone, logic.hopper_id(hopper_id), since, until, version)
-        return DailyStatistics.of(read)
+        told = DailyStatistics.of(read)
+        return parts.masked(told) if await info.context.is_masked(masked) else told

@@ -17,13 +17,14 @@ from tests.integration.api.conftest import World, code_of
 T = datetime(2026, 3, 1, 23, tzinfo=UTC)  # midnight in Berlin
 D = Decimal
 USDT = Asset("USDT")
-DAYS = """query($id: ID!, $since: Date!, $until: Date!, $version: Int) {
-  dailyStatistics(hopperId: $id, since: $since, until: $until, version: $version) {
+DAYS = """query($id: ID!, $since: Date!, $until: Date!, $version: Int, $masked: Boolean) {
+  dailyStatistics(hopperId: $id, since: $since, until: $until, version: $version, masked: $masked) {
     currency zone version newestVersion computedUntil date value closing realised fees flows index isMadeUp gap
     differences { asset quantity } otherFees { asset quantity } } }"""
-FLOWS = """query($id: ID!, $first: Int! = 50, $after: String, $state: FlowState, $since: DateTime) {
-  flows(hopperId: $id, first: $first, after: $after, state: $state, since: $since) {
-    hasMore endCursor nodes { id hopperId at asset quantity amount kind state isFlow decidedBy version } } }"""
+FLOWS = """query($id: ID!, $first: Int! = 50, $after: String, $state: FlowState, $since: DateTime, $masked: Boolean) {
+  flows(hopperId: $id, first: $first, after: $after, state: $state, since: $since, masked: $masked) {
+    hasMore endCursor
+    nodes { id hopperId at asset quantity amount valueBefore kind state isFlow decidedBy version } } }"""
 DECIDE = """mutation($id: ID!, $kind: FlowKind!, $isFlow: Boolean!) {
   decideFlow(id: $id, kind: $kind, isFlow: $isFlow) { id kind state isFlow decidedBy version } }"""
 
@@ -112,6 +113,23 @@ async def test_days_come_in_columns_in_the_users_zone(world: World) -> None:
     }
     one = (await days(world, since="2026-03-03", until="2026-03-03"))["data"]["dailyStatistics"]
     assert one["date"] == ["2026-03-03"], "both dates are among them"
+
+
+async def test_no_amount_is_told_while_amounts_are_masked(world: World) -> None:
+    await put(world, [day(0), day(1)])
+    await flow(world)
+    await world.sign_in()
+    shown = [(await days(world))["data"]["dailyStatistics"], (await world.ask(FLOWS, id="1"))["data"]["flows"]]
+    for prefers, masked in (("{}", True), ('{"masksAmounts": true}', None)):
+        await world.owner.execute("UPDATE users SET preferences = $1::text::jsonb", prefers)
+        hidden = (await days(world, masked=masked))["data"]["dailyStatistics"]
+        amounts = {name: [None, None] for name in ("value", "closing", "realised", "fees", "flows", "index")}
+        units = {name: [{**one, "quantity": None} for one in shown[0][name]] for name in ("differences", "otherFees")}
+        assert hidden == {**shown[0], **amounts, **units}
+        page = (await world.ask(FLOWS, id="1", masked=masked))["data"]["flows"]
+        nothing = dict.fromkeys(("quantity", "amount", "valueBefore"))
+        assert page == {**shown[1], "nodes": [{**one, **nothing} for one in shown[1]["nodes"]]}
+    assert (await days(world, masked=False))["data"]["dailyStatistics"] == shown[0], "who asks for them is told"
 
 
 async def test_each_day_is_in_the_currency_that_it_was_computed_in(world: World) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
+import pytest
 import strawberry
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from hypothesis import given
@@ -32,9 +33,12 @@ def below(name: str) -> Iterator[tuple[GraphQLObjectType, str, StrawberryField]]
             todo.append(get_named_type(one.type))
 
 
-def test_every_amount_below_analytics_can_be_null() -> None:
+@pytest.mark.parametrize(
+    "root", ["Analytics", "ResultConnection", "TradeConnection", "FlowConnection", "DailyStatistics"]
+)
+def test_every_amount_below_can_be_null(root: str) -> None:
     cannot = []
-    for kind, name, declared in below("Analytics"):
+    for kind, name, declared in below(root):
         if not is_amount(declared):
             continue
         type_ = kind.fields[name].type
