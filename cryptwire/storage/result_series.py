@@ -62,13 +62,24 @@ _STRETCHES = f"""
       FROM {_AMOUNTS} GROUP BY 1
 """  # noqa: S608
 _SHARE = "net / nullif(CASE WHEN is_short THEN proceeds ELSE cost END, 0)"
+# both ends in one look at all of them, which takes along no more than it needs
 _RANKED = f"""
+    WITH one AS MATERIALIZED (
+        SELECT hopper_id, trade_id, at, sign, profit, {{by}} AS ranked
+          FROM (SELECT r.hopper_id, r.trade_id, r.at, sign(r.net) AS sign, r.net, r.is_short, r.proceeds, r.cost,
+                       r.net * {{rate}} AS profit
+                  FROM trade_results r {{steps}}
+                 WHERE {_WHERE} AND r.currency = $4 AND r.closed IS NOT NULL AND r.net <> 0 OFFSET 0) result
+         WHERE profit IS NOT NULL
+    ), ends AS (
+        (SELECT * FROM one WHERE sign = 1 AND ranked IS NOT NULL ORDER BY ranked DESC, {_ORDER} LIMIT $5)
+         UNION ALL
+        (SELECT * FROM one WHERE sign = -1 AND ranked IS NOT NULL ORDER BY ranked, {_ORDER} LIMIT $5)
+    )
     SELECT {", ".join(LISTING.fields)}, profit, {_SHARE} AS share
-      FROM (SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())}, r.net * {{rate}} AS profit
-              FROM trade_results r {{steps}}
-             WHERE {_WHERE} AND r.currency = $4 AND sign(r.net) = $5::int OFFSET 0) one
-     WHERE profit IS NOT NULL AND {{by}} IS NOT NULL
-     ORDER BY $5::int * {{by}} DESC, {_ORDER} LIMIT $6
+      FROM (SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())}, e.profit, e.sign, e.ranked
+              FROM ends e JOIN trade_results r ON r.hopper_id = e.hopper_id AND r.trade_id = e.trade_id) one
+     ORDER BY sign * ranked DESC, {_ORDER}
 """  # noqa: S608
 _CLOSINGS = f"""
     SELECT array_send(array_agg(sign)), array_send(array_agg(seconds)), array_send(array_agg(quantity)),
@@ -152,6 +163,13 @@ class Ranked(NamedTuple):
     share: Decimal | None
 
 
+class Ends(NamedTuple):
+    """Only winners are best and only losers worst, the extremes first."""
+
+    best: Sequence[Ranked]
+    worst: Sequence[Ranked]
+
+
 @dataclass(frozen=True, slots=True)
 class Closings:
     """Results whose net is known, in the order in which they closed: columns of equal length.
@@ -216,17 +234,15 @@ class ResultSeries:
             if row["number"]
         }
 
-    async def ranked(
-        self, chosen: Chosen, steps: Steps | None, count: int, *, by_share: bool, is_worst: bool
-    ) -> list[Ranked]:
-        """The ``count`` best, or worst, first; of equal ones the earlier. Only winners are best and only losers worst.
+    async def ranked(self, chosen: Chosen, steps: Steps | None, count: int, *, by_share: bool) -> Ends:
+        """The ``count`` best, and as many of the worst; of equal ones the earlier first.
 
         By what they brought in the currency that is asked for, or by the share of what they were opened with.
         """
-        by = _SHARE if by_share else "profit"
-        query = _RANKED.replace("{by}", by)
-        rows = await self._rows(query, "", "", chosen, steps, -1 if is_worst else 1, count)
-        return [Ranked(ListedResult(*row[:-2]), row["profit"], row["share"]) for row in rows]
+        query = _RANKED.replace("{by}", _SHARE if by_share else "profit")
+        rows = await self._rows(query, "", "", chosen, steps, count)
+        found = [Ranked(ListedResult(*row[:-2]), row["profit"], row["share"]) for row in rows]
+        return Ends([one for one in found if one.profit > 0], [one for one in found if one.profit < 0])
 
     async def closings(self, hoppers: Sequence[HopperId], since: datetime, until: datetime) -> Closings:
         """Results of ``[since, until)`` in columns."""

@@ -28,33 +28,33 @@ _SUMS = """
     WITH span AS (
         SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[]) AS n(hopper_id, since, until, base)
     ), one AS (
-        SELECT r.hopper_id, r.base, r.quote, r.side, r.fee_currency, r.quantity, r.total, r.fee_units, r.at, r.rate, r.fee
+        SELECT r.hopper_id, r.base, r.quote, r.side, r.fee_currency, r.quantity, r.total, r.fee_units, r.at,
+               r.rate IS NULL AS is_unvalued, r.fee IS NULL AS is_unconverted, r.total * r.rate AS native,
+               r.fee * r.rate AS native_fee
           FROM span n JOIN trade_results r ON r.hopper_id = n.hopper_id AND r.at >= n.since AND r.at < n.until
          WHERE r.currency = $5
         UNION ALL
         SELECT t.hopper_id, t.base, t.quote, t.side, t.fee_currency, t.quantity, t.total, t.fee, t.at,
-               CASE WHEN t.quote = n.base THEN 1 END,
-               CASE WHEN t.fee_currency = t.quote THEN t.fee WHEN t.fee_currency = t.base THEN t.fee * t.rate END
+               v.rate IS NULL, v.fee IS NULL, t.total * v.rate, v.fee * v.rate
           FROM span n LEFT JOIN result_progress p USING (hopper_id)
          CROSS JOIN LATERAL (SELECT * FROM trades t WHERE {since} OFFSET 0) t
+         CROSS JOIN LATERAL (SELECT CASE WHEN t.quote = n.base THEN 1 END AS rate, CASE t.fee_currency
+               WHEN t.quote THEN t.fee WHEN t.base THEN t.fee * t.rate END AS fee) v
          WHERE n.base = $5 AND t.at >= n.since AND t.at < n.until
            AND NOT EXISTS (SELECT FROM trade_results r WHERE r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id)
     )
     SELECT hopper_id, base, quote, side, fee_currency, count(*) AS number, sum(quantity) AS quantity,
-           sum(total) AS total, {value} AS value, sum(total * o.rate) AS native, sum(fee_units) AS fee_units,
+           sum(total) AS total, {value} AS value, sum(native) AS native, sum(fee_units) AS fee_units,
            CASE WHEN fee_units = 0 THEN 0 ELSE {fee} END AS fee,
-           CASE WHEN fee_units = 0 THEN 0 ELSE sum(fee * o.rate) END AS native_fee
+           CASE WHEN fee_units = 0 THEN 0 ELSE sum(native_fee) END AS native_fee
       FROM one o {steps}
-     GROUP BY hopper_id, base, quote, side, fee_currency, o.rate IS NULL, fee IS NULL, fee_units = 0{known}
-     ORDER BY hopper_id, base, quote, side, fee_currency
+     GROUP BY hopper_id, base, quote, side, fee_currency, is_unvalued, is_unconverted, fee_units = 0{known}
 """  # noqa: E501
-_IN_THEIR_OWN = _SUMS.format(
-    since=STORED_SINCE, value="sum(total * o.rate)", fee="sum(fee * o.rate)", steps="", known=""
-)
+_IN_THEIR_OWN = _SUMS.format(since=STORED_SINCE, value="sum(native)", fee="sum(native_fee)", steps="", known="")
 _BY_STEPS = _SUMS.format(
     since=STORED_SINCE,
-    value="sum(total * o.rate * s.rate)",
-    fee="sum(fee * o.rate * s.rate)",
+    value="sum(native * s.rate)",
+    fee="sum(native_fee * s.rate)",
     steps=joined(6, "o.at"),
     known=", s.rate IS NULL",
 )

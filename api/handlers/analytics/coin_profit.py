@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from itertools import chain
 
+from api.handlers.analytics.days import bases_of
 from api.handlers.analytics.ports import Bases
 from api.handlers.analytics.reading import Reading
-from api.handlers.analytics.trade_figures import standing_of
+from api.handlers.analytics.trade_figures import BEFORE, standing_of, trade_rates
 from cryptwire.domain.coin_profit import (
     EXACT,
     NOTHING,
@@ -28,8 +29,6 @@ from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
 from cryptwire.storage.steps import steps_of
 from cryptwire.storage.trade_sums import TradeSum
 
-_BEFORE = timedelta(hours=36)
-"""So long before the range its midnight may lie: days are those of the zone that the user lives in now."""
 _INSTANT = timedelta(microseconds=1)
 NO_MIDNIGHTS = "there are not two moments in this range of which it is known what was held and what that was worth"
 
@@ -122,8 +121,7 @@ async def coin_profits(reading: Reading) -> CoinProfits:
 
 
 async def _read(reading: Reading) -> CoinProfits:
-    ids = reading.scope.ids
-    bases = await reading.sources.days.bases(ids) if ids else {}
+    bases = await bases_of(reading)
     ends = await _ends(reading, bases)
     spans = {id: (since, until) for id, (since, until) in ends.items() if since is not None and until is not None}
     if not spans:
@@ -153,7 +151,7 @@ async def _ends(reading: Reading, bases: Bases) -> dict[HopperId, Ends]:
     """From the last midnight at or before the range, else the first in it, to the last one in it or to this moment."""
     scope, rows, ids = reading.scope, reading.sources.balances, reading.scope.ids
     begins, ends = scope.begins_at, scope.ends_at
-    starts = dict(zip(ids, await rows.last_priced([(id, begins - _BEFORE, begins) for id in ids]), strict=True))
+    starts = dict(zip(ids, await rows.last_priced([(id, begins - BEFORE, begins) for id in ids]), strict=True))
     late = [id for id, at in starts.items() if at is None]
     starts.update(zip(late, await rows.first_priced([(id, begins, ends) for id in late]), strict=True))
     live = {one.hopper.id: end for one in scope.hoppers if (end := _now(reading, one.hopper)) is not None}
@@ -207,7 +205,7 @@ async def _rates(reading: Reading, spans: Spans, bases: Bases) -> dict[Asset, Co
 
 
 async def _trades(
-    reading: Reading, spans: Spans, rates: Mapping[Asset, Conversion]
+    reading: Reading, spans: Spans, currencies: Iterable[Asset]
 ) -> dict[HopperId, dict[Asset, list[TradeSum]]]:
     """Of each hopper, by the currency in which it counted then.
 
@@ -224,31 +222,30 @@ async def _trades(
         past.append((id, begin, cut, known[id]))
         newer += [(id, cut, end, known[id])] if cut < end else []
     found: dict[HopperId, dict[Asset, list[TradeSum]]] = {}
-    for currency, rate in rates.items():
-        parts = await _past_trades(reading, tuple(past), currency), await _sums(reading, newer, rate)
+    for currency in currencies:
+        parts = await _past_trades(reading, tuple(past), currency), await _new_trades(reading, newer, currency)
         for one in chain(*parts):
             found.setdefault(one.hopper, {}).setdefault(currency, []).append(one)
     return found
 
 
 async def _past_trades(reading: Reading, asked: tuple[Asked, ...], currency: Asset) -> list[TradeSum]:
-    sources, target = reading.sources, reading.scope.currency
+    sources, rates = reading.sources, await trade_rates(reading, currency)
     standing = await standing_of(reading)
-    begin, end = min(since for _, since, _, _ in asked), max(until for _, _, until, _ in asked)
-    rate = await sources.conversions.between(currency, target, begin, end)
     return await sources.kept.of(
-        ("coin trades", asked, currency, target),
-        ([standing.get(id) for id, _, _, _ in asked], rate.version),
-        lambda: _sums(reading, asked, rate),
+        ("coin trades", asked, currency, reading.scope.currency),
+        ([standing.get(id) for id, _, _, _ in asked], rates.conversion.version),
+        lambda: sources.trade_sums.of(asked, currency, rates.steps),
         len,
     )
 
 
-async def _sums(reading: Reading, asked: Sequence[Asked], rate: Conversion) -> list[TradeSum]:
+async def _new_trades(reading: Reading, asked: Sequence[Asked], currency: Asset) -> list[TradeSum]:
     if not asked:
         return []
-    begin, end = min(since for _, since, _, _ in asked), max(until for _, _, until, _ in asked)
-    return await reading.sources.trade_sums.of(asked, rate.source, steps_of(rate, begin, end))
+    rates = await trade_rates(reading, currency)
+    steps = steps_of(rates.conversion, min(since for _, since, _, _ in asked), reading.scope.ends_at)
+    return await reading.sources.trade_sums.of(asked, currency, steps)
 
 
 # ---- the accounts ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ results of one of the hoppers again, or a rate that is in it changes (docs/decis
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -26,25 +26,34 @@ from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade_statistics import HoldingTimes, Tally, grouped, holding_times
 from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally, joined
 from cryptwire.errors import Invalid
-from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums, Standing, TradeSums
+from cryptwire.storage.result_series import Chosen, Closings, Ends, Ranked, ResultSums, Standing, TradeSums
 from cryptwire.storage.steps import Steps, steps_of
 
 MOST_STRETCHES = 5_000
+BEFORE = timedelta(hours=36)
+"""So long before a range its midnight may lie: days are those of the zone that the user lives in now."""
 _QUIET = Stretch()
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """Trades that were made while hoppers counted in one currency, and what that is worth in the scope's."""
+class TradeRates:
+    """What one currency is worth in the scope's, where trades were made while hoppers counted in it."""
 
-    chosen: Chosen
     conversion: Conversion
 
     @cached_property
     def steps(self) -> Steps | None:
-        """Rates for all of them."""
+        """All of it."""
         return steps_of(self.conversion, self.conversion.since, self.conversion.until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Trades that were made while hoppers counted in one currency; ``note``: what is to be known of its rates."""
+
+    chosen: Chosen
+    note: str | None
 
 
 # ---- what is asked of the database -----------------------------------------------------------------------------------
@@ -136,10 +145,10 @@ def bars_of(scope: Scope, resolution: Resolution) -> Edges:
 
 async def ranked(reading: Reading, count: int, *, by_share: bool, is_worst: bool) -> list[Ranked]:
     """The best, or worst, results; see ``ResultSeries.ranked``."""
-    series = reading.sources.result_series
+    series, key = reading.sources.result_series, ("ranked", count, by_share)
 
-    async def read(chosen: Chosen, steps: Steps | None) -> list[Ranked]:
-        return await series.ranked(chosen, steps, count, by_share=by_share, is_worst=is_worst)
+    async def read(chosen: Chosen, steps: Steps | None) -> Ends:
+        return await series.ranked(chosen, steps, count, by_share=by_share)
 
     def place(one: Ranked) -> tuple[Decimal, datetime, int, str, str]:
         value = one.share if by_share else one.profit
@@ -147,8 +156,8 @@ async def ranked(reading: Reading, count: int, *, by_share: bool, is_worst: bool
         result = one.result
         return value if is_worst else -value, result.at, len(result.trade_id), result.trade_id, result.hopper_id
 
-    parts = await _each(reading, ("ranked", count, by_share, is_worst), read, len)
-    return sorted((one for part in parts for one in part), key=place)[:count]
+    parts = await reading.once(key, lambda: _each(reading, key, read, lambda ends: len(ends.best) + len(ends.worst)))
+    return sorted((one for part in parts for one in (part.worst if is_worst else part.best)), key=place)[:count]
 
 
 async def closings(reading: Reading) -> Closings:
@@ -190,7 +199,7 @@ def trades_a_day(scope: Scope, trades: int, first: Mapping[HopperId, datetime]) 
 async def notes_of(reading: Reading) -> list[str]:
     """What is to be known about all sums."""
     due = sum(one.is_due for one in (await standing_of(reading)).values())
-    said = {choice.conversion.note for choice in await _choices(reading)}
+    said = {choice.note for choice in await _choices(reading)}
     late = [f"what trades of {few(due, 'hopper')} closed is not computed yet"] if due else []
     return [*late, *sorted(note for note in said if note is not None)]
 
@@ -207,15 +216,16 @@ async def _each(
     """What is read of each choice of the scope, or was kept."""
     found = []
     for choice in await _choices(reading):
-        chosen, conversion = choice.chosen, choice.conversion
+        chosen = choice.chosen
+        rates = await trade_rates(reading, chosen.currency)
 
-        async def asked(choice: _Choice = choice) -> T:
-            return await read(choice.chosen, choice.steps)
+        async def asked(chosen: Chosen = chosen, rates: TradeRates = rates) -> T:
+            return await read(chosen, rates.steps)
 
         found.append(
             await reading.sources.kept.of(
-                (what, chosen, conversion.target),
-                (await _version(reading, chosen.hoppers), conversion.version),
+                (what, chosen, reading.scope.currency),
+                (await _version(reading, chosen.hoppers), rates.conversion.version),
                 asked,
                 size,
             )
@@ -241,10 +251,20 @@ async def _read_choices(reading: Reading) -> list[_Choice]:
     return [
         _Choice(
             Chosen(tuple(ids), scope.begins_at, until, currency),
-            await between(currency, scope.currency, scope.begins_at, scope.ends_at),
+            (await between(currency, scope.currency, scope.begins_at, scope.ends_at)).note,
         )
         for currency, ids in sorted(by_currency.items())
     ]
+
+
+async def trade_rates(reading: Reading, currency: Asset) -> TradeRates:
+    """Rates of all trades that can have a part in the scope: sums over them are converted by the same texts."""
+
+    async def read() -> TradeRates:
+        scope, between = reading.scope, reading.sources.conversions.between
+        return TradeRates(await between(currency, scope.currency, scope.begins_at - BEFORE, scope.ends_at))
+
+    return await reading.once(("trade rates", currency), read)
 
 
 async def standing_of(reading: Reading) -> dict[HopperId, Standing]:

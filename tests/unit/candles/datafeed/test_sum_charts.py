@@ -18,7 +18,7 @@ from candles.datafeed.logic.symbols import AllSymbol
 from cryptwire.codec.candle import candle_to_message, candle_to_wire
 from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.candle import Candle, Quality
-from cryptwire.domain.conversion import NOTHING, Tellings
+from cryptwire.domain.conversion import NOTHING, Seconds, Tellings
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.hopper_change import KnownHopper
 from cryptwire.messaging.bus import Message
@@ -63,6 +63,9 @@ class Known(Twin):
 
     async def told(self, currency: Asset, since: int, until: int) -> Tellings:
         return NOTHING
+
+    async def near(self, currencies: Sequence[Asset], seconds: Seconds) -> dict[Asset, Tellings]:
+        return {}
 
 
 @dataclass
