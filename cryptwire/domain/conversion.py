@@ -156,6 +156,14 @@ class Worth:
             numbers[place] = Decimal(1) if rows[place] == _ONE else None
         return numbers, is_price.tolist()
 
+    def exactly_once(self, second: int) -> tuple[Decimal | None, bool]:
+        """The number that counts at one moment, and whether it is dollars for one unit: as ``exactly``, but quicker."""
+        place = int(self.at.searchsorted(second, "right")) - 1
+        row = _UNKNOWN if place < 0 else int(self.rows[place])
+        if row < 0:
+            return (Decimal(1) if row == _ONE else None), True
+        return Decimal(self.told.texts[row].decode()), int(self.told.by[row]) == Told.LISTED
+
     @property
     def newest(self) -> int | None:
         """When the newest word that counts was told, seconds; None when none does."""
@@ -260,7 +268,10 @@ class Conversion:
         """The same number with ``DIGITS`` significant digits; None where nobody knows."""
         if self.is_identity:
             return Decimal(1)
-        return self.exactly_at(np.array([_whole(at)]))[0] if self.since <= at <= self.until else None
+        if not self.since <= at <= self.until:
+            return None
+        source, target = (one.exactly_once(_whole(at)) for one in self._of)
+        return _rate(*source, *target)
 
     def steps(self, since: datetime, until: datetime) -> tuple[list[int], list[Decimal | None]]:
         """When each step begins that counts somewhere in ``[since, until]``, and its rate; None: nobody knows it.

@@ -4,6 +4,7 @@ Two years of a hopper with 50,000 trades cost the database some 200 ms; the answ
 results of one of the hoppers again, or a rate that is in it changes (docs/decisions/0026).
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,21 +121,21 @@ async def stretches(reading: Reading, starts: NDArray[np.int64]) -> list[Stretch
 
 
 class ByDay(NamedTuple):
-    """What happened on each local date of a scope; ``starts``: (n,), seconds at which they begin."""
+    """What happened on each local date of a scope; ``starts``: seconds at which they begin, ascending."""
 
-    starts: NDArray[np.int64]
+    starts: Sequence[int]
     stretches: Sequence[Stretch]
 
     def between(self, begin: int, end: int) -> Stretch | None:
         """On the dates that begin in ``[begin, end)`` seconds; None when none does."""
-        first, last = np.searchsorted(self.starts, [begin, end]).tolist()
+        first, last = bisect_left(self.starts, begin), bisect_left(self.starts, end)
         return joined(self.stretches[first:last]) if last > first else None
 
 
 async def by_day(reading: Reading) -> ByDay:
     """The dates of the scope."""
     bars = bars_of(reading.scope, Resolution.DAY)
-    return ByDay(bars.starts, await stretches(reading, bars.starts))
+    return ByDay(bars.starts.tolist(), await stretches(reading, bars.starts))
 
 
 def bars_of(scope: Scope, resolution: Resolution) -> Edges:

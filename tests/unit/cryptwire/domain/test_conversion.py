@@ -92,6 +92,7 @@ def test_a_rate_is_what_a_look_at_every_word_says(
     for at, rate in zip(looked, told.at(np.array(looked, np.int64)).tolist(), strict=True):
         a, b = plainly(source, of_source, at), plainly(target, of_target, at)
         exact = told.exactly(moment(at))
+        assert told.exactly_at(np.array([at])) == [exact]
         assert exact == rates[max(n for n, step in enumerate(steps) if step <= at)]
         if source == target or a is None or b is None:
             assert (exact is None) == (source != target)
