@@ -45,6 +45,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "counting nothing; an amount.",
         "value-before": "What all of it was worth when the range, or its first known day, began; an amount.",
         "flows": "Money that came less money that went without a trade, converted when it moved; an amount.",
+        "brought": "What hoppers were worth that began within the range, or of which the value was not known before, "
+        "less what those had that ended; an amount.",
         "gain": "Value at the end less value at the beginning, less flows and what hoppers that began or ended brought "
         "and took; an amount.",
         "unrealised": "What open positions are worth less what they cost; an amount.",

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import NewType
 
 from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.lots import EXACT
 from cryptwire.domain.portfolio import FlowCandidate
 
 FlowId = NewType("FlowId", str)
@@ -74,7 +75,7 @@ class Flow:
     @property
     def amount(self) -> Decimal:
         """What it is worth in the base currency, signed."""
-        return self.quantity * Decimal(repr(self.price))
+        return EXACT.multiply(self.quantity, Decimal(repr(self.price)))
 
     @property
     def counts(self) -> bool:

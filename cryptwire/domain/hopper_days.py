@@ -4,7 +4,7 @@ The return of a day is time-weighted: the value is taken right before each flow,
 (shared reference: performance-metrics 4). Days are the user's local dates; a return that nobody knows is NaN.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cryptwire.domain.flow import Flow, FlowId
+from cryptwire.domain.flow import FlowId
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.lots import EXACT
 
@@ -112,20 +112,16 @@ def converted(days: HopperDays, into: Asset, rates: Mapping[Asset, Rates]) -> Ho
 class Move:
     """A flow as a portfolio feels it: at a second, ``amount`` in its currency, None when nobody knows the rate.
 
-    ``before``: what its own hopper, and each other one, was worth right before, in the same currency.
+    ``before``: what its own hopper, and each other one, was worth right before, in the same currency. ``counterpart``:
+    which flow is the other side of a transfer.
     """
 
     hopper: HopperId
     at: int
     amount: Decimal | None
     before: Mapping[HopperId, float]
-
-
-def outer(flows: Iterable[Flow]) -> list[Flow]:
-    """Those that count for all of them together: of a transfer whose other side is among them nothing is left."""
-    listed = [flow for flow in flows if flow.counts]
-    ids: set[FlowId] = {flow.id for flow in listed}
-    return [flow for flow in listed if flow.counterpart not in ids]
+    flow: FlowId | None = None
+    counterpart: FlowId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +131,8 @@ class PortfolioDays:
     ``returns``: NaN where nobody knows; ``values``: NaN when no hopper's is known, else without the ``missing`` ones;
     ``base``: the value from which the first return is taken, NaN without any day. ``flows``: what came less what went;
     ``came_first`` and ``came_last``: what hoppers that begin or end as part of it bring and take at the beginning and
-    at the end of each day, so that base + came + flows + gains is the value. Money None: not known of some hopper that
-    was there.
+    at the end of each day, so that base + came + flows + gains is the value. ``moves``: what the flows are made of,
+    with the place of the day of each, oldest first. Money None: not known of some hopper that was there.
     """
 
     days: Ints
@@ -149,6 +145,7 @@ class PortfolioDays:
     came_first: Floats
     came_last: Floats
     flows: Moneys
+    moves: Sequence[tuple[int, Move]]
     gap: Floats
     is_made_up: list[bool]
     balance: Moneys
@@ -167,7 +164,9 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
 
     A hopper is part of a day's return when its value is known at the day's end and at its beginning: at the end of the
     day before, which must end where this one begins, or as the opening of its first candle; then it is money that came.
-    What leaves (deleted, or not known) takes its value along, without return. ``moves``: oldest first.
+    What leaves (deleted, or not known) takes its value along, without return. ``moves``: oldest first; a transfer is
+    nothing for a day of which both hoppers are part, and one that is under way at its end, or goes to a hopper that has
+    no return yet, left one and came to the other.
     """
     ids = list(hoppers)
     axis = np.unique(np.concatenate([one.days for one in hoppers.values()] or [np.empty(0, np.int64)]))
@@ -199,9 +198,12 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         by_day.setdefault(place, [])
     flows: Moneys = [Decimal(0)] * len(axis)
     beside = np.zeros(len(axis))
-    for place, moved in by_day.items():
+    felt: list[tuple[int, Move]] = []
+    for place, all_moves in sorted(by_day.items()):
         began = np.where(stays[:, place], before[:, place], openings[:, place]).tolist()
         stood = {id: began[number] for number, id in enumerate(ids) if inside[number, place]}
+        moved = _felt(all_moves, stood)
+        felt += [(place - first, move) for move in moved if place >= first]
         growth[place] = _growth(float(starts[place]), float(joined[place]), float(closes[place]), stood, moved)
         flows[place] = total_of([move.amount for move in moved])
         beside[place] = sum(float(move.amount or 0) for move in moved if move.hopper not in stood)
@@ -229,6 +231,7 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         came_first[part],
         came_last[part],
         flows[part],
+        felt,
         gap[part],
         [any(each) for each in present("is_made_up")],
         positions=[_count(each) for each in present("positions")],
@@ -248,10 +251,9 @@ class Came(NamedTuple):
     amount: Decimal
 
 
-def came(days: PortfolioDays, moves: Sequence[Move]) -> list[Came]:
-    """Money that came or went on ``days``, in order: flows, and what hoppers brought and took."""
-    placed = _placed(days.begins_at, days.ends_at, moves)
-    found = [Came(place, move.at, move.amount) for place, move in placed if move.amount is not None]
+def came(days: PortfolioDays) -> list[Came]:
+    """Money that came or went, in order: flows, and what hoppers brought and took."""
+    found = [Came(place, move.at, move.amount) for place, move in days.moves if move.amount is not None]
     for at, amounts in ((days.begins_at, days.came_first), (days.ends_at, days.came_last)):
         places = np.flatnonzero(amounts).tolist()
         found += [Came(place, int(at[place]), Decimal(repr(float(amounts[place])))) for place in places]
@@ -263,6 +265,21 @@ def _placed(begins: Ints, ends: Ints, moves: Sequence[Move]) -> Iterator[tuple[i
     for move, place in zip(moves, np.searchsorted(ends, [move.at for move in moves], side="right"), strict=True):
         if place < len(ends) and move.at >= begins[place]:
             yield int(place), move
+
+
+def _felt(moves: Sequence[Move], stood: Collection[HopperId]) -> list[Move]:
+    """Those of a day that all of them together feel; ``stood``: who is part of it. Those of one poll are one."""
+    there = {move.flow for move in moves if move.hopper in stood and move.flow is not None}
+    found: list[Move] = []
+    for move in moves:
+        if move.hopper in stood and move.counterpart in there:
+            continue
+        last = found[-1] if found else None
+        if last is None or (last.hopper, last.at) != (move.hopper, move.at):
+            found.append(move)
+        else:
+            found[-1] = replace(last, amount=total_of([last.amount, move.amount]))
+    return found
 
 
 def _growth(start: float, joined: float, close: float, stood: Mapping[HopperId, float], moves: Sequence[Move]) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 import asyncpg
 import numpy as np
@@ -33,7 +34,7 @@ _DAYS = """
 """
 _SINCE = MOVED_WORTH.format(hopper="n.hopper_id", since="c.opened_at + interval '15 minutes'", until="n.at")
 _THEN = f"""
-    SELECT n.number, c.close + {_SINCE} AS worth
+    SELECT n.number, c.close + {_SINCE} AS value, c.opened_at + interval '15 minutes' AS at
       FROM unnest($1::int[], $2::text[], $3::timestamptz[]) AS n(number, hopper_id, at)
      CROSS JOIN LATERAL (
         SELECT close, opened_at FROM candles c
@@ -42,6 +43,13 @@ _THEN = f"""
          ORDER BY c.opened_at DESC LIMIT 1) c
 """  # noqa: S608 - of ours
 _UNTIL = "SELECT min(until_at) FROM statistics_progress WHERE hopper_id = ANY($1::text[]) AND zone = $2"
+
+
+class Worth(NamedTuple):
+    """What a hopper was worth, in its own currency, by a candle that ended ``at``."""
+
+    value: float
+    at: datetime
 
 
 class DaySeries:
@@ -66,7 +74,7 @@ class DaySeries:
         """Of those whose base currency has changed: until when it was another, and which, oldest first."""
         return await hopper_events.bases(self._database, hoppers)
 
-    async def worth(self, moments: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], float]:
+    async def worth(self, moments: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], Worth]:
         """What hoppers were worth in their own currencies right before each moment: the last close, a day old at most,
         and what came, less what went, since: two hoppers may hear of money within the same quarter of an hour.
         """
@@ -74,7 +82,7 @@ class DaySeries:
             return {}
         ids, ats = [one[0] for one in moments], [one[1] for one in moments]
         rows = await self._database.fetch(_THEN, list(range(len(moments))), ids, ats)
-        return {moments[row["number"]]: row["worth"] for row in rows}
+        return {moments[row["number"]]: Worth(row["value"], row["at"]) for row in rows}
 
 
 def _days(row: asyncpg.Record) -> HopperDays:

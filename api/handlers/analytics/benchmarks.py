@@ -63,7 +63,7 @@ async def _beside(
     reading: Reading, days: PortfolioDays, price: Price, missing: list[str], note: str | None = None
 ) -> Beside:
     read = await scope_days(reading)
-    paid = [(one.place, one.at, float(one.amount)) for one in came(days, read.moves)]
+    paid = [(one.place, one.at, float(one.amount)) for one in came(days)]
     held = held_alongside(days.begins_at, days.ends_at, days.base, paid, price)
     if held.used_up_at is not None:
         used_up = "more was taken out than there would have been"
@@ -80,7 +80,7 @@ async def _prices(reading: Reading, days: PortfolioDays, assets: list[Asset]) ->
     """Prices in the currency of the scope, of those coins that have one when the first day begins; and the others."""
     if not len(days):
         return {}, list(assets)
-    paid_at = [one.at for one in came(days, (await scope_days(reading)).moves)]
+    paid_at = [one.at for one in came(days)]
     moments = np.unique(np.concatenate([days.begins_at, days.ends_at, np.array(paid_at, np.int64)]))
     told = await reading.sources.conversions.at(assets, reading.scope.currency, moments)
     begins = np.searchsorted(moments, days.begins_at[0])

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from api.handlers.analytics.held import held_last
 from api.handlers.analytics.ports import Bases
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
+from cryptwire.domain.account import PositionKind
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
@@ -23,10 +25,11 @@ from cryptwire.domain.hopper_days import (
     converted,
     date_of,
     day_number,
-    outer,
     portfolio_days,
 )
+from cryptwire.domain.lots import EXACT
 from cryptwire.domain.portfolio import Portfolio
+from cryptwire.storage.positions import Held
 
 _BEFORE = timedelta(days=1)
 
@@ -34,12 +37,10 @@ _BEFORE = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class ScopeDays:
     """Days of each hopper in the currency of the scope, from the last one before it where there is one; ``flows`` that
-    count, of all of them, oldest first, and the same as ``moves``; ``own``: those that count for each by itself;
-    ``as_of``: how new the newest value is.
+    count, and the same as ``moves``, oldest first; ``as_of``: how new the newest value is.
     """
 
     hoppers: Mapping[HopperId, HopperDays]
-    own: Mapping[HopperId, Sequence[Flow]]
     flows: Sequence[Flow]
     moves: Sequence[Move]
     as_of: datetime | None
@@ -66,7 +67,7 @@ async def days_of(reading: Reading, hopper: HopperId) -> PortfolioDays:
     """The same of one hopper alone: a transfer to another one counts for it. Nothing more is read for it."""
     days = await scope_days(reading)
     own = {id: one for id, one in days.hoppers.items() if id == hopper}
-    moves = await _moves(reading, own, days.own.get(hopper, ()))
+    moves = await _moves(reading, own, [flow for flow in days.flows if flow.hopper == hopper])
     return portfolio_days(own, reading.scope.since, moves)
 
 
@@ -79,13 +80,11 @@ async def _read(reading: Reading) -> ScopeDays:
     currencies = {currency for days in stored.values() for currency in days.currency}
     rates = await conversions(reading, currencies)
     hoppers = {id: converted(days, scope.currency, rates) for id, days in stored.items()}
-    listed = await _flows(reading, hoppers)
-    flows = outer(listed)
+    flows = await _flows(reading, hoppers)
     ends = [int(days.ends_at[-1]) for days in stored.values() if len(days)]
     as_of = max(told_at, default=None) or (datetime.fromtimestamp(max(ends), UTC) if ends else None)
     return ScopeDays(
         hoppers,
-        {id: [flow for flow in listed if flow.hopper == id and flow.counts] for id in hoppers},
         flows,
         await _moves(reading, hoppers, flows),
         as_of,
@@ -116,7 +115,7 @@ async def bases_of(reading: Reading) -> Bases:
 
 
 async def _flows(reading: Reading, hoppers: Mapping[HopperId, HopperDays]) -> list[Flow]:
-    """Every flow within the days of these hoppers, oldest first."""
+    """Every flow that counts within the days of these hoppers, oldest first."""
     spans = [
         (id, datetime.fromtimestamp(int(days.begins_at[0]), UTC), reading.scope.ends_at)
         for id, days in hoppers.items()
@@ -125,13 +124,12 @@ async def _flows(reading: Reading, hoppers: Mapping[HopperId, HopperDays]) -> li
     if not spans:
         return []
     found = await reading.sources.flows.of_many(spans)
-    return sorted(
-        (flow for flows in found.values() for flow in flows), key=lambda flow: (flow.at, flow.hopper, flow.asset)
-    )
+    counting = (flow for flows in found.values() for flow in flows if flow.counts)
+    return sorted(counting, key=lambda flow: (flow.at, flow.hopper, flow.asset))
 
 
 async def _moves(reading: Reading, hoppers: Mapping[HopperId, HopperDays], flows: Sequence[Flow]) -> list[Move]:
-    """Flows as the portfolio feels them; those of one poll are one."""
+    """Flows as a portfolio feels them."""
     if not flows:
         return []
     rows = reading.sources.days
@@ -149,16 +147,10 @@ async def _moves(reading: Reading, hoppers: Mapping[HopperId, HopperDays], flows
     moves: list[Move] = []
     for flow in flows:
         rate = rates[was[flow.hopper, flow.at]].exactly(flow.at)
-        amount = None if rate is None else flow.amount * rate
-        at = int(flow.at.timestamp())
-        last = moves[-1] if moves else None
-        if last is not None and (last.hopper, last.at) == (flow.hopper, at):
-            both = None if amount is None or last.amount is None else last.amount + amount
-            moves[-1] = Move(last.hopper, last.at, both, last.before)
-            continue
-        before = {id: told(id, flow.at, worth[id, flow.at]) for id in hoppers if (id, flow.at) in worth}
+        amount = None if rate is None else EXACT.multiply(flow.amount, rate)
+        before = {id: told(id, flow.at, worth[id, flow.at].value) for id in hoppers if (id, flow.at) in worth}
         before[flow.hopper] = told(flow.hopper, flow.at, flow.value_before)
-        moves.append(Move(flow.hopper, at, amount, before))
+        moves.append(Move(flow.hopper, int(flow.at.timestamp()), amount, before, flow.id, flow.counterpart))
     return moves
 
 
@@ -179,34 +171,50 @@ async def _with_today(
     }
     asked = [(hopper.id, scope.now) for hopper in alive if hopper.id not in live]
     closed = await sources.days.worth(asked)
+    kept = await held_last(reading) if live else ()
     found = dict(stored)
     for hopper in alive:
-        before, portfolio = stored.get(hopper.id), live.get(hopper.id)
-        close = portfolio.candle.close if portfolio is not None else closed.get((hopper.id, scope.now))
-        if close is None:
+        before, portfolio, last = stored.get(hopper.id), live.get(hopper.id), closed.get((hopper.id, scope.now))
+        if portfolio is not None:
+            told_at.append(portfolio.at)
+            row = _lived(scope, hopper, portfolio, [one for one in kept if one.hopper == hopper.id])
+        elif last is not None:
+            told_at.append(last.at)
+            row = _today(scope, hopper, last.value, Decimal(repr(last.value)))
+        else:
             continue
-        told_at.append(portfolio.at if portfolio is not None else scope.now)
-        row = _today(scope, hopper, close, portfolio)
         found[hopper.id] = row if before is None else _appended(before, row)
     return found
 
 
-def _today(scope: Scope, hopper: Hopper, close: float, portfolio: Portfolio | None) -> HopperDays:
+def _lived(scope: Scope, hopper: Hopper, portfolio: Portfolio, kept: Sequence[Held]) -> HopperDays:
+    """Money as a midnight has it (processor/logic/statistics.py): reserved coins are in the balance, and not free."""
+    priced = {one.asset: Decimal(repr(one.price)) for one in portfolio.holdings if one.price is not None}
+    priced[hopper.base] = Decimal(1)
+    balance = sum((one.quantity * priced[one.asset] for one in portfolio.holdings if one.asset in priced), Decimal(0))
+    coins = [one.position for one in kept if one.kind is PositionKind.RESERVED]
+    reserved = sum((one.quantity * priced.get(one.base, Decimal(0)) for one in coins), Decimal(0)) if kept else None
+    invested = unrealised = free = None
+    if all(one.base in priced and one.quote in priced for one in portfolio.positions):
+        invested = sum((one.quantity * priced[one.base] for one in portfolio.positions), Decimal(0))
+        unrealised = invested - sum((one.cost * priced[one.quote] for one in portfolio.positions), Decimal(0))
+        free = balance - invested - (reserved or Decimal(0))
+    money = (unrealised, free, invested, reserved)
+    return _today(scope, hopper, portfolio.candle.close, balance, money, len(portfolio.positions))
+
+
+def _today(
+    scope: Scope,
+    hopper: Hopper,
+    close: float,
+    balance: Decimal,
+    money: tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None] = (None, None, None, None),
+    positions: int | None = None,
+) -> HopperDays:
+    """The day in progress; ``money``: unrealised, free, invested and reserved."""
     begins = int(day_at(zone_of(scope.zone), scope.now).begins_at.timestamp())
     now = max(int(scope.now.timestamp()), begins + 1)
-    balance, positions = Decimal(repr(close)), None
-    free = invested = unrealised = None
-    if portfolio is not None:
-        priced = {one.asset: Decimal(repr(one.price)) for one in portfolio.holdings if one.price is not None}
-        priced[hopper.base] = Decimal(1)
-        balance = sum(
-            (one.quantity * priced[one.asset] for one in portfolio.holdings if one.asset in priced), Decimal(0)
-        )
-        positions = len(portfolio.positions)
-        if all(one.base in priced and one.quote in priced for one in portfolio.positions):
-            invested = sum((one.quantity * priced[one.base] for one in portfolio.positions), Decimal(0))
-            cost = sum((one.cost * priced[one.quote] for one in portfolio.positions), Decimal(0))
-            free, unrealised = balance - invested, invested - cost
+    unrealised, free, invested, reserved = money
     return HopperDays(
         np.array([day_number(scope.until)]),
         np.array([begins]),
@@ -220,7 +228,7 @@ def _today(scope: Scope, hopper: Hopper, close: float, portfolio: Portfolio | No
         [unrealised],
         [free],
         [invested],
-        [None],
+        [reserved],
         [positions],
     )
 

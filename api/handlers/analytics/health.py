@@ -106,7 +106,8 @@ async def _read(reading: Reading) -> DataHealth:
             for asset, quantity in differences.get(id, {}).items()
         ]
         row = stored.get(id)
-        total = None if row is None or row.seen_at is None else totals.get((id, row.seen_at))
+        then = None if row is None or row.seen_at is None else totals.get((id, row.seen_at))
+        total = None if then is None else then.value
         since = silent.get(f"hopper:{id}", silent.get(f"user:{scope.user}"))
         hoppers.append(_sight(reading, one, row, live.get(id), link, units, total, since, is_importing=is_importing))
     notes = [note for note in (link_note, heard_note) if note]

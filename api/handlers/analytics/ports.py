@@ -17,6 +17,7 @@ from cryptwire.domain.market_weights import ListedCoin
 from cryptwire.domain.open_position import FeeRate
 from cryptwire.domain.result import Ledger
 from cryptwire.domain.ticker import Pair, Ticker
+from cryptwire.storage.day_series import Worth
 from cryptwire.storage.heartbeats import Beat
 from cryptwire.storage.hopper_health import HopperHealth
 from cryptwire.storage.positions import Held
@@ -37,7 +38,7 @@ class DayRows(Protocol):
 
     async def computed_until(self, hoppers: Sequence[HopperId], zone: str) -> datetime | None: ...
 
-    async def worth(self, moments: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], float]: ...
+    async def worth(self, moments: Sequence[tuple[HopperId, datetime]]) -> dict[tuple[HopperId, datetime], Worth]: ...
 
     async def bases(self, hoppers: Sequence[HopperId]) -> Bases: ...
 

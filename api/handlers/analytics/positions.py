@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from api.handlers.analytics.held import held_last
 from api.handlers.analytics.reading import Reading
 from cryptwire.domain.account import Position, PositionKind
 from cryptwire.domain.coin_profit import EXACT
@@ -129,7 +130,7 @@ async def _held(reading: Reading, hoppers: Mapping[HopperId, Hopper]) -> list[_H
         for id, portfolio in live.items()
         for one in portfolio.positions
     ]
-    for kept in await sources.positions.of(list(hoppers)):
+    for kept in await held_last(reading):
         if kept.kind is not PositionKind.OPEN or kept.hopper not in live:
             hopper = hoppers[kept.hopper]
             found.append(_Held(hopper, kept.kind, kept.position, kept.read_at, live.get(kept.hopper)))
@@ -175,7 +176,8 @@ async def _worth(
     closed = await reading.sources.days.worth([(id, now) for id in sorted(hoppers.keys() - live.keys())])
     found: dict[HopperId, Decimal] = {}
     for id, hopper in hoppers.items():
-        worth, rate = live.get(id, closed.get((id, now))), rates[hopper.base].exactly(now)
+        last, rate = closed.get((id, now)), rates[hopper.base].exactly(now)
+        worth = live.get(id, None if last is None else last.value)
         if worth is not None and rate is not None:
             found[id] = Decimal(repr(worth)) * rate
     return found

@@ -71,6 +71,11 @@ def earned(told: Returns, amounts: Amounts) -> list[Named]:
         Named("Value at the end", of(told.value.amount), told.value),
         Named("Value at the beginning", of(told.value_before.amount), told.value_before),
         Named("Deposits less withdrawals", of(told.flows.amount, is_signed=True), told.flows),
+        *(
+            [Named("Brought by hoppers that began or ended", of(told.brought.amount, is_signed=True), told.brought)]
+            if told.brought.sample_size
+            else []
+        ),
         Named("Realised", of(told.realised.amount, is_signed=True), told.realised),
         Named("Fees", of(told.fees.amount), told.fees),
         Named("Unrealised", of(told.unrealised.amount, is_signed=True), told.unrealised),

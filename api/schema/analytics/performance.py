@@ -139,7 +139,8 @@ class Returns:
     value: Money = strawberry.field(description="What all of it is worth at the end.")
     value_before: Money = strawberry.field(description="What it was worth at the beginning.")
     flows: Money = strawberry.field(description="What came less what went without a trade.")
-    gain: Money = strawberry.field(description="What it is worth, less what it was, less flows.")
+    brought: Money = strawberry.field(description="What hoppers that began or ended brought, less what they took.")
+    gain: Money = strawberry.field(description="What it is worth, less what it was, less flows and what was brought.")
     unrealised: Money = strawberry.field(description="Worth of open positions at the end less their cost.")
     realised: Money = strawberry.field(description="What was closed in the range brought, all fees out.")
     fees: Money = strawberry.field(description="Fees of all trades of the range.")
@@ -258,7 +259,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     joined = exact(days.came_first.sum()) + exact(days.came_last.sum())
     value, less = value_of(days), [None if each is None else each.copy_negate() for each in (before, moved, joined)]
     gain = total_of([value, *less])
-    came = [(_moment(one.at), one.amount) for one in moved_money(days, read.moves)]
+    came = [(_moment(one.at), one.amount) for one in moved_money(days)]
     brought_and_taken = int(np.count_nonzero(days.came_first) + np.count_nonzero(days.came_last))
     rate = of_range = Measured.none(len(came), "value at the beginning or the end is not known")
     if end is not None and before is not None and moved is not None:
@@ -281,6 +282,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
         value=money(scope, "value", value, count, as_of, note_at_end),
         value_before=money(scope, "value-before", before, count, as_of, note),
         flows=money(scope, "flows", moved, len(came) - brought_and_taken, as_of, note),
+        brought=money(scope, "brought", joined, brought_and_taken, as_of, note),
         gain=money(scope, "gain", gain, count, as_of, note_at_end),
         unrealised=money(scope, "unrealised", days.unrealised[last] if count else None, count, as_of, note_at_end),
         realised=traded.realised,

@@ -15,11 +15,12 @@ _DAYS = """
     query($hoppers: [ID!], $since: Date, $until: Date, $currency: String, $masked: Boolean, $kind: HopperKind) {
       analytics(hopperIds: $hoppers, since: $since, until: $until, currency: $currency, masked: $masked, kind: $kind) {
         scope { hopperIds isPaper since until currency isMasked zone }
-        days { date value balance return index depth flows usage free invested base missing notes }
+        days { date value balance return index depth flows usage free invested base missing notes asOf }
         returns {
           timeWeighted { value sampleSize note definition }
           moneyWeightedOfRange { value }
-          value { amount currency } flows { amount } gain { amount } today { value } todayGain { amount }
+          value { amount currency } brought { amount } flows { amount } gain { amount }
+          today { value } todayGain { amount }
         }
         risk { sharpe { value note sampleSize } maxDrawdown { value } exposure { value } }
         drawdowns(first: 5) { peakOn troughOn recoveredOn depth days }
@@ -123,8 +124,12 @@ async def test_the_day_in_progress_and_masking(world: World) -> None:
     told = answer["data"]["analytics"]
     assert told["days"]["date"][-1] == str(today.date())
     assert told["days"]["value"][-2:] == [1100.0, 1210.0]
+    assert told["days"]["asOf"] == f"{quarter + timedelta(minutes=15):%Y-%m-%dT%H:%M:%SZ}", "nothing newer is known"
     assert told["returns"]["today"]["value"] == pytest.approx(0.1)
     assert Decimal(told["returns"]["todayGain"]["amount"]) == Decimal("110")
+    first = (await world.ask(_DAYS, hoppers=["1"], since=str(today.date() - timedelta(days=2))))["data"]["analytics"]
+    amounts = [Decimal(first["returns"][name]["amount"]) for name in ("value", "brought", "flows", "gain")]
+    assert amounts == [1210, 1000, 0, 210], "what it began with has come, and was not earned"
     alone = (await world.ask(_DAYS, hoppers=["1"], since=str(today.date())))["data"]["analytics"]["returns"]
     assert Decimal(alone["todayGain"]["amount"]) == Decimal("110"), "also when nothing but today is asked for"
     hidden = (await world.ask(_DAYS, hoppers=["1"], masked=True))["data"]["analytics"]

@@ -220,6 +220,33 @@ async def test_of_a_tracked_hopper_they_are_live_and_a_coin_that_is_not_in_the_b
     assert [one["id"] for one in ours["nodes"]] == ["p1", "p2"], "who may not see live states gets what was read"
 
 
+async def test_reserved_coins_are_not_free_today_either(world: World, held: datetime) -> None:
+    now = world.runtime.clock.now()
+    us = int(now.timestamp() * 1e6)
+    candle = Candle(ONE, opening(now), 1.0, 8000.0, 1.0, 7100.0, timedelta(0), Quality.COMPLETE, fence=1)
+    state = pb.Portfolio(
+        hopper_id="1",
+        at_us=us,
+        base_currency="USDT",
+        candle=candle_to_message(candle),
+        is_fresh=True,
+        assets_at_us=us,
+        assets=["ETH", "BTC", "USDT"],
+        quantities=["2", "0.1", "100"],
+        prices=[1000.0, 50_000.0, 1.0],
+        positions=[position_to_message(position("p1", ETH, "2", "900", now - timedelta(days=3), buy_id="91"))],
+    )
+    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
+    await world.bus.flush()
+    names = ("balance", "invested", "reserved", "free", "unrealised", "positions")
+    query = f"""{{ analytics(hopperIds: ["1"], currency: "USDT") {{ days {{ asOf {" ".join(names)} }} }} }}"""
+    async with asyncio.timeout(5):
+        while not (days := (await world.ask(query))["data"]["analytics"]["days"])["balance"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert [D(days[name][-1]) for name in names] == [7100, 2000, 5000, 100, 200, 1]
+    assert datetime.fromisoformat(days["asOf"]) == now
+
+
 async def test_pages_filters_masking_and_what_cannot_be_read_any_more(world: World, held: datetime) -> None:
     seen, after = [], None
     while True:

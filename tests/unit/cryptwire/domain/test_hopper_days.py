@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptwire.domain.flow import DecidedBy, Flow, FlowId, FlowKind, FlowState, Index
+from cryptwire.domain.flow import FlowId, Index
 from cryptwire.domain.hopper import Asset, HopperId
-from cryptwire.domain.hopper_days import HopperDays, Move, came, converted, day_number, outer, portfolio_days
+from cryptwire.domain.hopper_days import HopperDays, Move, came, converted, day_number, portfolio_days
 
 A, B = HopperId("a"), HopperId("b")
 FIRST = day_number(date(2026, 3, 1))
@@ -147,7 +147,7 @@ def test_a_deposit_of_the_first_day_is_no_loss() -> None:
     whole = portfolio_days({A: days([1500.0], first=FIRST + 1)}, date(2026, 3, 2), moves)
     assert (whole.base, whole.flows, whole.came_last.tolist()) == (0.0, [Decimal(500)], [1000.0])
     noon = (FIRST + 1) * DAY + DAY // 2
-    assert came(whole, moves) == [(0, noon, Decimal(500)), (0, (FIRST + 2) * DAY, Decimal("1000.0"))]
+    assert came(whole) == [(0, noon, Decimal(500)), (0, (FIRST + 2) * DAY, Decimal("1000.0"))]
 
 
 def test_what_came_between_days_came_with_the_later_one() -> None:
@@ -155,7 +155,7 @@ def test_what_came_between_days_came_with_the_later_one() -> None:
     early, late = days([100.0]), days([170.0], opening=160.0, first=FIRST + 2)
     moves = [move(B, 1, "60", b=100.0)]
     whole = portfolio_days({A: early, B: late}, date(2026, 3, 1), moves)
-    assert [one.amount for one in came(whole, moves)] == [Decimal("100.0"), Decimal("60.0")]
+    assert [one.amount for one in came(whole)] == [Decimal("100.0"), Decimal("60.0")]
 
 
 def test_days_that_are_not_computed_yet_are_no_fall() -> None:
@@ -198,17 +198,47 @@ def test_no_days_are_no_portfolio() -> None:
     assert np.isnan(whole.base)
 
 
-def flow(id: str, counterpart: str | None = None, kind: FlowKind = FlowKind.TRANSFER) -> Flow:
-    at = datetime(2026, 3, 2, tzinfo=UTC)
-    other = None if counterpart is None else FlowId(counterpart)
-    return Flow(
-        FlowId(id), 1, A, at, Asset("BTC"), Decimal(1), 1.0, 1.0, kind, FlowState.CONFIRMED, DecidedBy.USER, at, other
-    )
+def transfer(left: Move, arrived: Move) -> list[Move]:
+    """Both sides of one."""
+    ids = FlowId("out"), FlowId("in")
+    return [replace(left, flow=ids[0], counterpart=ids[1]), replace(arrived, flow=ids[1], counterpart=ids[0])]
 
 
-def test_a_transfer_counts_only_when_its_other_side_is_elsewhere() -> None:
-    inside, outside, income = [flow("1", "2"), flow("2", "1")], flow("3", "9"), flow("4", None, FlowKind.INCOME)
-    assert outer([*inside, outside, income]) == [outside]
+def test_a_transfer_within_a_day_is_nothing_for_both_together() -> None:
+    moves = transfer(move(A, 1, "-1000", 9, a=2000.0, b=500.0), move(B, 1, "1000", 15, a=1000.0, b=500.0))
+    two = {A: days([2000.0, 1000.0]), B: days([500.0, 1500.0])}
+    whole = portfolio_days(two, date(2026, 3, 2), moves)
+    assert whole.returns == pytest.approx([0.0])
+    assert (whole.flows, whole.moves, came(whole)) == ([Decimal(0)], [], [])
+    alone = portfolio_days({A: two[A]}, date(2026, 3, 2), moves[:1])
+    assert alone.returns == pytest.approx([0.0])
+    assert alone.flows == [Decimal(-1000)], "the other one is not among them"
+
+
+def test_a_transfer_that_is_under_way_at_midnight_is_no_loss() -> None:
+    moves = transfer(move(A, 1, "-1000", 23.9, a=2000.0, b=500.0), move(B, 2, "1000", 0.1, a=1000.0, b=500.0))
+    two = {A: days([2000.0, 1000.0, 1000.0]), B: days([500.0, 500.0, 1500.0])}
+    whole = portfolio_days(two, date(2026, 3, 2), moves)
+    assert whole.returns == pytest.approx([0.0, 0.0])
+    assert whole.flows == [Decimal(-1000), Decimal(1000)]
+
+
+def test_a_transfer_to_a_hopper_of_today_is_no_loss() -> None:
+    """What it began with is not known, so it is no part of the day: what left the first one is not among them."""
+    moves = transfer(move(A, 1, "-1000", 9, a=2000.0), move(B, 1, "1000", 15, a=1000.0))
+    two = {A: days([2000.0, 1000.0, 1100.0]), B: days([1000.0, 1100.0], first=FIRST + 1)}
+    whole = portfolio_days(two, date(2026, 3, 2), moves)
+    assert whole.returns == pytest.approx([0.0, 0.1])
+    assert (whole.flows, whole.came_last.tolist()) == ([Decimal(0), Decimal(0)], [0.0, 0.0])
+    assert whole.values.tolist() == [2000.0, 2200.0]
+
+
+def test_flows_of_one_poll_are_one() -> None:
+    """In two coins, of which one came from elsewhere and one from the other hopper."""
+    both = [move(A, 1, "300", 9, a=1000.0, b=500.0), move(A, 1, "200", 9, a=1000.0, b=500.0)]
+    whole = portfolio_days({A: days([1000.0, 1500.0]), B: days([500.0, 500.0])}, date(2026, 3, 2), both)
+    assert [one.amount for _, one in whole.moves] == [Decimal(500)]
+    assert whole.returns == pytest.approx([0.0])
 
 
 class Doubling:
