@@ -7,8 +7,9 @@ from typing import Any, NewType
 
 import orjson
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
+
+from cryptwire.errors import Invalid
 
 Json = NewType("Json", object)
 """A JSON value as it is."""
@@ -32,7 +33,7 @@ def _decimal_from(text: Any) -> Decimal:
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite() or abs(number.adjusted()) > 60:
-        raise GraphQLError("a Decimal is text, such as 0.5")
+        raise Invalid('a Decimal is text, such as "0.5"')
     return number
 
 
@@ -54,14 +55,14 @@ def _moment_from(text: Any) -> datetime:
             raise ValueError
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise GraphQLError("a DateTime is text in ISO 8601 with an offset, such as 2026-01-31T12:00:00Z") from None
+        raise Invalid('a DateTime is text in ISO 8601 with an offset, such as "2026-01-31T12:00:00Z"') from None
 
 
 def _date_from(text: Any) -> date:
     try:
         return date.fromisoformat(text)
     except (ValueError, TypeError):
-        raise GraphQLError("a Date is text such as 2026-01-31") from None
+        raise Invalid('a Date is text, such as "2026-01-31"') from None
 
 
 SCALARS: dict[object, ScalarDefinition] = {

@@ -245,3 +245,18 @@ async def test_a_change_goes_on_to_its_end_when_it_takes_long_or_its_client_goes
                 assert "may still be done" in answer["errors"][0]["message"]
             notices.may_end.set()
             await asyncio.wait_for(notices.has_ended.wait(), 5)
+
+
+async def test_what_is_no_number_or_date_is_told_where_it_stands() -> None:
+    query = "query($since: Date) { analytics(since: $since) { scope { zone } } }"
+    async with playing() as played:
+        played.sessions.begin("mine", ME)
+        for body, column, words in (
+            ({"query": "{ results(filter: { heldFor: { least: -1 } }) { total } }"}, 39, 'such as "0.5"'),
+            ({"query": query, "variables": {"since": "soon"}}, 7, 'such as "2026-01-31"'),
+        ):
+            status, answer = await posted(played, body)
+            (error,) = answer["errors"]
+            assert (status, code_of(answer)) == (200, "INVALID")
+            assert words in error["message"]
+            assert error["locations"] == [{"line": 1, "column": column}]
