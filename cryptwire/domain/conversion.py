@@ -315,6 +315,8 @@ class Conversion:
             return None
         said = []
         for one in self._of:
+            if one.newest is None and one.asset != DOLLAR and not one.is_counted_as_one:
+                said.append(f"nobody tells what {one.asset} is worth")
             if one.is_counted_as_one:
                 said.append(f"where nobody tells its price {one.asset} counts as one US dollar")
             if one.is_through_one:

@@ -106,7 +106,7 @@ def scope_of(user: UserId, person: Person, known: Sequence[KnownHopper], asked: 
         raise Invalid(f"{MOST_DAYS:,} days can be asked for at once, not {(until - since).days + 1:,}")
     begins_at = _beginning(person.zone, since)
     ends_at = now if until == today else _beginning(person.zone, until + timedelta(days=1))
-    currency = currency_of(asked.currency or person.currency)
+    currency = currency_of(person.currency if asked.currency is None else asked.currency)
     is_masked = person.preferences.masks_amounts if asked.is_masked is None else asked.is_masked
     is_paper = chosen[0].hopper.is_paper if chosen else asked.kind is HopperKind.PAPER
     return Scope(

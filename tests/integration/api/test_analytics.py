@@ -73,6 +73,10 @@ async def test_days_return_and_risk_of_one_hopper(world: World) -> None:
     (fall,) = told["drawdowns"]
     assert fall["depth"] == pytest.approx(-0.02)
     assert fall["recoveredOn"] == until
+    value = '{ analytics(hopperIds: ["1"], currency: "XYZ") { returns { value { amount note } } } }'
+    unknown = (await world.ask(value))["data"]["analytics"]["returns"]["value"]
+    assert unknown["amount"] is None
+    assert "nobody tells what XYZ is worth" in unknown["note"]
 
 
 async def test_all_hoppers_are_one_portfolio_in_another_currency(world: World) -> None:

@@ -74,6 +74,8 @@ def test_masking_is_the_users_preference_unless_he_says_otherwise() -> None:
     assert scope(shy).is_masked
     assert not scope(shy, is_masked=False).is_masked
     assert scope(currency="btc").currency == "BTC"
+    with pytest.raises(Invalid, match="'' is no currency"):
+        scope(currency="")
 
 
 def test_a_date_that_a_zone_leaves_out_is_the_next_one() -> None:

@@ -133,6 +133,7 @@ def test_a_coin_backed_by_dollars_is_one_where_nobody_tells_and_that_is_said() -
     others = conversion(BTC, [Word(T, Told.TRADED_FOR_ONE, "0.00001")], USD, [])
     assert others.note == "BTC is priced in a coin that was taken as one US dollar"
     assert conversion(BTC, [Word(T, Told.TRADED, "0.00001")], USD, []).note is None
+    assert conversion(USD, [], Asset("XYZ"), []).note == "nobody tells what XYZ is worth"
 
 
 def test_a_currency_in_itself_is_one_and_needs_nobody() -> None:
