@@ -99,6 +99,14 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "weighted by quantity; seconds.",
         "long-holding-time": "A tenth of the positions was held longer than this (90th percentile), several buys and "
         "partial sells weighted by quantity; seconds.",
+        "median-holding-time-of-winners": "Half of what won was held longer, half shorter: of each position the parts "
+        "that were sold at a gain, as one, weighted by quantity; seconds.",
+        "long-holding-time-of-winners": "A tenth of what won was held longer than this (90th percentile), of each "
+        "position the parts that were sold at a gain, as one, weighted by quantity; seconds.",
+        "median-holding-time-of-losers": "Half of what lost was held longer, half shorter: of each position the parts "
+        "that were sold at a loss, as one, weighted by quantity; seconds.",
+        "long-holding-time-of-losers": "A tenth of what lost was held longer than this (90th percentile), of each "
+        "position the parts that were sold at a loss, as one, weighted by quantity; seconds.",
         "fees": "Fees of all trades, those in other coins converted at the trade's time; an amount.",
         "fee-drag": "Fees of both sides of the results by the sum of what each brought before fees, without signs; a "
         "fraction.",

@@ -264,13 +264,15 @@ def holding_times(positions: Whole, seconds: Numbers, quantities: Numbers) -> Ho
     """``seconds``: (n,), from the buy to the sell of each result; of several buys by the mean of their times.
 
     ``positions``: (n,), the same number for the parts in which one position was sold: these are one, by the mean of
-    their times, weighted by ``quantities``: (n,), above 0. Percentiles between two by the straight line.
+    their times, weighted by ``quantities``: (n,), above 0. Numbers are 0 or above, and small: there is a sum for each
+    up to the highest. Percentiles between two by the straight line.
     """
     if not len(seconds):
         none = Measured.none(0, "nothing is known")
         return HoldingTimes(none, none, none)
-    _, where = np.unique(positions, return_inverse=True)
-    held = np.bincount(where, seconds * quantities) / np.bincount(where, quantities)
+    units = np.bincount(positions, quantities)
+    there = units > 0
+    held = np.bincount(positions, seconds * quantities)[there] / units[there]
     mean, (median, tenth) = held.mean(), np.quantile(held, [0.5, 0.9])
     return HoldingTimes(*(Measured.of(float(value), len(held)) for value in (mean, median, tenth)))
 

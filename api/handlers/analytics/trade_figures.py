@@ -177,15 +177,21 @@ async def closings(reading: Reading) -> Closings:
     return await reading.once("closings", read)
 
 
-async def held_for(reading: Reading) -> HoldingTimes:
-    """How long positions were held of which it is known when they were opened."""
+async def held_for(reading: Reading, sign: int | None = None) -> HoldingTimes:
+    """How long positions were held of which it is known when they were opened.
+
+    With a ``sign`` the parts of them that won (1), or lost (-1): of a position that was sold at a gain and at a loss
+    some are here, some there.
+    """
 
     async def work_out() -> HoldingTimes:
         closed = await closings(reading)
         known = closed.seconds == closed.seconds
+        if sign is not None:
+            known &= closed.signs == sign
         return holding_times(closed.positions[known], closed.seconds[known], closed.quantities[known])
 
-    return await reading.once("holding times", work_out)
+    return await reading.once(("holding times", sign), work_out)
 
 
 def trades_a_day(scope: Scope, trades: int, first: Mapping[HopperId, datetime]) -> Measured:

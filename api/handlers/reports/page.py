@@ -83,7 +83,8 @@ def _body(figures: Figures, scope: Scope, amounts: Amounts, zone: ZoneInfo) -> I
     if days:
         yield sections.data_section(days, scope.since, scope.until)
     more = sections.coin_definitions(figures.coins) if figures.coins else []
-    yield sections.definitions([*earned, *risked, *beside, *traded, *paid], more)
+    held = trade_sections.held_times(figures.held) if figures.held else []
+    yield sections.definitions([*earned, *risked, *beside, *traded, *held, *paid], more)
 
 
 def _header(

@@ -59,6 +59,17 @@ def traded(told: TradeFigures, amounts: Amounts) -> list[Named]:
     ]
 
 
+def held_times(told: HoldingHistogram) -> list[Named]:
+    """How long was held what won, and what lost."""
+    figures = (
+        ("Half of what won is held longer than", told.winners_median),
+        ("A tenth of what won is held longer than", told.winners_long),
+        ("Half of what lost is held longer than", told.losers_median),
+        ("A tenth of what lost is held longer than", told.losers_long),
+    )
+    return [Named(name, words.span(figure.value), figure) for name, figure in figures]
+
+
 def trade_section(
     named: Sequence[Named],
     best: Sequence[RankedResult],
@@ -78,7 +89,8 @@ def trade_section(
         (_bin(least, below), words.count(won), words.count(lost)) for least, below, won, lost in bins if won or lost
     ]
     if rows:
-        parts += [element("h3", "How long it was held"), table(("Held", "Won", "Lost"), rows)]
+        lasted = table(("Held", "Won", "Lost"), rows)
+        parts += [element("h3", "How long it was held"), figure_table(held_times(held)), lasted]
     return section(f"Trades, amounts in {amounts.currency}", *parts)
 
 

@@ -160,6 +160,10 @@ class HoldingHistogram:
     mean: Ratio = strawberry.field(description="Seconds, in the mean, by positions.")
     median: Ratio = strawberry.field(description="Seconds, the median.")
     long: Ratio = strawberry.field(description="Seconds, the 90th percentile.")
+    winners_median: Ratio = strawberry.field(description="The median of what won.")
+    winners_long: Ratio = strawberry.field(description="The 90th percentile of what won.")
+    losers_median: Ratio = strawberry.field(description="The median of what lost.")
+    losers_long: Ratio = strawberry.field(description="The 90th percentile of what lost.")
     notes: list[str] = strawberry.field(description="What is to be known about it.")
 
     @classmethod
@@ -171,6 +175,7 @@ class HoldingHistogram:
         told = await teller(reading, (await result_sums(reading)).newest)
         held = await held_for(reading)
         mean, median, long = (told.ratio(name, figure) for name, figure in zip(_HOLDING, held, strict=True))
+        won, lost = await held_for(reading, 1), await held_for(reading, -1)
         return cls(
             at_least=[0, *EDGES],
             below=[*EDGES, None],
@@ -180,6 +185,10 @@ class HoldingHistogram:
             mean=mean,
             median=median,
             long=long,
+            winners_median=told.ratio("median-holding-time-of-winners", won.median),
+            winners_long=told.ratio("long-holding-time-of-winners", won.longest_tenth),
+            losers_median=told.ratio("median-holding-time-of-losers", lost.median),
+            losers_long=told.ratio("long-holding-time-of-losers", lost.longest_tenth),
             notes=await notes_of(reading),
         )
 

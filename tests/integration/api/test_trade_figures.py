@@ -53,7 +53,8 @@ FIGURES = f"""
           meanHoldingTime {RATIO} medianHoldingTime {RATIO} longHoldingTime {RATIO} net {MONEY} fees {MONEY}
           feeDrag {RATIO} volume {MONEY} trades {RATIO} tradesADay {RATIO}
         }}
-        holdingTimes {{ atLeast below winners losers even median {{ value }} notes }}
+        holdingTimes {{ atLeast below winners losers even median {{ value }} notes
+                        winnersMedian {RATIO} winnersLong {RATIO} losersMedian {RATIO} losersLong {RATIO} }}
         bestTrades(first: $first, by: $by) {RANKED} worstTrades(first: $first, by: $by) {RANKED}
         coinResults {{ coin net fees results winners losers unknown winRate currency asOf notes }}
         attribution {{ buyTrigger sellTrigger strategy results winners losers unknown net winRate expectancy notes }}
@@ -160,11 +161,12 @@ class Naive:
         won, lost = (max((length for each, length in runs if each == sign), default=0) for sign in (1, -1))
         return won, lost, runs[-1][0] * runs[-1][1]
 
-    def held(self) -> list[float]:
-        """Of each position, the parts that it was sold in by their quantities."""
+    def held(self, signs: Sequence[int] = (1, 0, -1)) -> list[float]:
+        """Of each position, the parts that it was sold in by their quantities; those whose net has one of ``signs``."""
         parts: dict[object, list[tuple[Decimal, float]]] = defaultdict(list)
         for row in self.closed:
-            if row["net"] is not None and row["opened_at"] is not None:
+            net = row["net"]
+            if net is not None and (net > 0) - (net < 0) in signs and row["opened_at"] is not None:
                 position = row["hopper_id"], row["base"], row["is_short"], row["opened_at"]
                 parts[position].append((row["closed"], (row["at"] - row["opened_at"]).total_seconds()))
         return [
@@ -215,6 +217,13 @@ def is_as_counted(found: dict[str, Any], naive: Naive) -> None:
     assert value["medianHoldingTime"] == pytest.approx(statistics.median(held))
     tenth = statistics.quantiles(held, n=10, method="inclusive")[-1]
     assert value["longHoldingTime"] == pytest.approx(tenth)
+    for name, sign in (("winners", 1), ("losers", -1)):
+        those = naive.held([sign])
+        median, long = (found["holdingTimes"][f"{name}{which}"] for which in ("Median", "Long"))
+        assert median["sampleSize"] == long["sampleSize"] == len(those) > 3
+        assert median["value"] == pytest.approx(statistics.median(those))
+        assert long["value"] == pytest.approx(statistics.quantiles(those, n=10, method="inclusive")[-1])
+        assert {"winners": "won", "losers": "lost"}[name] in long["definition"]
     both = [(net, naive.worth(row, "fees") or F(0)) for row in naive.closed if (net := naive.net(row)) is not None]
     drag = sum(fees for _, fees in both) / sum(abs(net + fees) for net, fees in both)
     assert value["feeDrag"] == pytest.approx(float(drag))
@@ -416,6 +425,8 @@ async def test_the_printed_report_tells_the_same(world: World, processor: Databa
         assert all(title in page for title in ("Trades, amounts in USDT", "Attribution, amounts", "Fees, amounts"))
         assert "unknown" in page
         assert "How long it was held" in page
+        assert words.span(found["holdingTimes"]["losersLong"]["value"]) in page
+        assert found["holdingTimes"]["winnersMedian"]["definition"] in page
         assert figures["profitFactor"]["definition"] in page
 
 
