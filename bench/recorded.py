@@ -1,6 +1,8 @@
 """What the API asks the database for an operation that it has answered before, and what it answers."""
 
 import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -53,25 +55,51 @@ class Recorded:
         return orjson.dumps({"statements": self.statements, "answer": self.data[field]}, default=_text)
 
 
+class Asking:
+    """Operations of one user, answered in this process by the schema and the database of the API, without HTTP."""
+
+    def __init__(self, rows: Database, store: redis.Redis, user: UserId) -> None:
+        self._rows = rows
+        self._store = store
+        self._clock = SystemClock()
+        self._caller = Caller(user, b"", self._clock.now() + timedelta(days=1), "pro")
+        self._permissions = Permissions()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was kept of earlier answers; connections and their statements stay."""
+        self._services = SimpleNamespace(
+            analytics=_sources(self._rows, self._store, self._clock),
+            limits=Limits(fields=1_000),
+            spending=_Free(),
+            permissions=self._permissions,
+        )
+
+    async def ask(self, text: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The data. Raises AssertionError for errors."""
+        services = cast("Services", self._services)
+        context = Context(services, Request({"type": "http", "headers": []})).asked_by(self._caller)
+        answer = await SCHEMA.execute(text, variables, context)
+        assert not answer.errors, answer.errors
+        return answer.data or {}
+
+
+@asynccontextmanager
+async def asking(url: str, redis_url: str, user: UserId) -> AsyncIterator[Asking]:
+    """Connected; ``url`` is that of the API's role."""
+    async with database.connect(url, "bench", 4) as rows, redis.connect(redis_url) as store:
+        yield Asking(rows, store, user)
+
+
 async def recorded(url: str, redis_url: str, user: UserId, text: str, variables: dict[str, Any]) -> Recorded:
     """The second time that ``user`` asks; ``url`` is that of the API's role. Raises AssertionError for errors."""
     async with database.connect(url, "bench", 4) as rows, redis.connect(redis_url) as store:
         noting = _Noting(rows)
-        clock = SystemClock()
-        services = SimpleNamespace(
-            analytics=_sources(noting, store, clock),
-            limits=Limits(fields=1_000),
-            spending=_Free(),
-            permissions=Permissions(),
-        )
-        caller = Caller(user, b"", clock.now() + timedelta(days=1), "pro")
+        asks = Asking(noting, store, user)
         data: dict[str, Any] = {}
         for _ in range(2):
             noting.asked.clear()
-            context = Context(cast("Services", services), Request({"type": "http", "headers": []})).asked_by(caller)
-            answer = await SCHEMA.execute(text, variables, context)
-            assert not answer.errors, answer.errors
-            data = answer.data or {}
+            data = await asks.ask(text, variables)
         return Recorded(noting.asked, data)
 
 
