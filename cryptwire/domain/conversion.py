@@ -313,10 +313,11 @@ class Conversion:
         """What is to be known about these rates; None: nothing."""
         if self.is_identity:
             return None
+        for one in reversed(self._of):  # of many conversions into what nobody knows, all say the same
+            if one.newest is None and one.asset != DOLLAR and not one.is_counted_as_one:
+                return f"nobody tells what {one.asset} is worth"
         said = []
         for one in self._of:
-            if one.newest is None and one.asset != DOLLAR and not one.is_counted_as_one:
-                said.append(f"nobody tells what {one.asset} is worth")
             if one.is_counted_as_one:
                 said.append(f"where nobody tells its price {one.asset} counts as one US dollar")
             if one.is_through_one:

@@ -237,12 +237,8 @@ async def test_a_year_of_disposals_is_over_all_live_hoppers_and_adds_up(world: W
     await in_dollars(world)
     found = await rows(world, TAX, year="2026", currency="EUR")
     assert {row["record"] for row in found} == {"disposal", "total", "balance", "left", "note"}
-    assert [row["marks"] for row in found if row["record"] == "note"] == [
-        "where nobody tells its price USDT counts as one US dollar"
-    ]
-    assert {row["proceeds"] for row in found if row["record"] == "disposal"} == {""}, (
-        "nobody tells what a euro is worth"
-    )
+    assert [row["marks"] for row in found if row["record"] == "note"] == ["nobody tells what EUR is worth"]
+    assert {row["proceeds"] for row in found if row["record"] == "disposal"} == {""}
     found = await rows(world, TAX, year="2026")
     told = [
         [row[name] for name in ("coin", "why", "quantity", "proceeds", "cost", "gain", "holding", "marks", "hopper_id")]
