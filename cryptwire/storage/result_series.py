@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade_statistics import Tally
-from cryptwire.domain.trade_tally import Earned, PaidFees, Stretch, TradeTally
+from cryptwire.domain.trade_tally import Earned, Stretch, TradeTally
 from cryptwire.storage.columns import floats, small, whole
 from cryptwire.storage.database import Database
 from cryptwire.storage.result_list import LISTING, ListedResult
@@ -50,11 +50,6 @@ _RESULTS = f"""
            coalesce(sum(fees) FILTER (WHERE net IS NOT NULL), 0) AS fees, coalesce(sum(abs(net + fees)), 0) AS moved
       FROM {_AMOUNTS}
      GROUP BY GROUPING SETS ((hopper_id, base), (buy_trigger, trigger, buy_strategy))
-"""  # noqa: S608
-_SUMS = f"""
-    SELECT hopper_id, base, fee_currency, min(at) AS first, max(at) AS newest, {_TRADES}, sum(fee_units) AS units,
-           coalesce(sum(fee_units) FILTER (WHERE fee IS NULL), 0) AS lacking
-      FROM {_AMOUNTS} GROUP BY hopper_id, base, fee_currency
 """  # noqa: S608
 _STRETCHES = f"""
     SELECT width_bucket(at, $5::timestamptz[]) AS number, {_TRADES}, count(closed) AS results, count(net) AS known,
@@ -126,32 +121,12 @@ class Reason(NamedTuple):
     strategy: str | None
 
 
-class Place(NamedTuple):
-    """Whose trades, of which coin, and in what their fees were paid."""
-
-    hopper: HopperId
-    coin: Asset
-    fee_coin: Asset
-
-
 @dataclass(frozen=True, slots=True)
 class ResultSums:
     """Results by hopper and coin, and by why they were; ``newest``: when the last of them closed."""
 
     by_coin: Mapping[tuple[HopperId, Asset], Tally]
     by_reason: Mapping[Reason, Tally]
-    newest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TradeSums:
-    """All trades, and what they paid in fees; ``first``: when each hopper made its first one, ``newest``: when the last
-    of all was made.
-    """
-
-    trades: Mapping[Place, TradeTally]
-    paid: Mapping[Place, PaidFees]
-    first: Mapping[HopperId, datetime]
     newest: datetime | None
 
 
@@ -211,17 +186,6 @@ class ResultSeries:
             else:
                 by_coin[HopperId(row["hopper_id"]), Asset(row["base"])] = _tally(row)
         return ResultSums(by_coin, by_reason, _newest(rows))
-
-    async def trades(self, chosen: Chosen, steps: Steps | None) -> TradeSums:
-        """Sums over all trades."""
-        rows = await self._rows(_SUMS, _WORTH, "true", chosen, steps)
-        trades, paid, first = dict[Place, TradeTally](), dict[Place, PaidFees](), dict[HopperId, datetime]()
-        for row in rows:
-            place = Place(HopperId(row["hopper_id"]), Asset(row["base"]), Asset(row["fee_currency"]))
-            trades[place] = made = _trades(row)
-            paid[place] = PaidFees(made.count, row["units"], row["lacking"], made.fees)
-            first[place.hopper] = min(row["first"], first.get(place.hopper, row["first"]))
-        return TradeSums(trades, paid, first, _newest(rows))
 
     async def stretches(self, chosen: Chosen, steps: Steps | None, starts: Sequence[datetime]) -> dict[int, Stretch]:
         """What happened in each stretch of time that begins at one of ``starts``, ascending, by its place among them;

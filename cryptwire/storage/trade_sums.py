@@ -30,12 +30,12 @@ _SUMS = """
     ), one AS (
         SELECT r.hopper_id, r.base, r.quote, r.side, r.fee_currency, r.quantity, r.total, r.fee_units, r.at,
                r.rate IS NULL AS is_unvalued, r.fee IS NULL AS is_unconverted, r.total * r.rate AS native,
-               r.fee * r.rate AS native_fee
+               r.fee * r.rate AS native_fee, true AS has_result
           FROM span n JOIN trade_results r ON r.hopper_id = n.hopper_id AND r.at >= n.since AND r.at < n.until
          WHERE r.currency = $5
         UNION ALL
         SELECT t.hopper_id, t.base, t.quote, t.side, t.fee_currency, t.quantity, t.total, t.fee, t.at,
-               v.rate IS NULL, v.fee IS NULL, t.total * v.rate, v.fee * v.rate
+               v.rate IS NULL, v.fee IS NULL, t.total * v.rate, v.fee * v.rate, false
           FROM span n LEFT JOIN result_progress p USING (hopper_id)
          CROSS JOIN LATERAL (SELECT * FROM trades t WHERE {since} OFFSET 0) t
          CROSS JOIN LATERAL (SELECT CASE WHEN t.quote = n.base THEN 1 END AS rate, CASE t.fee_currency
@@ -46,9 +46,10 @@ _SUMS = """
     SELECT hopper_id, base, quote, side, fee_currency, count(*) AS number, sum(quantity) AS quantity,
            sum(total) AS total, {value} AS value, sum(native) AS native, sum(fee_units) AS fee_units,
            CASE WHEN fee_units = 0 THEN 0 ELSE {fee} END AS fee,
-           CASE WHEN fee_units = 0 THEN 0 ELSE sum(native_fee) END AS native_fee
+           CASE WHEN fee_units = 0 THEN 0 ELSE sum(native_fee) END AS native_fee,
+           has_result, min(o.at) AS first, max(o.at) AS newest
       FROM one o {steps}
-     GROUP BY hopper_id, base, quote, side, fee_currency, is_unvalued, is_unconverted, fee_units = 0{known}
+     GROUP BY hopper_id, base, quote, side, fee_currency, is_unvalued, is_unconverted, fee_units = 0, has_result{known}
 """  # noqa: E501
 _IN_THEIR_OWN = _SUMS.format(since=STORED_SINCE, value="sum(native)", fee="sum(native_fee)", steps="", known="")
 _BY_STEPS = _SUMS.format(
@@ -61,12 +62,18 @@ _BY_STEPS = _SUMS.format(
 
 
 class TradeSum(NamedTuple):
-    """``traded`` is valued in the currency that was asked for, ``native`` and ``native_fee`` in the hopper's own."""
+    """``traded`` is valued in the currency that was asked for, ``native`` and ``native_fee`` in the hopper's own.
+
+    ``has_result``: whether the processor has computed what they closed; ``first`` and ``newest``: when they were made.
+    """
 
     hopper: HopperId
     traded: Traded
     native: Decimal | None
     native_fee: Decimal | None
+    has_result: bool
+    first: datetime
+    newest: datetime
 
 
 class TradeSums:
@@ -114,4 +121,7 @@ def _sum(row: asyncpg.Record) -> TradeSum:
         ),
         row["native"] if is_valued else None,
         row["native_fee"] if is_fee_valued else None,
+        row["has_result"],
+        row["first"],
+        row["newest"],
     )

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
-from itertools import chain
 
 from api.handlers.analytics.days import bases_of
 from api.handlers.analytics.ports import Bases
 from api.handlers.analytics.reading import Reading
-from api.handlers.analytics.trade_figures import BEFORE, standing_of, trade_rates
+from api.handlers.analytics.traded import BEFORE, traded
 from cryptwire.domain.coin_profit import (
     EXACT,
     NOTHING,
@@ -23,10 +22,8 @@ from cryptwire.domain.coin_profit import (
 )
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.daily import Midnight
-from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
-from cryptwire.storage.steps import steps_of
 from cryptwire.storage.trade_sums import TradeSum
 
 _INSTANT = timedelta(microseconds=1)
@@ -34,8 +31,6 @@ NO_MIDNIGHTS = "there are not two moments in this range of which it is known wha
 
 Ends = tuple["End | None", "End | None"]
 Spans = Mapping[HopperId, tuple["End", "End"]]
-Asked = tuple[HopperId, datetime, datetime, Asset]
-"""Whose trades, from when and until when, and in what he counts now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,45 +202,13 @@ async def _rates(reading: Reading, spans: Spans, bases: Bases) -> dict[Asset, Co
 async def _trades(
     reading: Reading, spans: Spans, currencies: Iterable[Asset]
 ) -> dict[HopperId, dict[Asset, list[TradeSum]]]:
-    """Of each hopper, by the currency in which it counted then.
-
-    What was traded before the day in progress is kept while no result, no trade and no rate in it changes; a live end
-    moves with each poll, so that what follows is read each time. The sums of both are those of the whole, since none is
-    rounded.
-    """
-    scope, known = reading.scope, {one.hopper.id: one.hopper.base for one in reading.scope.hoppers}
-    today = day_at(zone_of(scope.zone), scope.now).begins_at
-    past, newer = list[Asked](), list[Asked]()
-    for id, (since, until) in spans.items():
-        begin, end = since.trades_until, max(since.trades_until, until.trades_until)
-        cut = min(max(begin, today), end)
-        past.append((id, begin, cut, known[id]))
-        newer += [(id, cut, end, known[id])] if cut < end else []
+    """Of each hopper, by the currency in which it counted then."""
+    asked = [(id, since.trades_until, until.trades_until) for id, (since, until) in spans.items()]
     found: dict[HopperId, dict[Asset, list[TradeSum]]] = {}
     for currency in currencies:
-        parts = await _past_trades(reading, tuple(past), currency), await _new_trades(reading, newer, currency)
-        for one in chain(*parts):
+        for one in await traded(reading, asked, currency):
             found.setdefault(one.hopper, {}).setdefault(currency, []).append(one)
     return found
-
-
-async def _past_trades(reading: Reading, asked: tuple[Asked, ...], currency: Asset) -> list[TradeSum]:
-    sources, rates = reading.sources, await trade_rates(reading, currency)
-    standing = await standing_of(reading)
-    return await sources.kept.of(
-        ("coin trades", asked, currency, reading.scope.currency),
-        ([standing.get(id) for id, _, _, _ in asked], rates.conversion.version),
-        lambda: sources.trade_sums.of(asked, currency, rates.steps),
-        len,
-    )
-
-
-async def _new_trades(reading: Reading, asked: Sequence[Asked], currency: Asset) -> list[TradeSum]:
-    if not asked:
-        return []
-    rates = await trade_rates(reading, currency)
-    steps = steps_of(rates.conversion, min(since for _, since, _, _ in asked), reading.scope.ends_at)
-    return await reading.sources.trade_sums.of(asked, currency, steps)
 
 
 # ---- the accounts ----------------------------------------------------------------------------------------------------

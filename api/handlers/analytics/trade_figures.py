@@ -8,9 +8,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,34 +18,23 @@ from numpy.typing import NDArray
 from api.handlers.analytics.days import bases_of
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
+from api.handlers.analytics.traded import TradeRates, standing_of, trade_rates, traded
 from cryptwire.domain.bar import Edges, Resolution, edges
-from cryptwire.domain.conversion import Conversion
+from cryptwire.domain.coin_profit import NOTHING, Traded
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.measured import Measured, few
+from cryptwire.domain.trade import Side
 from cryptwire.domain.trade_statistics import HoldingTimes, Tally, grouped, holding_times
 from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally, joined
 from cryptwire.errors import Invalid
-from cryptwire.storage.result_series import Chosen, Closings, Ends, Ranked, ResultSums, Standing, TradeSums
-from cryptwire.storage.steps import Steps, steps_of
+from cryptwire.storage.result_series import Chosen, Closings, Ends, Ranked, ResultSums
+from cryptwire.storage.steps import Steps
+from cryptwire.storage.trade_sums import TradeSum
 
 MOST_STRETCHES = 5_000
-BEFORE = timedelta(hours=36)
-"""So long before a range its midnight may lie: days are those of the zone that the user lives in now."""
 _QUIET = Stretch()
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class TradeRates:
-    """What one currency is worth in the scope's, where trades were made while hoppers counted in it."""
-
-    conversion: Conversion
-
-    @cached_property
-    def steps(self) -> Steps | None:
-        """All of it."""
-        return steps_of(self.conversion, self.conversion.since, self.conversion.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +43,26 @@ class _Choice:
 
     chosen: Chosen
     note: str | None
+
+
+class Place(NamedTuple):
+    """Whose trades, of which coin, and in what their fees were paid."""
+
+    hopper: HopperId
+    coin: Asset
+    fee_coin: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class AllTrades:
+    """All trades, and what they paid in fees; ``first``: when each hopper made its first one, ``newest``: when the last
+    of all was made.
+    """
+
+    trades: Mapping[Place, TradeTally]
+    paid: Mapping[Place, PaidFees]
+    first: Mapping[HopperId, datetime]
+    newest: datetime | None
 
 
 # ---- what is asked of the database -----------------------------------------------------------------------------------
@@ -76,24 +84,50 @@ async def result_sums(reading: Reading) -> ResultSums:
     return await reading.once("result sums", read)
 
 
-async def trade_sums(reading: Reading) -> TradeSums:
-    """All trades by hopper, coin, and in what fees were paid."""
+async def trade_sums(reading: Reading) -> AllTrades:
+    """All trades by hopper, coin, and in what fees were paid; those whose result is not computed yet do not count."""
 
-    async def read() -> TradeSums:
-        parts = await _each(reading, "trades", reading.sources.result_series.trades, _size_of_trades)
-        if len(parts) == 1:
-            return parts[0]
+    async def read() -> AllTrades:
+        spans = [(id, reading.scope.begins_at, _ends_at(reading.scope)) for id in reading.scope.ids]
+        rows = [
+            one
+            for choice in await _choices(reading)
+            for one in await traded(reading, spans, choice.chosen.currency)
+            if one.has_result
+        ]
         first: dict[HopperId, datetime] = {}
-        for hopper, at in (each for part in parts for each in part.first.items()):
-            first[hopper] = min(at, first.get(hopper, at))
-        return TradeSums(
-            grouped(TradeTally, (each for part in parts for each in part.trades.items())),
-            grouped(PaidFees, (each for part in parts for each in part.paid.items())),
+        for one in rows:
+            first[one.hopper] = min(one.first, first.get(one.hopper, one.first))
+        return AllTrades(
+            grouped(TradeTally, ((_place(one), _tally(one.traded)) for one in rows)),
+            grouped(PaidFees, ((_place(one), _paid(one.traded)) for one in rows)),
             first,
-            max((part.newest for part in parts if part.newest), default=None),
+            max((one.newest for one in rows), default=None),
         )
 
     return await reading.once("trade sums", read)
+
+
+def _place(one: TradeSum) -> Place:
+    return Place(one.hopper, one.traded.base, one.traded.fee_currency)
+
+
+def _tally(trades: Traded) -> TradeTally:
+    is_bought, number, worth = trades.side is Side.BUY, trades.number, trades.value or NOTHING
+    return TradeTally(
+        number if is_bought else 0,
+        0 if is_bought else number,
+        number if trades.value is None else 0,
+        number if trades.fee is None else 0,
+        worth if is_bought else NOTHING,
+        NOTHING if is_bought else worth,
+        trades.fee or NOTHING,
+    )
+
+
+def _paid(trades: Traded) -> PaidFees:
+    lacking = trades.fee_units if trades.fee is None else NOTHING
+    return PaidFees(trades.number, trades.fee_units, lacking, trades.fee or NOTHING)
 
 
 async def stretches(reading: Reading, starts: NDArray[np.int64]) -> list[Stretch]:
@@ -264,21 +298,6 @@ async def _read_choices(reading: Reading) -> list[_Choice]:
     ]
 
 
-async def trade_rates(reading: Reading, currency: Asset) -> TradeRates:
-    """Rates of all trades that can have a part in the scope: sums over them are converted by the same texts."""
-
-    async def read() -> TradeRates:
-        scope, between = reading.scope, reading.sources.conversions.between
-        return TradeRates(await between(currency, scope.currency, scope.begins_at - BEFORE, scope.ends_at))
-
-    return await reading.once(("trade rates", currency), read)
-
-
-async def standing_of(reading: Reading) -> dict[HopperId, Standing]:
-    """How far the results of each hopper are."""
-    return await reading.once("standing", lambda: reading.sources.result_series.standing(reading.scope.ids))
-
-
 async def _version(reading: Reading, hoppers: Sequence[HopperId]) -> tuple[datetime | None, ...]:
     standing = await standing_of(reading)
     return tuple(standing[hopper].computed_at if hopper in standing else None for hopper in hoppers)
@@ -291,7 +310,3 @@ def _ends_at(scope: Scope) -> datetime:
 
 def _size_of_results(sums: ResultSums) -> int:
     return len(sums.by_coin) + len(sums.by_reason)
-
-
-def _size_of_trades(sums: TradeSums) -> int:
-    return 2 * len(sums.trades)

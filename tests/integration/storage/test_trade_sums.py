@@ -76,9 +76,10 @@ def whole(parts: Iterable[TradeSum]) -> dict[tuple[object, ...], list[Decimal]]:
     """All amounts by what they are of: which of them are not known tells trades apart, too."""
     found: dict[tuple[object, ...], list[Decimal]] = {}
     with localcontext(EXACT):
-        for hopper, traded, native, native_fee in parts:
+        for hopper, traded, native, native_fee, has_result, first, newest in parts:
             amounts = [*traded[4:], native, native_fee]
-            key = (hopper, *traded[:4], *(amount is None for amount in amounts))
+            assert T <= first <= newest
+            key = (hopper, has_result, *traded[:4], *(amount is None for amount in amounts))
             before = found.get(key, [D(0)] * len(amounts))
             found[key] = [was + D(amount or 0) for was, amount in zip(before, amounts, strict=True)]
     return found
