@@ -10,6 +10,7 @@ from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.hopper_change import KnownHopper
+from cryptwire.domain.preferences import Preferences
 from cryptwire.domain.ticker import Pair, Ticker
 from cryptwire.domain.trade import Trade
 
@@ -52,6 +53,8 @@ class Person(Protocol):
     def zone(self) -> str: ...
     @property
     def currency(self) -> str: ...
+    @property
+    def preferences(self) -> Preferences: ...
 
 
 class People(Protocol):

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.logic.masking import rough
+from cryptwire.domain.masking import rough
 
 _FORMULA = re.compile(r"(?:^|(?<=[;,|\t\r\n\"']))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])")
 

@@ -13,9 +13,9 @@ from strawberry.types.field import StrawberryField
 
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
-from api.logic.masking import rough
 from api.schema.rules import covered, field
 from cryptwire.domain.definitions import DEFINITIONS
+from cryptwire.domain.masking import rough
 
 _AMOUNT, _QUOTIENT = "amount", "quotient"
 Resolver = TypeVar("Resolver", bound=Callable[..., Awaitable[Any]])

@@ -67,15 +67,15 @@ class Everything:
             candles = joined(candles, live)
         return candles, are_cut
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question) -> list[dict[str, Any]]:
+    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
         """The trades of all these hoppers."""
         group, zone = await asyncio.gather(self._together.group(caller.user), zone_of(self._people, caller.user))
         hoppers = {member.hopper.id: member.hopper for member in group.members}
         since, until = span_of_marks(asked)
         found = await self._trades.of_many([(hopper, since, until) for hopper in hoppers])
         trades = sorted((trade for of_one in found.values() for trade in of_one), key=lambda trade: trade.at)
-        return marks(trades, asked, zone, hoppers)
+        return marks(trades, asked, zone, hoppers, is_masked=is_masked)
 
-    async def levels(self, caller: Caller, symbol: Symbol) -> list[dict[str, Any]]:
+    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
         """None: these are prices of pairs."""
         return []

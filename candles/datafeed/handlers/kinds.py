@@ -33,10 +33,10 @@ class Kind(Protocol):
         """The bars that were asked for, the one in progress included for who may see it."""
         ...
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question) -> list[dict[str, Any]]:
-        """What the caller did within the span."""
+    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
+        """What the caller did within the span; masked without quantities."""
         ...
 
-    async def levels(self, caller: Caller, symbol: Symbol) -> list[dict[str, Any]]:
-        """The prices at which something of the caller's happens."""
+    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
+        """The prices at which something of the caller's happens; masked without quantities."""
         ...

@@ -138,22 +138,22 @@ class Pairs:
             candles = candles.between(int(candles.at.searchsorted(bars.starts[whole])), len(candles))
         return folded(candles, bars)
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question) -> list[dict[str, Any]]:
+    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
         """The caller's trades in this pair, of all his hoppers."""
         named, zone = await self._of(caller, symbol)
         hoppers = {hopper.id: hopper for hopper in await self._hoppers.of_user(caller.user)}
         span = span_of_marks(asked)
         trades = await self._trades.of_pair(list(hoppers), named.pair, *span, 2 * MOST_MARKS)
-        return marks(trades, asked, zone, hoppers)
+        return marks(trades, asked, zone, hoppers, is_masked=is_masked)
 
-    async def levels(self, caller: Caller, symbol: Symbol) -> list[dict[str, Any]]:
+    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
         """What the caller's open positions in this pair cost, and where they are sold."""
         named, _ = await self._of(caller, symbol)
         hoppers = await self._on(caller.user, named.pair)
         held: list[HeldPosition] = list(await self._positions.in_pair(list(hoppers), *named.pair[1:]))
         if self._rules.may(roles_of(caller), LIVE):
             held = self._now_held(named.pair, hoppers, held)
-        return levels(held, hoppers)
+        return levels(held, hoppers, is_masked=is_masked)
 
     async def _on(self, user: UserId, pair: Pair) -> dict[HopperId, Hopper]:
         """A user's hoppers on the exchange of ``pair`` that can be read."""

@@ -97,13 +97,13 @@ class Portfolios:
         live.volume[0] = portfolio.volume
         return candles, live
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question) -> list[dict[str, Any]]:
+    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
         """The hopper's trades."""
         hopper, zone = await self._of(caller, symbol)
         trades = await self._trades.within(hopper.id, *span_of_marks(asked))
-        return marks(trades, asked, zone)
+        return marks(trades, asked, zone, is_masked=is_masked)
 
-    async def levels(self, caller: Caller, symbol: Symbol) -> list[dict[str, Any]]:
+    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
         """None: these are prices of pairs, and a portfolio has a value."""
         await self._of(caller, symbol)
         return []

@@ -16,7 +16,7 @@ from candles.datafeed.handlers.rules import MARKET, NEEDS, Rules
 from candles.datafeed.logic.descriptions import config, found, found_pairs, shows_pairs, shows_portfolios
 from candles.datafeed.logic.questions import Question, question
 from candles.datafeed.logic.symbols import Symbol, symbol_of
-from candles.datafeed.ports import Caller, Hoppers, Sessions
+from candles.datafeed.ports import Caller, Hoppers, People, Sessions
 from cryptwire.clock import Clock
 from cryptwire.codec.access_token import presented
 from cryptwire.errors import CryptwireError, Exhausted, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
@@ -42,6 +42,7 @@ class Udf:
     def __init__(
         self,
         sessions: Sessions,
+        people: People,
         hoppers: Hoppers,
         markets: Markets,
         kinds: Mapping[type[Symbol], Kind],
@@ -50,6 +51,7 @@ class Udf:
         meters: Meters,
     ) -> None:
         self._sessions = sessions
+        self._people = people
         self._hoppers = hoppers
         self._markets = markets
         self._kinds = kinds
@@ -157,12 +159,21 @@ class Udf:
     async def marks(self, request: Request, caller: Caller) -> Response:
         """``/udf/marks``: the user's trades."""
         kind, symbol, asked = self._asked(request, caller)
-        return answer(await kind.marks(caller, symbol, asked))
+        return answer(await kind.marks(caller, symbol, asked, is_masked=await self._is_masked(request, caller)))
 
     async def levels(self, request: Request, caller: Caller) -> Response:
         """``/udf/levels``: what the user's open positions in a pair cost, and where they are sold."""
         kind, symbol = self._kind(caller, request.query_params.get("symbol", ""))
-        return answer(await kind.levels(caller, symbol))
+        return answer(await kind.levels(caller, symbol, is_masked=await self._is_masked(request, caller)))
+
+    async def _is_masked(self, request: Request, caller: Caller) -> bool:
+        """Whether quantities are not told: as ``masked`` says, else as the user's preferences do; raises Invalid."""
+        said = request.query_params.get("masked")
+        if said is None:
+            return (await self._people.by_id(caller.user)).preferences.masks_amounts
+        if said not in ("0", "1"):
+            raise Invalid(f"masked is 0 or 1, not {said[:30]!r}")
+        return said == "1"
 
     def _asked(self, request: Request, caller: Caller) -> tuple[Kind, Symbol, Question]:
         asked = question(request.query_params)

@@ -10,6 +10,7 @@ from candles.datafeed.logic.questions import Question
 from candles.datafeed.ports import HeldPosition
 from cryptwire.domain.bar import bar_at
 from cryptwire.domain.hopper import Hopper, HopperId
+from cryptwire.domain.masking import rough
 from cryptwire.domain.trade import Side, Trade
 
 _MOST_MARKS_A_BAR = 10
@@ -25,11 +26,16 @@ _COLORS: Mapping[tuple[Side, bool], str] = {
 
 
 def marks(
-    trades: Sequence[Trade], asked: Question, zone: ZoneInfo, hoppers: Mapping[HopperId, Hopper] | None = None
+    trades: Sequence[Trade],
+    asked: Question,
+    zone: ZoneInfo,
+    hoppers: Mapping[HopperId, Hopper] | None = None,
+    *,
+    is_masked: bool,
 ) -> list[dict[str, Any]]:
     """Trades as marks: at most ten a bar and 2,000 in all, the newest; each within its bar and within the range.
 
-    ``hoppers``: whose they are, where that is to be told.
+    ``hoppers``: whose they are, where that is to be told. Masked without quantities, prices in six digits.
     """
     chosen: list[dict[str, Any]] = []
     in_bar: dict[int, int] = {}
@@ -40,16 +46,18 @@ def marks(
         if not asked.since <= time < asked.until or in_bar.get(bar.start, 0) == _MOST_MARKS_A_BAR:
             continue
         in_bar[bar.start] = in_bar.get(bar.start, 0) + 1
-        chosen.append(_mark(trade, time, None if hoppers is None else hoppers[trade.hopper]))
+        chosen.append(_mark(trade, time, None if hoppers is None else hoppers[trade.hopper], is_masked=is_masked))
         if len(chosen) == MOST_MARKS:
             break
     chosen.reverse()
     return chosen
 
 
-def _mark(trade: Trade, time: int, hopper: Hopper | None) -> dict[str, Any]:
+def _mark(trade: Trade, time: int, hopper: Hopper | None, *, is_masked: bool) -> dict[str, Any]:
     is_buy, is_paper = trade.side is Side.BUY, hopper is not None and hopper.is_paper
-    text = f"{'Buy' if is_buy else 'Sell'} {trade.quantity} {trade.pair.base} at {trade.rate} {trade.pair.quote}"
+    what = f"{trade.pair.base}" if is_masked else f"{trade.quantity} {trade.pair.base}"
+    price = _text(rough(trade.rate)) if is_masked else f"{trade.rate}"
+    text = f"{'Buy' if is_buy else 'Sell'} {what} at {price} {trade.pair.quote}"
     mark: dict[str, Any] = {
         "id": trade.id,
         "time": time,
@@ -75,13 +83,20 @@ class _Line(NamedTuple):
     price: str
 
 
-def levels(held: Iterable[HeldPosition], hoppers: Mapping[HopperId, Hopper]) -> list[dict[str, Any]]:
+def levels(
+    held: Iterable[HeldPosition], hoppers: Mapping[HopperId, Hopper], *, is_masked: bool
+) -> list[dict[str, Any]]:
     """What open positions in one pair cost, on the average of each hopper, and where they are sold.
 
     ``cost``: Σ cost / Σ quantity; ``stop``, ``arm`` (of the trailing stop) and ``target`` by each position's own
     percentages of its rate, those at one price together. Of short positions the cost alone is known. Prices in the
-    pair's quote and quantities in its base as text, moments in seconds.
+    pair's quote and quantities in its base as text, moments in seconds. Masked without quantities, and prices in six
+    digits: they are made of amounts.
     """
+
+    def told(price: Decimal) -> str:
+        return _text(rough(price) if is_masked else price)
+
     lines: dict[_Line, list[HeldPosition]] = {}
     together: dict[tuple[HopperId, bool], list[HeldPosition]] = {}
     for one in held:
@@ -90,11 +105,11 @@ def levels(held: Iterable[HeldPosition], hoppers: Mapping[HopperId, Hopper]) -> 
         quantity = sum((one.position.quantity for one in of_it), Decimal(0))
         cost = sum((one.position.cost for one in of_it), Decimal(0))
         if quantity > 0 and cost > 0:
-            lines[_Line(hopper, is_short, "cost", _text(cost / quantity))] = of_it
+            lines[_Line(hopper, is_short, "cost", told(cost / quantity))] = of_it
         for one in of_it:
             for kind, price in _sold_at(one):
-                lines.setdefault(_Line(hopper, is_short, kind, _text(price)), []).append(one)
-    return [_level(line, of_it, hoppers[line.hopper]) for line, of_it in lines.items()]
+                lines.setdefault(_Line(hopper, is_short, kind, told(price)), []).append(one)
+    return [_level(line, of_it, hoppers[line.hopper], is_masked=is_masked) for line, of_it in lines.items()]
 
 
 def _sold_at(held: HeldPosition) -> list[tuple[str, Decimal]]:
@@ -108,8 +123,9 @@ def _sold_at(held: HeldPosition) -> list[tuple[str, Decimal]]:
     return [] if held.is_short else [(kind, price) for kind, price in prices if price > 0]
 
 
-def _level(line: _Line, of_it: Sequence[HeldPosition], hopper: Hopper) -> dict[str, Any]:
+def _level(line: _Line, of_it: Sequence[HeldPosition], hopper: Hopper, *, is_masked: bool) -> dict[str, Any]:
     opened = [one.position.opened_at for one in of_it if one.position.opened_at is not None]
+    quantity = None if is_masked else _text(sum((one.position.quantity for one in of_it), Decimal(0)))
     return {
         "hopper": hopper.id,
         "hopperName": hopper.name,
@@ -117,7 +133,7 @@ def _level(line: _Line, of_it: Sequence[HeldPosition], hopper: Hopper) -> dict[s
         "isShort": line.is_short,
         "kind": line.kind,
         "price": line.price,
-        "quantity": _text(sum((one.position.quantity for one in of_it), Decimal(0))),
+        "quantity": quantity,
         "since": _seconds(min(opened)) if opened else None,
         "readAt": _seconds(min(one.read_at for one in of_it)),
     }

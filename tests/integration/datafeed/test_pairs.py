@@ -273,6 +273,7 @@ async def test_own_trades_and_positions_of_all_hoppers_stand_on_the_chart_live_a
     ]
     assert [v["isPaper"] for v in levels] == [False] * 4 + [True]
     assert {(v["hopperName"], v["readAt"], v["isShort"]) for v in levels[:1]} == {("Bot 1", second + 3540, False)}
+    await masked_charts_tell_no_quantity(world, asked)
     assert await world.get("/udf/levels", symbol="KUCOIN:ETHUSDT") == (200, [])
     assert await world.get("/udf/levels", symbol=f"HOPPER:{MINE}") == (200, [])
     now = world.clock.now()
@@ -289,3 +290,45 @@ async def test_own_trades_and_positions_of_all_hoppers_stand_on_the_chart_live_a
     await world.owner.execute("UPDATE hoppers SET unlinked_at = now() WHERE hopper_id = '1'")
     _, levels = await world.get("/udf/levels", symbol="BINANCE:ETHUSDT")
     assert [v["hopper"] for v in levels] == [paper], "what cannot be read any more is no position"
+
+
+async def masked_charts_tell_no_quantity(world: World, asked: dict[str, Any]) -> None:
+    """Of one who asks so, or likes it so; ``asked``: which marks of the pair."""
+    amounts = "UPDATE trades SET quantity = 7.3191, rate = 64.123456789, total = 469.3259925683, fee = 0.00469"
+    await world.owner.execute(amounts)
+    told = (("/udf/marks", asked | {"resolution": "60"}), ("/udf/levels", {"symbol": asked["symbol"]}))
+    mine = ("/udf/marks", asked | {"resolution": "15", "symbol": f"HOPPER:{MINE}"})
+    every = ("/udf/marks", asked | {"resolution": "60", "symbol": "HOPPER:ALL"})
+
+    async def texts(**more: int) -> list[str]:
+        answers = [await world.get(path, **parameters, **more) for path, parameters in (*told, mine, every)]
+        assert {status for status, _ in answers} == {200}
+        assert all(body for _, body in answers)
+        found: list[str] = []
+
+        def walk(value: object) -> None:
+            if isinstance(value, dict | list):
+                for one in value.values() if isinstance(value, dict) else value:
+                    walk(one)
+            else:
+                found.append(str(value))
+
+        walk([body for _, body in answers])
+        return found
+
+    def are_in(found: list[str]) -> dict[str, bool]:
+        return {each: any(each in text for text in found) for each in ("7.3191", "64.123456789", "469.3", "0.00469")}
+
+    plain, masked = await texts(), await texts(masked=1)
+    assert are_in(plain) == {"7.3191": True, "64.123456789": True, "469.3": False, "0.00469": False}
+    assert set(are_in(masked).values()) == {False}
+    assert "Buy ETH at 64.1235 USDT, Bot 1" in masked
+    _, levels = await world.get("/udf/levels", symbol=asked["symbol"], masked=1)
+    assert {one["quantity"] for one in levels} == {None}
+    assert [one["price"] for one in levels] == ["100.133", "95", "102.5", "103", "90"]
+    await world.owner.execute("UPDATE users SET preferences = preferences || '{\"masksAmounts\": true}'")
+    assert (await texts(), await texts(masked=0)) == (masked, plain), "as the user likes it, unless he says otherwise"
+    refused = {"s": "error", "errmsg": "masked is 0 or 1, not 'yes'"}
+    for path, parameters in told:
+        assert await world.get(path, **parameters, masked="yes") == (400, refused)
+    await world.owner.execute("UPDATE users SET preferences = preferences - 'masksAmounts'")

@@ -221,6 +221,6 @@ def test_ten_marks_a_bar_at_most() -> None:
         one = Decimal(1)
         return Trade(HopperId("1"), TradeId(str(number)), pair, Side.BUY, one, one, one, one, Asset("USDT"), at)
 
-    marks = marks_of([trade(n) for n in range(20)], asked("15", NOON + 900, since=NOON), UTC_ZONE)
+    marks = marks_of([trade(n) for n in range(20)], asked("15", NOON + 900, since=NOON), UTC_ZONE, is_masked=False)
     assert [mark["id"] for mark in marks] == [str(n) for n in range(10, 20)]
-    assert marks_of([trade(0)], asked("15", NOON, since=NOON - 900), UTC_ZONE) == []
+    assert marks_of([trade(0)], asked("15", NOON, since=NOON - 900), UTC_ZONE, is_masked=False) == []

@@ -115,7 +115,8 @@ def held(
 def told(*positions: Held) -> list[tuple[Any, ...]]:
     hopper = Hopper(HopperId("1"), UserId("u"), "n", Exchange("e"), Asset("USDT"), False, datetime.resolution)
     return [
-        (one["kind"], one["price"], one["quantity"], one["isShort"]) for one in levels(positions, {hopper.id: hopper})
+        (one["kind"], one["price"], one["quantity"], one["isShort"])
+        for one in levels(positions, {hopper.id: hopper}, is_masked=False)
     ]
 
 
@@ -124,6 +125,15 @@ def test_the_average_cost_is_of_all_positions_and_stops_are_of_each() -> None:
         ("cost", "176", "4", False), ("stop", "92.5", "1", False), ("arm", "204", "3", False)
     ]  # fmt: skip
     assert told() == []
+
+
+def test_masked_levels_tell_prices_in_six_digits_and_no_quantity() -> None:
+    positions = held(1, "0.0731", "123.456789", "9.03912377", stop="5"), held(2, "0.0731", "123.456789", "9.03912377")
+    hopper = Hopper(HopperId("1"), UserId("u"), "n", Exchange("e"), Asset("USDT"), False, datetime.resolution)
+    lines = levels(positions, {hopper.id: hopper}, is_masked=True)
+    assert [(one["kind"], one["price"], one["quantity"]) for one in lines] == [
+        ("cost", "123.654", None), ("stop", "117.284", None)
+    ]  # fmt: skip
 
 
 def test_odd_positions_draw_no_line_that_cannot_be() -> None:

@@ -21,6 +21,7 @@ from cryptwire.codec.candle import candle_to_message, candle_to_wire
 from cryptwire.domain.bar import Columns, Volumes
 from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.preferences import Preferences
 from cryptwire.errors import Unavailable
 from cryptwire.messaging.bus import Message
 from cryptwire.messaging.subjects import LIVE, account
@@ -72,6 +73,7 @@ class Twin:
     expires_at: datetime = NOON + timedelta(days=1)
     zone: str = "UTC"
     currency: str = "USD"
+    preferences: Preferences = field(default_factory=Preferences)
     has_ended: bool = False
     is_away: bool = False
     plan: str = "pro"
