@@ -77,11 +77,10 @@ _RANKED = f"""
      ORDER BY sign * ranked DESC, {_ORDER}
 """  # noqa: S608
 _CLOSINGS = f"""
-    SELECT array_send(array_agg(sign)), array_send(array_agg(seconds)), array_send(array_agg(quantity)),
-           array_send(array_agg(position))
-      FROM (SELECT sign(net)::int2 AS sign, closed::float8 AS quantity,
-                   coalesce(extract(epoch FROM at - opened_at)::float8, 'NaN') AS seconds,
-                   dense_rank() OVER (ORDER BY opened_at, base COLLATE "C", hopper_id COLLATE "C", is_short) AS position
+    SELECT array_send(array_agg(sign)), array_send(array_agg(at)), array_send(array_agg(opened_at)),
+           array_send(array_agg(quantity)), string_agg(lot, chr(10))
+      FROM (SELECT sign(net)::int2 AS sign, at, coalesce(opened_at, '-infinity') AS opened_at,
+                   closed::float8 AS quantity, hopper_id || ':' || base || ':' || is_short AS lot
               FROM trade_results r WHERE {_WHERE} AND closed IS NOT NULL AND net IS NOT NULL
              ORDER BY {_ORDER}) ordered
 """  # noqa: S608
@@ -212,7 +211,10 @@ class ResultSeries:
         """Results of ``[since, until)`` in columns."""
         row = await self._database.row(_CLOSINGS, list(hoppers), since, until)
         assert row is not None
-        return Closings(small(row[0]), floats(row[1]), floats(row[2]), whole(row[3]))
+        at, opened_at = whole(row[1]), whole(row[2])  # microseconds
+        is_known = opened_at != _NEVER
+        seconds = np.where(is_known, (at - np.where(is_known, opened_at, at)) / 1e6, np.nan)
+        return Closings(small(row[0]), seconds, floats(row[3]), _numbered(opened_at, (row[4] or "").split("\n")))
 
     async def _rows(
         self, query: str, amounts: str, only: str, chosen: Chosen, steps: Steps | None, *more: Any
@@ -227,6 +229,17 @@ class ResultSeries:
         return await ask(text.replace("{rate}", rate), *values)
 
 
+def _numbered(opened_at: NDArray[np.int64], lots: Sequence[str]) -> NDArray[np.int64]:
+    """The same number where both are the same, (n,)."""
+    if not len(opened_at):
+        return opened_at
+    numbers: dict[str, int] = {}
+    lot = np.array([numbers.setdefault(one, len(numbers)) for one in lots], np.int64)
+    moment = np.unique(opened_at, return_inverse=True)[1]
+    found: NDArray[np.int64] = np.unique(moment * len(numbers) + lot, return_inverse=True)[1]
+    return found
+
+
 def _choice(chosen: Chosen) -> list[Any]:
     return [list(chosen.hoppers), chosen.since, chosen.until, chosen.currency]
 
@@ -235,6 +248,8 @@ def _newest(rows: Sequence[asyncpg.Record]) -> datetime | None:
     return max((row["newest"] for row in rows), default=None)
 
 
+_NEVER = -(2**63)
+"""As a moment of PostgreSQL's: -infinity."""
 _COUNTED = ("winners", "losers", "even", "unknown", "untold", "gains", "losses", "fees", "moved")
 _TRADED = ("buys", "sells", "unvalued", "unconverted", "bought", "sold", "fees")
 
