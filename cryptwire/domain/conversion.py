@@ -150,7 +150,7 @@ class Worth:
         numbers: list[Decimal | None] = [None] * len(rows)
         is_price = np.ones(len(rows), np.bool_)
         if is_told.any():
-            numbers = [Decimal(text) for text in self.told.texts[which].astype(str).tolist()]
+            numbers = list(map(Decimal, b" ".join(self.told.texts[which].tolist()).decode().split()))
             is_price = ~is_told | (self.told.by[which] == Told.LISTED)
         for place in np.flatnonzero(~is_told).tolist():
             numbers[place] = Decimal(1) if rows[place] == _ONE else None
@@ -292,8 +292,12 @@ class Conversion:
 
     def _exact(self, seconds: Seconds) -> list[Decimal | None]:
         (source, is_price), (target, is_target_price) = (one.exactly(one.rows_at(seconds)) for one in self._of)
-        if self._of[1].asset == DOLLAR and not any(is_price):  # as most are told: a unit is what is left of the dollar
-            return list(map(_ROUNDED.divide, target, source))  # type: ignore[arg-type]  # all are known
+        if self._of[1].asset == DOLLAR:  # is one, and known: as _rate has it, without calling it
+            one, divide = Decimal(1), _ROUNDED.divide
+            return [
+                None if number is None else divide(number, one) if is_dollars else divide(one, number)
+                for number, is_dollars in zip(source, is_price, strict=True)
+            ]
         return [_rate(*each) for each in zip(source, is_price, target, is_target_price, strict=True)]
 
     @cached_property

@@ -233,8 +233,8 @@ def _numbered(opened_at: NDArray[np.int64], lots: Sequence[str]) -> NDArray[np.i
     """The same number where both are the same, (n,)."""
     if not len(opened_at):
         return opened_at
-    numbers: dict[str, int] = {}
-    lot = np.array([numbers.setdefault(one, len(numbers)) for one in lots], np.int64)
+    numbers = {lot: number for number, lot in enumerate(dict.fromkeys(lots))}
+    lot = np.array(list(map(numbers.__getitem__, lots)), np.int64)
     moment = np.unique(opened_at, return_inverse=True)[1]
     found: NDArray[np.int64] = np.unique(moment * len(numbers) + lot, return_inverse=True)[1]
     return found
