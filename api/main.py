@@ -151,6 +151,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         _linking(settings, runtime, db, gateway) as (linking, arrivals),
         beating_at(runtime, settings.redis_url, "api") as heartbeat,
     ):
+        await db.open()
         portfolios, changes = Portfolios(runtime.meters), Changes(runtime.clock, runtime.meters)
         acts, controls = Acts(runtime.meters), Controls(Assignments(db))
         trade_news = TradeNews(runtime.meters)

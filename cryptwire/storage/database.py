@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -67,6 +67,13 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def open(self) -> None:
+        """Make all connections now, so that nobody waits for one; while the server is away it is done when needed."""
+        with suppress(Unavailable), our_errors():
+            async with AsyncExitStack() as stack:
+                for _ in range(self._pool.get_max_size()):
+                    await stack.enter_async_context(self._pool.acquire(timeout=10))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
