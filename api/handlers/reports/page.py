@@ -32,7 +32,9 @@ def page_of(figures: Figures, scope: Scope, person: Person, shared: Shown | None
     style, zone = style_of(person.preferences.colours.value), zone_of(scope.zone)
     title = shared.title if shared else f"Performance, {words.day(scope.since)} to {words.day(scope.until)}"
     header = _header(figures, scope, amounts, title, zone, shared)
-    return whole(title, style, header, *_body(figures, scope, amounts, zone), _footer(scope)), policy(style)
+    return whole(
+        title, style, header, *_body(figures, scope, amounts, zone, is_shared=shared is not None), _footer(scope)
+    ), policy(style)
 
 
 def whole(title: str, style: str, *body: Child) -> str:
@@ -48,7 +50,7 @@ def whole(title: str, style: str, *body: Child) -> str:
     return f'<!doctype html>\n<html lang="en">{head}{element("body", *body)}</html>\n'
 
 
-def _body(figures: Figures, scope: Scope, amounts: Amounts, zone: ZoneInfo) -> Iterator[Child]:
+def _body(figures: Figures, scope: Scope, amounts: Amounts, zone: ZoneInfo, *, is_shared: bool) -> Iterator[Child]:
     """The sections, but those of which nothing is told."""
     days, benchmark, holding = figures.days, figures.benchmark, figures.holding
     earned = sections.earned(figures.returns, amounts) if figures.returns else []
@@ -75,7 +77,7 @@ def _body(figures: Figures, scope: Scope, amounts: Amounts, zone: ZoneInfo) -> I
         yield sections.coin_section(figures.coins, amounts)
     if figures.held:
         best, worst = figures.best or [], figures.worst or []
-        yield trade_sections.trade_section(traded, best, worst, figures.held, amounts, zone)
+        yield trade_sections.trade_section(traded, best, worst, figures.held, amounts, zone, is_shared=is_shared)
     if figures.attribution:
         yield trade_sections.attribution_section(figures.attribution, amounts)
     if figures.fees:

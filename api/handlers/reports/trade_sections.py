@@ -13,6 +13,9 @@ from api.schema.analytics.trade_groups import Attribution, FeeFigures
 _MOST_REASONS = 25
 _MOST_COINS = 10
 _UNTOLD = "unknown"
+_DAYS = (
+    "Of single trades the day is told and no moment: by moment and price anybody could find out how much was traded."
+)
 
 
 # ---- what they brought -----------------------------------------------------------------------------------------------
@@ -77,13 +80,21 @@ def trade_section(
     held: HoldingHistogram,
     amounts: Amounts,
     zone: ZoneInfo,
+    *,
+    is_shared: bool,
 ) -> Markup:
-    """Figures, the best and the worst, and how long was held what won and what lost."""
+    """Figures, the best and the worst, and how long was held what won and what lost; ``is_shared``: who has a link is
+    told the days of single trades, and not how long they took.
+    """
     parts: list[Child] = [figure_table(named)]
     for title, ranked in (("The best", best), ("The worst", worst)):
         if ranked:
-            head = ("Coin", "Closed", "Held", "Net", "Of what was paid", "Opened by ", "Closed by ")
-            parts += [element("h3", title), table(head, [_ranked(one, amounts, zone) for one in ranked])]
+            held_for = () if is_shared else ("Held",)
+            head = ("Coin", "Closed", *held_for, "Net", "Of what was paid", "Opened by ", "Closed by ")
+            listed = [_ranked(one, amounts, zone, is_shared=is_shared) for one in ranked]
+            parts += [element("h3", title), table(head, listed)]
+    if is_shared and (best or worst):
+        parts.append(element("p", _DAYS, class_="note"))
     bins = zip(held.at_least, held.below, held.winners, held.losers, strict=True)
     rows = [
         (_bin(least, below), words.count(won), words.count(lost)) for least, below, won, lost in bins if won or lost
@@ -98,11 +109,11 @@ def _whole(value: float | None) -> str:
     return words.UNKNOWN if value is None else words.ratio(value, 0)
 
 
-def _ranked(one: RankedResult, amounts: Amounts, zone: ZoneInfo) -> Sequence[Child]:
+def _ranked(one: RankedResult, amounts: Amounts, zone: ZoneInfo, *, is_shared: bool) -> Sequence[Child]:
     return (
         f"{one.coin}, sold short" if one.is_short else one.coin,
         words.day(one.at.astimezone(zone).date()),
-        words.span(one.held_for),
+        *(() if is_shared else (words.span(one.held_for),)),
         amounts.told(one.net, is_signed=True),
         words.percent(one.share),
         one.buy_trigger or _UNTOLD,

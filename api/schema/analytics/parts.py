@@ -17,7 +17,7 @@ from api.schema.rules import covered, field
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.masking import rough
 
-_AMOUNT, _QUOTIENT = "amount", "quotient"
+_AMOUNT, _QUOTIENT, _TRADED_AT = "amount", "quotient", "traded at"
 Resolver = TypeVar("Resolver", bound=Callable[..., Awaitable[Any]])
 
 
@@ -56,6 +56,20 @@ def plain(description: str, **more: Any) -> Any:
 def quotient(description: str, **more: Any) -> Any:
     """A field that is a Decimal and was made by dividing amounts: told in six digits when masked, as every float is."""
     return strawberry.field(description=description, metadata={_AMOUNT: False, _QUOTIENT: True}, **more)
+
+
+def traded_at(description: str) -> Any:
+    """A field that may be the moment of a single trade: who has a link is told the beginning of its day.
+
+    By second and price the public tape of an exchange tells how much was traded.
+    """
+    said = f"{description.rstrip('.')}; for who has a link the beginning of that day, by its owner's clock."
+    return strawberry.field(description=said, metadata={_TRADED_AT: True})
+
+
+def is_traded_at(one: StrawberryField) -> bool:
+    """Whether a field may be the moment of a single trade."""
+    return bool(one.metadata.get(_TRADED_AT))
 
 
 def is_amount(one: StrawberryField) -> bool:
@@ -146,7 +160,7 @@ class Ratio:
     value: float | None = strawberry.field(description="Null when it cannot be told; `note` says why.")
     sample_size: int = strawberry.field(description="From how many days, trades or results it is made.")
     definition: str = strawberry.field(description="What it is, in a sentence.")
-    as_of: datetime | None = strawberry.field(description="How new what it is made of is; null: nothing is.")
+    as_of: datetime | None = traded_at("How new what it is made of is; null: nothing is.")
     note: str | None = strawberry.field(description='What to know about it, such as "too short".')
 
 
@@ -157,7 +171,7 @@ class Money:
     currency: str = strawberry.field(description="In which it is told.")
     sample_size: int = strawberry.field(description="From how many days, trades or results it is made.")
     definition: str = strawberry.field(description="What it is, in a sentence.")
-    as_of: datetime | None = strawberry.field(description="How new what it is made of is; null: nothing is.")
+    as_of: datetime | None = traded_at("How new what it is made of is; null: nothing is.")
     note: str | None = strawberry.field(description="What to know about it.")
 
 

@@ -20,7 +20,7 @@ from api.handlers.analytics.trade_figures import (
     trade_sums,
     trades_a_day,
 )
-from api.schema.analytics.parts import Money, Part, Ratio, analytic, money, quotient, ratio
+from api.schema.analytics.parts import Money, Part, Ratio, analytic, money, quotient, ratio, traded_at
 from api.schema.rules import covered
 from cryptwire.domain import trade_statistics
 from cryptwire.domain.measured import Amount, Measured
@@ -206,9 +206,9 @@ class RankedResult:
     trade_id: strawberry.ID | None = strawberry.field(
         description="Of the trade that closed it, within the hopper; null for who has a link."
     )
-    at: datetime = strawberry.field(description="When it was closed.")
-    opened_at: datetime | None = strawberry.field(description="When it was opened; of several buys the mean.")
-    held_for: int | None = strawberry.field(description="Seconds from openedAt to at.")
+    at: datetime = traded_at("When it was closed.")
+    opened_at: datetime | None = traded_at("When it was opened, of several buys the mean.")
+    held_for: int | None = strawberry.field(description="Seconds from openedAt to at; null for who has a link.")
     exchange: str = strawberry.field(description="By ccxt's id.")
     coin: str = strawberry.field(description="What was held, or sold short.")
     quote: str = strawberry.field(description="What it was paid with.")

@@ -8,7 +8,7 @@ import strawberry
 
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.trade_figures import bars_of, by_day, notes_of, result_sums, stretches, trade_sums
-from api.schema.analytics.parts import Money, Part, Ratio, analytic
+from api.schema.analytics.parts import Money, Part, Ratio, analytic, traded_at
 from api.schema.analytics.trade_figures import fees_of, teller, without_fees
 from api.schema.rules import covered
 from cryptwire.domain.bar import Resolution
@@ -34,7 +34,7 @@ class ResultsByCoin:
     win_rate: list[float | None] = strawberry.field(description="Winners by winners and losers; null: neither.")
     currency: str = strawberry.field(description="In which amounts are told.")
     definition: str = strawberry.field(description="What net is.")
-    as_of: datetime | None = strawberry.field(description="When the newest of them closed.")
+    as_of: datetime | None = traded_at("When the newest of them closed.")
     notes: list[str] = strawberry.field(description="What is to be known about them.")
 
     @classmethod
@@ -83,7 +83,7 @@ class Attribution:
     expectancy: list[Decimal | None] = strawberry.field(description="What one of them brings in the mean.")
     currency: str = strawberry.field(description="In which amounts are told.")
     definition: str = strawberry.field(description="What net is.")
-    as_of: datetime | None = strawberry.field(description="When the newest of them closed.")
+    as_of: datetime | None = traded_at("When the newest of them closed.")
     notes: list[str] = strawberry.field(description="What is to be known about them.")
 
     @classmethod
@@ -212,7 +212,7 @@ class Activity:
     net: list[Decimal | None] = strawberry.field(description="What these brought, the fees of both sides out.")
     fees: list[Decimal | None] = strawberry.field(description="Fees of all trades.")
     currency: str = strawberry.field(description="In which amounts are told.")
-    as_of: datetime | None = strawberry.field(description="When the newest trade was made.")
+    as_of: datetime | None = traded_at("When the newest trade was made.")
     notes: list[str] = strawberry.field(description="What is to be known about them.")
 
     @classmethod
@@ -254,7 +254,8 @@ class TradeGroups(Part):
     @analytic(
         "view",
         "statistics",
-        "Trades over time, in stretches of a resolution (15, 60, 240, 1D, 1W, 1M) in the user's zone, 5,000 at most.",
+        "Trades over time, in stretches of a resolution (15, 60, 240, 1D, 1W, 1M) in the user's zone, 5,000 at most;"
+        " who has a link is told days and longer ones.",
     )
     async def activity(self, resolution: str = "1D") -> Activity:
         return await Activity.of(self.reading, Resolution.of(resolution))

@@ -3,24 +3,33 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
 
+from api.handlers.reports import words
 from api.schema import SCHEMA
 from cryptwire.domain.day_range import Rolling
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.share import Share, SharePart
+from cryptwire.domain.ticker import Pair
+from cryptwire.domain.trade import Side, Trade, TradeId
 from cryptwire.storage import database
 from cryptwire.storage.api_tokens import ApiTokens
+from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.share_links import MOST_LINKS, ShareLinks
+from cryptwire.storage.trades import Trades
 from tests.integration.api.accounts import bearer, tokens
 from tests.integration.api.analytics import put_days
 from tests.integration.api.conftest import EMAIL, PASSWORD, World, code_of, running
 from tests.integration.api.test_statements import whole
+from tests.integration.api.test_trade_figures import work_out
+from tests.integration.processor.resulting import TwinPast
 from tests.unit.api.reports.test_markup import Seen
 
 FIELDS = "id title hopperIds parts rolling since until currency isMasked showsNames expiresAt revokedAt views viewedAt"
@@ -165,6 +174,55 @@ async def test_a_stranger_sees_what_was_chosen_masked_and_without_names(public: 
     assert "<b>All</b>" in said, "a title is text"
     assert not [each for each in (*SECRET, "1,250.75") if each in page]
     assert (await public.page(everything))[1] == page, "it is made once in half a minute"
+
+
+async def test_of_single_trades_the_day_is_told_and_only_their_owner_knows_the_second(
+    public: Public, database_url: str
+) -> None:
+    world, berlin = public.world, ZoneInfo("Europe/Berlin")
+    await world.owner.execute("UPDATE users SET zone = 'Europe/Berlin'")
+    day = datetime.combine(world.runtime.clock.now().date() - timedelta(days=9), time(), berlin)
+    bought, sold = day + timedelta(hours=13, seconds=2261), day + timedelta(hours=38, seconds=133)
+    pair, dollars = Pair(Exchange("binance"), Asset("ETH"), Asset("USDT")), Asset("USDT")
+
+    def trade(name: str, side: Side, rate: int, at: datetime, closes: TradeId | None = None) -> Trade:
+        quantity, hopper = Decimal("7.319"), HopperId("h-secret-77")
+        total, none = quantity * rate, Decimal(0)
+        return Trade(
+            hopper, TradeId(name), pair, side, quantity, Decimal(rate), total, none, dollars, at.astimezone(UTC), closes
+        )
+
+    buy, close = trade("1", Side.BUY, 100, bought), trade("2", Side.SELL, 110, sold, TradeId("1"))
+    lost = trade("3", Side.BUY, 100, bought), trade("4", Side.SELL, 90, sold, TradeId("3"))
+    async with database.connect(url_of("processor", database_url), "test", 2) as rows:
+        await Trades(rows).add([buy, close, *lost])
+        await work_out(rows, "h-secret-77", TwinPast())
+    _, token = await public.made(p=["TRADES", "COINS", "PERFORMANCE"])
+    answer, text = await public.follow(token)
+    assert "errors" not in answer, answer
+    figures = answer["data"]["shared"]["analytics"]
+    midnights = [(day + timedelta(days=n)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (0, 1)]
+    for name in ("bestTrades", "worstTrades"):
+        (one,) = figures[name]
+        assert [one["openedAt"], one["at"], one["heldFor"]] == [*midnights, None]
+    assert figures["tradeFigures"]["net"]["asOf"] == figures["coinResults"]["asOf"] == midnights[1]
+    seconds = f"{(close.at - buy.at).total_seconds():.0f}"
+    exact = [moment.astimezone(UTC).strftime("%H:%M:%S") for moment in (bought, sold)]
+    assert not [each for each in (*exact, "7.319") if each in text]
+    _, page, _ = await public.page(token)
+    said = Seen(page).words
+    assert "Of single trades the day is told" in said
+    assert words.day(sold.date()) in said
+    best = said[said.index("The best") : said.index("The worst")]
+    assert "Held" not in best
+    activity = "query($t: String!) { shared(token: $t) { analytics { activity(resolution: %s) { at } } } }"
+    codes = [await world.ask(activity % json.dumps(each), {}, t=token) for each in ("240", "1D", "no")]
+    assert [code_of(each) if "errors" in each else None for each in codes] == ["INVALID", None, "INVALID"]
+    own = 'query($s: Date) { analytics(hopperIds: ["h-secret-77"], since: $s) { bestTrades { at heldFor } } }'
+    told = await world.ask(own, s=str(day.date()))
+    assert "errors" not in told, told
+    (one,) = told["data"]["analytics"]["bestTrades"]
+    assert (exact[1] in one["at"], f"{one['heldFor']}") == (True, seconds)
 
 
 async def test_amounts_are_shown_only_when_a_person_says_so_who_has_just_given_his_password(public: Public) -> None:

@@ -1,6 +1,8 @@
 """What a link can show: nothing that nobody has decided about, and nothing that tells whose it is."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import strawberry
@@ -8,7 +10,7 @@ from graphql import GraphQLObjectType, OperationDefinitionNode, parse
 
 from api.schema import SCHEMA
 from api.schema.analytics import Analytics
-from api.schema.analytics.parts import leaf_of
+from api.schema.analytics.parts import is_traded_at, leaf_of, traded_at
 from api.schema.rules import asked, covered, field, needs_of, opening
 from api.schema.shared import FIGURES, LEFT_OUT, NEVER, PARTS, SharedAnalytics, veil
 from api.schema.shares import SharePart as Told
@@ -85,12 +87,37 @@ def test_hoppers_are_numbers_and_cursors_are_left_out() -> None:
     row = Row(hopper_id=strawberry.ID("h-7"), note="x")
     ids = [strawberry.ID("h-8"), strawberry.ID("h-7"), strawberry.ID("other")]
     table = Table(rows=[row], best=row, hopper_ids=ids, end_cursor=strawberry.ID("abc"), numbers=[1.0])
-    shown = veil([table, None], {HopperId("h-7"): "1", HopperId("h-8"): "2"})
+    shown = veil([table, None], {HopperId("h-7"): "1", HopperId("h-8"): "2"}, ZoneInfo("UTC"))
     (told, nothing) = shown
     assert nothing is None
     assert (told.rows[0].hopper_id, told.rows[0].note, told.best.hopper_id) == ("1", "x", "1")
     assert (told.hopper_ids, told.end_cursor, told.numbers) == (["2", "1", "other"], None, [1.0])
     assert (row.hopper_id, table.end_cursor) == ("h-7", "abc"), "what others read is as it was"
+
+
+@strawberry.type
+class Made:
+    at: datetime = traded_at("When it was made.")
+    since: datetime
+    held_for: int | None
+
+
+def test_moments_of_trades_are_the_beginnings_of_days_by_the_owners_clock() -> None:
+    late, since = datetime(2026, 3, 28, 23, 59, 41, tzinfo=UTC), datetime(2026, 3, 1, 7, 15, tzinfo=UTC)
+    (shown,) = veil([Made(at=late, since=since, held_for=3601)], {}, ZoneInfo("Europe/Berlin"))
+    assert (shown.at, shown.since, shown.held_for) == (datetime(2026, 3, 28, 23, tzinfo=UTC), since, None)
+
+
+def test_of_each_moment_a_link_tells_it_is_decided_whether_it_is_of_a_trade() -> None:
+    moments = {
+        (f"{kind.name}.{name}", is_traded_at(declared))
+        for kind, name, declared in below("SharedAnalytics")
+        if leaf_of(declared) is datetime
+    }
+    of_days = {"Activity.at", "CoinProfit.asOf", "HopperCoinSum.since", "HopperCoinSum.until", "Benchmark.asOf"}
+    of_days |= {"Calendar.asOf", *(f"AnalyticsDays.{name}" for name in ("endsAt", "asOf", "computedUntil"))}
+    assert {name for name, is_of_a_trade in moments if not is_of_a_trade} == of_days
+    assert ("RankedResult.openedAt", True) in moments
 
 
 # ---- openings ----
