@@ -67,6 +67,7 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._planned = asyncio.Semaphore(max(pool.get_max_size() // 2, 1))
 
     async def open(self) -> None:
         """Make all connections now, so that nobody waits for one; while the server is away it is done when needed."""
@@ -88,8 +89,11 @@ class Database:
             return await self._pool.fetch(query, *values)
 
     async def planned(self, query: str, *values: Any) -> list[asyncpg.Record]:
-        """All rows, by a plan that is made for these values: one for any of them takes long arrays for short ones."""
-        async with self.transaction() as connection:
+        """All rows, by a plan that is made for these values: one for any of them takes long arrays for short ones.
+
+        Such statements take long, too: half of the connections are left to others, who would wait for them.
+        """
+        async with self._planned, self.transaction() as connection:
             await connection.execute(_FOR_THESE)
             return await connection.fetch(query, *values)
 
@@ -107,6 +111,13 @@ class Database:
         """The status line of one statement."""
         with our_errors():
             return await self._pool.execute(query, *values)
+
+    async def columns(self, query: str) -> list[tuple[str, str]]:
+        """Names and types, as PostgreSQL calls them (an array begins with ``_``), of what a query would tell."""
+        with our_errors():
+            async with self._pool.acquire(timeout=10) as connection:
+                prepared = await connection.prepare(query)
+                return [(one.name, one.type.name) for one in prepared.get_attributes()]
 
     async def copy(self, query: str, *values: Any, write: Callable[[bytes], Coroutine[Any, Any, None]]) -> int:
         """Hand all rows to ``write`` as CSV with a head, in pieces and at its pace; how many rows."""

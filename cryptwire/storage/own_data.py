@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cryptwire.domain.formula import FORMULA, FORMULA_IN_JSON
 from cryptwire.domain.hopper import UserId
 from cryptwire.storage.database import Database
 
@@ -16,19 +17,25 @@ _HIS = "$1::text::uuid"
 _BY_USER = f"user_id = {_HIS}"
 _HIS_CHAINS = f"JOIN audit_chains c USING (chain) JOIN hoppers h USING (hopper_id) WHERE h.user_id = {_HIS}"
 _BY_HOPPER = f"hopper_id IN (SELECT h.hopper_id FROM hoppers h WHERE h.user_id = {_HIS})"  # noqa: S608 - ours
+_PATTERNS: Mapping[str, str] = {
+    **dict.fromkeys(("text", "_text", "varchar", "bpchar"), FORMULA),
+    **dict.fromkeys(("json", "jsonb"), FORMULA_IN_JSON),
+}
+"""By type of a column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """A table with rows of a user: by his id, by those of his hoppers, or by the chains of their audits.
 
-    ``columns``: without secrets and proofs.
+    ``columns``: without secrets and proofs; ``verbatim``: of them those that stay as they are, letter by letter.
     """
 
     table: str
     by: Literal["user", "hopper", "chain"]
     columns: str = "*"
     order: str = "1"
+    verbatim: frozenset[str] = frozenset()
 
     @property
     def query(self) -> str:
@@ -105,6 +112,7 @@ EXPORTED: tuple[Held, ...] = (
         "chain",
         "hopper_id, chain, number, at, kind, rule_set_id, version, intent_id, body, previous, hash",
         "hopper_id, number",
+        frozenset({"body"}),  # our own words, of which hashes are made
     ),
     Held("calls", "user", order="begun_at"),
     Held("notices", "user"),
@@ -144,6 +152,17 @@ class OwnData:
     async def copy(self, user: UserId, held: Held, write: Callable[[bytes], Coroutine[Any, Any, None]]) -> int:
         """Hand a table's rows to ``write`` as CSV with a head, piece by piece as they come; how many.
 
-        Nothing is kept in memory. Raises Unavailable.
+        Nothing is kept in memory, and no text is a formula for a spreadsheet. Raises Unavailable.
         """
-        return await self._database.copy(held.query, user, write=write)
+        columns = await self._database.columns(held.query)
+        cells = ", ".join(_cell(name, "" if name in held.verbatim else kind) for name, kind in columns)
+        return await self._database.copy(f"SELECT {cells} FROM ({held.query}) held", user, write=write)  # noqa: S608 - ours
+
+
+def _cell(name: str, kind: str) -> str:
+    """A column as it is told: text with an apostrophe wherever a formula would begin."""
+    column, pattern = f'"{name}"', _PATTERNS.get(kind)
+    if pattern is None:
+        return column
+    quoted = pattern.replace("'", "''")
+    return f"regexp_replace({column}::text, '{quoted}', '''', 'g') AS {column}"

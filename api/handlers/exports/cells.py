@@ -1,7 +1,6 @@
 """CSV as it is written here (RFC 4180): UTF-8, commas, CRLF, a head, a decimal point, nothing for what is not known.
 
-Spreadsheets take text that begins with one of ``= + - @`` for a formula and run it. Text that came from outside gets an
-apostrophe before such a beginning, also behind what another program may take for the end of a cell. Numbers are ours.
+Text that came from outside is kept from being a formula (cryptwire/domain/formula.py). Numbers are ours.
 """
 
 import csv
@@ -15,9 +14,10 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cryptwire.domain.formula import FORMULA
 from cryptwire.domain.masking import rough
 
-_FORMULA = re.compile(r"(?:^|(?<=[;,|\t\r\n\"']))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])")
+_FORMULA = re.compile(FORMULA)
 
 
 class Kind(Enum):

@@ -2,8 +2,13 @@
 
 import csv
 import io
+import json
+import random
+import re
 from datetime import timedelta
 
+from api.handlers.exports.cells import plain
+from cryptwire.domain.formula import FORMULA, FORMULA_IN_JSON
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.storage import database
 from cryptwire.storage.database import Database, url_of
@@ -90,3 +95,52 @@ async def test_the_api_may_read_what_it_exports_and_gives_a_users_own_rows_witho
             assert "$argon2id$" not in text
             assert "you@example.com" not in text
             assert you not in text
+
+
+async def test_no_text_that_is_exported_is_a_formula_and_json_stays_json(database_url: str) -> None:
+    evil, wide = '=HYPERLINK("http://x","y")', "\u3000\uff1d1"
+    async with database.connect(database_url, "test") as owner:
+        me = await Users(owner).add("me@example.com", "$argon2id$secret", "UTC", "USD", "pro")
+        every = timedelta(minutes=1)
+        await Hoppers(owner).put(Hopper(HopperId("1"), me, evil, Exchange("binance"), Asset("USDT"), False, every))
+        await owner.execute(
+            "INSERT INTO trades (hopper_id, trade_id, exchange, base, quote, side, quantity, rate, total, fee,"
+            " fee_currency, at, strategy, trigger) VALUES ('1', '1', 'binance', 'ETH', 'USDT', 1, 2, 3, 6, -0.5,"
+            " 'USDT', now(), $1, $2)",
+            evil,
+            wide,
+        )
+        told = {"a": evil, "b": ["-0.5", -2, "a;-2+cmd|' /C x'!A0", "-x"], "c": -1e-7, "d": "@x"}
+        text = "UPDATE users SET preferences = $1::jsonb, zone = '+49'"
+        await owner.execute(text, json.dumps(told))
+        rows: dict[str, list[dict[str, str]]] = {}
+        for held in EXPORTED:
+            pieces: list[bytes] = []
+
+            async def write(piece: bytes, pieces: list[bytes] = pieces) -> None:
+                pieces.append(piece)
+
+            await OwnData(owner).copy(UserId(me), held, write)
+            rows[held.table] = list(csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline="")))
+    (trade,), (hopper,), (user,) = rows["trades"], rows["hoppers"], rows["users"]
+    assert (trade["strategy"], trade["trigger"], trade["fee"]) == (plain(evil), f"'{wide}", "-0.5")
+    assert hopper["name"] == plain(evil)
+    assert user["zone"] == "'+49"
+    kept = {"a": "'" + evil, "b": ["-0.5", -2, "a;'-2+cmd|' /C x'!A0", "'-x"], "c": -1e-7, "d": "'@x"}
+    assert json.loads(user["preferences"]) == kept
+
+
+async def test_postgresql_finds_formulas_where_we_do(database_url: str) -> None:
+    dice = random.Random(7)
+    letters = [*"=+-@;,|\t\r\n\"' ab1\uff1d\u00e4\u00a0\u3000\x1c\x85\\[]{}.", "\U0001f600"]
+    texts = ["".join(dice.choices(letters, k=dice.randint(0, 12))) for _ in range(5_000)]
+    async with database.connect(database_url, "test") as owner:
+        for pattern in (FORMULA, FORMULA_IN_JSON):
+            found = await owner.fetch(
+                "SELECT regexp_replace(t, $2, '''', 'g') AS told FROM unnest($1::text[]) WITH ORDINALITY u(t, n)"
+                " ORDER BY n",
+                texts,
+                pattern,
+            )
+            assert [row["told"] for row in found] == [re.sub(pattern, "'", text) for text in texts]
+            assert sum(row["told"] != text for row, text in zip(found, texts, strict=True)) > 1_000
