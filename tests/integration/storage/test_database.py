@@ -1,5 +1,7 @@
 """Connections are made when they are needed, or all at once; a server that is away is no reason not to begin."""
 
+import asyncio
+
 import asyncpg
 
 from cryptwire.storage import database
@@ -24,3 +26,15 @@ async def test_all_connections_can_be_made_before_anybody_asks(database_url: str
 async def test_a_server_that_is_away_is_waited_for_later() -> None:
     async with database.connect(f"postgresql://nobody:-@127.0.0.1:{free_port()}/none", "test", 2) as rows:
         await rows.open()
+
+
+async def test_long_statements_leave_connections_to_others(database_url: str) -> None:
+    holder = await asyncpg.connect(database_url)
+    await holder.execute("SELECT pg_advisory_lock(7)")
+    async with database.connect(database_url, "test", 2) as rows:
+        long = [asyncio.create_task(rows.planned("SELECT pg_advisory_xact_lock(7)")) for _ in range(3)]
+        assert await rows.value("SELECT 1") == 1, "it would wait for them"
+        assert not any(one.done() for one in long)
+        await holder.execute("SELECT pg_advisory_unlock(7)")
+        await asyncio.gather(*long)
+    await holder.close()
