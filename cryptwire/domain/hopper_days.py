@@ -4,9 +4,9 @@ The return of a day is time-weighted: the value is taken right before each flow,
 (shared reference: performance-metrics 4). Days are the user's local dates; a return that nobody knows is NaN.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -68,7 +68,7 @@ class HopperDays:
 
 def date_of(day: int) -> date:
     """The date of a number of days since the epoch."""
-    return _EPOCH + timedelta(days=day)
+    return date.fromordinal(_EPOCH.toordinal() + day)
 
 
 def day_number(on: date) -> int:
@@ -215,8 +215,7 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
     if first < len(axis):  # who is there when it begins has not come then
         base, came_first[first] = float(starts[first] + joined[first]), 0.0
     part = slice(first, None)
-    present = partial(_present, hoppers, rows, first)
-    moneys = {name: [total_of(each) for each in present(name)] for name in MONEY}
+    together = partial(_together, hoppers, rows, first)
     gap = np.zeros(len(axis))
     for id, one in hoppers.items():
         gap[rows[id] >= 0] = np.maximum(gap[rows[id] >= 0], one.gap)
@@ -233,9 +232,9 @@ def portfolio_days(hoppers: Mapping[HopperId, HopperDays], since: date, moves: S
         flows[part],
         felt,
         gap[part],
-        [any(each) for each in present("is_made_up")],
-        positions=[_count(each) for each in present("positions")],
-        **moneys,
+        together("is_made_up", any),
+        positions=together("positions", _count),
+        **{name: together(name, total_of) for name in MONEY},
     )
 
 
@@ -326,15 +325,24 @@ def _spread(rows: Ints, column: Floats) -> Floats:
     return spread
 
 
-def _present(
-    hoppers: Mapping[HopperId, HopperDays], rows: Mapping[HopperId, Ints], first: int, name: str
-) -> Iterator[list[Any]]:
-    """A column's values on each day from the ``first`` place of the axis on, of the hoppers that have the day."""
+def _together(
+    hoppers: Mapping[HopperId, HopperDays],
+    rows: Mapping[HopperId, Ints],
+    first: int,
+    name: str,
+    combined: Callable[[list[Any]], Any],
+) -> list[Any]:
+    """A column on each day from the ``first`` place of the axis on, ``combined`` of the hoppers that have the day.
+
+    Of one hopper alone it is his.
+    """
+    if len(hoppers) == 1:
+        return [value for one in hoppers.values() for value in getattr(one, name)[first:]]
     columns = []
     for id, one in hoppers.items():
         column = getattr(one, name)
         columns.append([_ABSENT if row < 0 else column[row] for row in rows[id][first:].tolist()])
-    return ([value for value in values if value is not _ABSENT] for values in zip(*columns, strict=True))
+    return [combined([value for value in values if value is not _ABSENT]) for values in zip(*columns, strict=True)]
 
 
 def total_of(amounts: Sequence[Decimal | None]) -> Decimal | None:

@@ -140,9 +140,11 @@ async def _moves(reading: Reading, hoppers: Mapping[HopperId, HopperDays], flows
     moments = {(known[id], at) for id, at in worth} | {(known[flow.hopper], flow.at) for flow in flows}
     was = {(hopper.id, at): _base_at(hopper, bases, at) for hopper, at in moments}
     rates = await conversions(reading, set(was.values()))
+    seconds = np.array([int(at.timestamp()) for _, at in was], np.int64)
+    floats = {currency: dict(zip(was, map(float, rate.at(seconds)), strict=True)) for currency, rate in rates.items()}
 
     def told(id: HopperId, at: datetime, amount: float) -> float:
-        return amount * float(rates[was[id, at]].at(np.array([int(at.timestamp())]))[0])
+        return amount * floats[was[id, at]][id, at]
 
     moves: list[Move] = []
     for flow in flows:
