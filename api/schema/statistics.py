@@ -44,7 +44,10 @@ class DailyStatistics:
     opening: list[float | None] = parts.amount("Value at the first candle's beginning.")
     closing: list[float | None] = parts.amount("Value at the last candle's end.")
     realised: list[Decimal | None] = strawberry.field(description="Profit of what was closed, fees out.")
-    unrealised: list[Decimal | None] = strawberry.field(description="Worth of open positions less their cost.")
+    unrealised: list[Decimal | None] = strawberry.field(
+        description="Worth of open positions less their cost: as Cryptohopper told it at midnight, without fees; where"
+        " midnight was made up afterwards as the trades tell it, with the fees of buying."
+    )
     fees: list[Decimal | None] = strawberry.field(description="Fees, converted when they were paid.")
     results: list[int] = strawberry.field(description="How many sells closed something.")
     trades: list[int] = strawberry.field(description="How many fills there were.")

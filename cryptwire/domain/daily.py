@@ -16,7 +16,8 @@ class Midnight:
     """A hopper at the end of a day, ``at``. ``taken_at`` is when it was so, None when it was made up afterwards.
 
     Prices and money in the base currency; an asset without a price counts nothing. ``invested`` is what open positions
-    are worth, ``unrealised`` that less what they cost, ``reserved`` what may not be sold is worth; None: not known.
+    are worth, ``unrealised`` that less what Cryptohopper says that they cost, without fees, ``reserved`` what may not
+    be sold is worth; None: not known.
     """
 
     hopper: HopperId
@@ -46,7 +47,9 @@ class Daily:
     """The figures of one day of one hopper, under one ``version`` of its history; money in ``currency``.
 
     ``opening`` and ``closing`` are of the candles; ``closing_quality`` that of the last, 0 without one.
-    ``differences``: units that neither trades nor flows explain. ``gap`` in seconds. None: not known.
+    ``unrealised`` is by the cost that Cryptohopper told, without fees, where the midnight was seen, else by that of the
+    trades, with the fees of buying: it is not made anew, or history would jump. ``differences``: units that neither
+    trades nor flows explain. ``gap`` in seconds. None: not known.
     """
 
     hopper: HopperId

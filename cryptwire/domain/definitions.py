@@ -49,7 +49,10 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "less what those had that ended; an amount.",
         "gain": "Value at the end less value at the beginning, less flows and what hoppers that began or ended brought "
         "and took; an amount.",
-        "unrealised": "What open positions are worth less what they cost; an amount.",
+        "unrealised": "What open positions are worth at last prices less what they cost: today and at midnights that "
+        "were seen as Cryptohopper told the cost, without fees; at those that were made up afterwards as the trades "
+        "tell it, with the fees of buying. Of positions one by one the trades tell the cost where it is plain, with "
+        "these fees, so that their sum may be less; an amount.",
         "free": "What is neither in positions nor reserved; an amount.",
         "today": "The time-weighted return since the last local midnight; a fraction.",
         "today-gain": "What the value has changed by since the last local midnight, flows taken out; an amount.",

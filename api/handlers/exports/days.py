@@ -33,7 +33,12 @@ TABLE = Table(
         Column("closing", Kind.AMOUNT, "The worth by its last candle."),
         Column("return", Kind.RATIO, "Of the day, time-weighted, in the currency: 0.01 is one percent."),
         Column("realised", Kind.AMOUNT, "What results of the day have earned, fees out, each at the rate of its time."),
-        Column("unrealised", Kind.AMOUNT, "What open positions were worth at the end, less what they cost."),
+        Column(
+            "unrealised",
+            Kind.AMOUNT,
+            "What open positions were worth at the end, less what they cost: as Cryptohopper told it, without fees;"
+            " where `is_made_up` as the trades tell it, with the fees of buying.",
+        ),
         Column("fees", Kind.AMOUNT, "Of all trades, as far as they could be converted, at the rates of their times."),
         Column("other_fees", Kind.AMOUNTS, "Fees that could not be, as `0.01 BNB; 2 XYZ`."),
         Column("flows", Kind.AMOUNT, "Money that came less money that went without a trade, at the rates of then."),

@@ -26,7 +26,9 @@ class HopperComparison:
     time_weighted: Ratio = strawberry.field(description="Return of the whole range.")
     value: Money = strawberry.field(description="What it is worth at the end.")
     realised: Money = strawberry.field(description="What was closed brought, the fees of both sides out.")
-    unrealised: Money = strawberry.field(description="Worth of open positions at the end less their cost.")
+    unrealised: Money = strawberry.field(
+        description="Worth of open positions at the end less their cost; by whose, its definition says."
+    )
     max_drawdown: Ratio = strawberry.field(description="Max drawdown; its definition says how.")
     win_rate: Ratio = strawberry.field(description="Win rate; its definition says how.")
     trades_a_day: Ratio = strawberry.field(description="How many trades there were a day.")

@@ -74,7 +74,10 @@ class AnalyticsDays:
     )
     depth: list[float] = strawberry.field(description="Index divided by its highest so far, less 1.")
     flows: list[Decimal | None] = strawberry.field(description="Money that came, less what went, without a trade.")
-    unrealised: list[Decimal | None] = strawberry.field(description="Worth of open positions less their cost.")
+    unrealised: list[Decimal | None] = strawberry.field(
+        description="Worth of open positions less their cost: as Cryptohopper told it, without fees; where `isMadeUp`"
+        " as the trades tell it, with the fees of buying."
+    )
     realised: list[Decimal | None] = strawberry.field(description="What was closed on it brought, all fees out.")
     fees: list[Decimal | None] = strawberry.field(description="Fees of all its trades.")
     free: list[Decimal | None] = strawberry.field(description="What is neither invested nor reserved.")
@@ -141,7 +144,10 @@ class Returns:
     flows: Money = strawberry.field(description="What came less what went without a trade.")
     brought: Money = strawberry.field(description="What hoppers that began or ended brought, less what they took.")
     gain: Money = strawberry.field(description="What it is worth, less what it was, less flows and what was brought.")
-    unrealised: Money = strawberry.field(description="Worth of open positions at the end less their cost.")
+    unrealised: Money = strawberry.field(
+        description="Worth of open positions at the end less their cost; by whose cost, and why it may differ from the"
+        " sum of `openPositions`, its definition says."
+    )
     realised: Money = strawberry.field(description="What was closed in the range brought, all fees out.")
     fees: Money = strawberry.field(description="Fees of all trades of the range.")
     free: Money = strawberry.field(description="What is neither invested nor reserved at the end.")

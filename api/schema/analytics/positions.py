@@ -146,7 +146,10 @@ class PositionMoney:
     currency: str = strawberry.field(description="Which.")
     cost: Decimal | None = strawberry.field(description="What it cost; of a short, what its sale brought.")
     value: Decimal | None = strawberry.field(description="At the last price; null without one.")
-    unrealised: Decimal | None = strawberry.field(description="Value less cost; of a short, cost less value.")
+    unrealised: Decimal | None = strawberry.field(
+        description="Value less cost, which is by `costSource`; of a short, cost less value. The sum may be less than"
+        " that of days and of a range, which know no fees."
+    )
     profit_if_closed: Decimal | None = strawberry.field(
         description="What closing it now would bring, the fee of that taken off, less the cost."
     )

@@ -247,6 +247,42 @@ async def test_reserved_coins_are_not_free_today_either(world: World, held: date
     assert datetime.fromisoformat(days["asOf"]) == now
 
 
+async def test_why_the_sum_of_positions_differs_from_the_figure_of_all_is_told(world: World, held: datetime) -> None:
+    now = world.runtime.clock.now()
+    us = int(now.timestamp() * 1e6)
+    state = pb.Portfolio(
+        hopper_id="1",
+        at_us=us,
+        base_currency="USDT",
+        candle=candle_to_message(
+            Candle(ONE, opening(now), 2200.0, 2200.0, 2200.0, 2200.0, timedelta(0), Quality.COMPLETE, fence=1)
+        ),
+        is_fresh=True,
+        assets_at_us=us,
+        assets=["ETH", "USDT"],
+        quantities=["2", "0"],
+        prices=[1100.5, 1.0],
+        positions=[position_to_message(position("p1", ETH, "2", "1000", now - timedelta(days=3), buy_id="91"))],
+    )
+    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
+    await world.bus.flush()
+    query = """{ analytics(hopperIds: ["1"], currency: "USDT") {
+        returns { unrealised { amount definition } } openPositions { sums { kind money { unrealised } } } } }"""
+    async with asyncio.timeout(5):
+        while True:
+            figures = (await world.ask(query))["data"]["analytics"]
+            if figures["returns"]["unrealised"]["amount"] is not None:
+                break
+            await asyncio.sleep(0.01)
+    (by_position,) = [
+        D(one["money"]["unrealised"]) for one in figures["openPositions"]["sums"] if one["kind"] == "OPEN"
+    ]
+    of_all = figures["returns"]["unrealised"]
+    assert [D(of_all["amount"]), by_position] == [201, 199], "the fee of buying was two"
+    assert "as Cryptohopper told the cost, without fees" in of_all["definition"]
+    assert "their sum may be less" in of_all["definition"]
+
+
 async def test_pages_filters_masking_and_what_cannot_be_read_any_more(world: World, held: datetime) -> None:
     seen, after = [], None
     while True:
