@@ -134,7 +134,7 @@ async def _served(settings: Settings, runtime: Runtime, db: Database) -> AsyncIt
                 people, hoppers, markets, book, pairs, trades, Positions(db), live, budget, rules, clock
             )  # fmt: skip
             kinds[PairSymbol], charts[PairSymbol] = of_pairs, pairs
-        udf = Udf(sessions, people, hoppers, markets, kinds, rules, clock, meters)
+        udf = Udf(sessions, hoppers, markets, kinds, rules, clock, meters)
         hub = Hub(sessions, rules, charts, clock, meters)
         yield _Served(udf, hub, Hearing(live, [portfolios, sums], clock), portfolios, sums, pairs, exchanges)
 

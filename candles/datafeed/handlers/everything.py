@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, Protocol
 
 from candles.datafeed.handlers.kinds import History
+from candles.datafeed.handlers.masked import is_masked
 from candles.datafeed.handlers.portfolios import span_of_marks
 from candles.datafeed.handlers.rules import LIVE, Rules
 from candles.datafeed.handlers.together import Group, Together
@@ -67,15 +68,17 @@ class Everything:
             candles = joined(candles, live)
         return candles, are_cut
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
+    async def marks(
+        self, caller: Caller, symbol: Symbol, asked: Question, *, masked: bool | None
+    ) -> list[dict[str, Any]]:
         """The trades of all these hoppers."""
         group, zone = await asyncio.gather(self._together.group(caller.user), zone_of(self._people, caller.user))
         hoppers = {member.hopper.id: member.hopper for member in group.members}
         since, until = span_of_marks(asked)
         found = await self._trades.of_many([(hopper, since, until) for hopper in hoppers])
         trades = sorted((trade for of_one in found.values() for trade in of_one), key=lambda trade: trade.at)
-        return marks(trades, asked, zone, hoppers, is_masked=is_masked)
+        return marks(trades, asked, zone, hoppers, is_masked=await is_masked(self._people, caller.user, masked))
 
-    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
+    async def levels(self, caller: Caller, symbol: Symbol, *, masked: bool | None) -> list[dict[str, Any]]:
         """None: these are prices of pairs."""
         return []

@@ -33,10 +33,12 @@ class Kind(Protocol):
         """The bars that were asked for, the one in progress included for who may see it."""
         ...
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
-        """What the caller did within the span; masked without quantities."""
+    async def marks(
+        self, caller: Caller, symbol: Symbol, asked: Question, *, masked: bool | None
+    ) -> list[dict[str, Any]]:
+        """What the caller did within the span; ``masked``: without quantities; None: if he likes it so."""
         ...
 
-    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
-        """The prices at which something of the caller's happens; masked without quantities."""
+    async def levels(self, caller: Caller, symbol: Symbol, *, masked: bool | None) -> list[dict[str, Any]]:
+        """The prices at which something of the caller's happens; ``masked`` as for marks."""
         ...

@@ -9,6 +9,7 @@ from candles.datafeed.handlers.asking import Pay
 from candles.datafeed.handlers.kinds import History
 from candles.datafeed.handlers.live import LiveBook
 from candles.datafeed.handlers.markets import Markets
+from candles.datafeed.handlers.masked import is_masked
 from candles.datafeed.handlers.pair_book import Loaded, PairBook
 from candles.datafeed.handlers.portfolios import span_of_marks
 from candles.datafeed.handlers.rules import LIVE, MARKET, Rules
@@ -138,22 +139,24 @@ class Pairs:
             candles = candles.between(int(candles.at.searchsorted(bars.starts[whole])), len(candles))
         return folded(candles, bars)
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
+    async def marks(
+        self, caller: Caller, symbol: Symbol, asked: Question, *, masked: bool | None
+    ) -> list[dict[str, Any]]:
         """The caller's trades in this pair, of all his hoppers."""
         named, zone = await self._of(caller, symbol)
         hoppers = {hopper.id: hopper for hopper in await self._hoppers.of_user(caller.user)}
         span = span_of_marks(asked)
         trades = await self._trades.of_pair(list(hoppers), named.pair, *span, 2 * MOST_MARKS)
-        return marks(trades, asked, zone, hoppers, is_masked=is_masked)
+        return marks(trades, asked, zone, hoppers, is_masked=await is_masked(self._people, caller.user, masked))
 
-    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
+    async def levels(self, caller: Caller, symbol: Symbol, *, masked: bool | None) -> list[dict[str, Any]]:
         """What the caller's open positions in this pair cost, and where they are sold."""
         named, _ = await self._of(caller, symbol)
         hoppers = await self._on(caller.user, named.pair)
         held: list[HeldPosition] = list(await self._positions.in_pair(list(hoppers), *named.pair[1:]))
         if self._rules.may(roles_of(caller), LIVE):
             held = self._now_held(named.pair, hoppers, held)
-        return levels(held, hoppers, is_masked=is_masked)
+        return levels(held, hoppers, is_masked=await is_masked(self._people, caller.user, masked))
 
     async def _on(self, user: UserId, pair: Pair) -> dict[HopperId, Hopper]:
         """A user's hoppers on the exchange of ``pair`` that can be read."""

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from candles.datafeed.handlers.kinds import History
 from candles.datafeed.handlers.live import LiveBook, is_live
+from candles.datafeed.handlers.masked import is_masked
 from candles.datafeed.handlers.rules import LIVE, Rules
 from candles.datafeed.handlers.zones import zone_of
 from candles.datafeed.logic.descriptions import symbol_info
@@ -97,13 +98,15 @@ class Portfolios:
         live.volume[0] = portfolio.volume
         return candles, live
 
-    async def marks(self, caller: Caller, symbol: Symbol, asked: Question, *, is_masked: bool) -> list[dict[str, Any]]:
+    async def marks(
+        self, caller: Caller, symbol: Symbol, asked: Question, *, masked: bool | None
+    ) -> list[dict[str, Any]]:
         """The hopper's trades."""
         hopper, zone = await self._of(caller, symbol)
         trades = await self._trades.within(hopper.id, *span_of_marks(asked))
-        return marks(trades, asked, zone, is_masked=is_masked)
+        return marks(trades, asked, zone, is_masked=await is_masked(self._people, caller.user, masked))
 
-    async def levels(self, caller: Caller, symbol: Symbol, *, is_masked: bool) -> list[dict[str, Any]]:
+    async def levels(self, caller: Caller, symbol: Symbol, *, masked: bool | None) -> list[dict[str, Any]]:
         """None: these are prices of pairs, and a portfolio has a value."""
         await self._of(caller, symbol)
         return []

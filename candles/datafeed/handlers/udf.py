@@ -16,7 +16,7 @@ from candles.datafeed.handlers.rules import MARKET, NEEDS, Rules
 from candles.datafeed.logic.descriptions import config, found, found_pairs, shows_pairs, shows_portfolios
 from candles.datafeed.logic.questions import Question, question
 from candles.datafeed.logic.symbols import Symbol, symbol_of
-from candles.datafeed.ports import Caller, Hoppers, People, Sessions
+from candles.datafeed.ports import Caller, Hoppers, Sessions
 from cryptwire.clock import Clock
 from cryptwire.codec.access_token import presented
 from cryptwire.errors import CryptwireError, Exhausted, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
@@ -42,7 +42,6 @@ class Udf:
     def __init__(
         self,
         sessions: Sessions,
-        people: People,
         hoppers: Hoppers,
         markets: Markets,
         kinds: Mapping[type[Symbol], Kind],
@@ -51,7 +50,6 @@ class Udf:
         meters: Meters,
     ) -> None:
         self._sessions = sessions
-        self._people = people
         self._hoppers = hoppers
         self._markets = markets
         self._kinds = kinds
@@ -159,21 +157,12 @@ class Udf:
     async def marks(self, request: Request, caller: Caller) -> Response:
         """``/udf/marks``: the user's trades."""
         kind, symbol, asked = self._asked(request, caller)
-        return answer(await kind.marks(caller, symbol, asked, is_masked=await self._is_masked(request, caller)))
+        return answer(await kind.marks(caller, symbol, asked, masked=_masked(request)))
 
     async def levels(self, request: Request, caller: Caller) -> Response:
         """``/udf/levels``: what the user's open positions in a pair cost, and where they are sold."""
         kind, symbol = self._kind(caller, request.query_params.get("symbol", ""))
-        return answer(await kind.levels(caller, symbol, is_masked=await self._is_masked(request, caller)))
-
-    async def _is_masked(self, request: Request, caller: Caller) -> bool:
-        """Whether quantities are not told: as ``masked`` says, else as the user's preferences do; raises Invalid."""
-        said = request.query_params.get("masked")
-        if said is None:
-            return (await self._people.by_id(caller.user)).preferences.masks_amounts
-        if said not in ("0", "1"):
-            raise Invalid(f"masked is 0 or 1, not {said[:30]!r}")
-        return said == "1"
+        return answer(await kind.levels(caller, symbol, masked=_masked(request)))
 
     def _asked(self, request: Request, caller: Caller) -> tuple[Kind, Symbol, Question]:
         asked = question(request.query_params)
@@ -188,6 +177,14 @@ class Udf:
         if kind.needs is not None:
             self._rules.must(roles_of(caller), kind.needs)
         return kind, symbol
+
+
+def _masked(request: Request) -> bool | None:
+    """Whether quantities are not to be told; None: nothing was said. Raises Invalid."""
+    said = request.query_params.get("masked")
+    if said not in (None, "0", "1"):
+        raise Invalid(f"masked is 0 or 1, not {said[:30]!r}")
+    return None if said is None else said == "1"
 
 
 def answer(body: Any) -> Response:
