@@ -14,6 +14,7 @@ from api.handlers.analytics.ports import Bases
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from cryptwire.domain.account import PositionKind
+from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
@@ -31,7 +32,8 @@ from cryptwire.domain.lots import EXACT
 from cryptwire.domain.portfolio import Portfolio
 from cryptwire.storage.positions import Held
 
-_BEFORE = timedelta(days=1)
+RATES_BEFORE = timedelta(days=31)
+"""So long before a scope rates are read: the day before its first may lie as far back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,16 @@ def _notes(rates: Mapping[Asset, Rates]) -> list[str]:
     return sorted({note for note in said if note is not None})
 
 
-async def conversions(reading: Reading, currencies: set[Asset]) -> dict[Asset, Rates]:
+async def conversions(reading: Reading, currencies: set[Asset]) -> dict[Asset, Conversion]:
     """From each of ``currencies`` into that of the scope, over its days and the one before."""
     return {one: await reading.once(("rates", one), partial(_rates, reading, one)) for one in sorted(currencies)}
 
 
-async def _rates(reading: Reading, currency: Asset) -> Rates:
+async def _rates(reading: Reading, currency: Asset) -> Conversion:
     scope = reading.scope
-    since = scope.begins_at - _BEFORE - timedelta(days=30)
-    return await reading.sources.conversions.between(currency, scope.currency, since, scope.ends_at)
+    return await reading.sources.conversions.between(
+        currency, scope.currency, scope.begins_at - RATES_BEFORE, scope.ends_at
+    )
 
 
 async def bases_of(reading: Reading) -> Bases:

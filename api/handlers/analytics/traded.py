@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from api.handlers.analytics.days import conversions
 from api.handlers.analytics.reading import Reading
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.day import day_at, zone_of
@@ -25,19 +26,20 @@ class TradeRates:
     """What one currency is worth in the scope's, where trades were made while hoppers counted in it."""
 
     conversion: Conversion
+    since: datetime
 
     @cached_property
     def steps(self) -> Steps | None:
         """All of it."""
-        return steps_of(self.conversion, self.conversion.since, self.conversion.until)
+        return steps_of(self.conversion, self.since, self.conversion.until)
 
 
 async def trade_rates(reading: Reading, currency: Asset) -> TradeRates:
     """Rates of all trades that can have a part in the scope: sums over them are converted by the same texts."""
 
     async def read() -> TradeRates:
-        scope, between = reading.scope, reading.sources.conversions.between
-        return TradeRates(await between(currency, scope.currency, scope.begins_at - BEFORE, scope.ends_at))
+        rates = await conversions(reading, {currency})
+        return TradeRates(rates[currency], reading.scope.begins_at - BEFORE)
 
     return await reading.once(("trade rates", currency), read)
 
@@ -73,7 +75,7 @@ async def _kept(reading: Reading, spans: tuple[Span, ...], currency: Asset) -> l
 
     async def summed(rates: TradeRates) -> list[TradeSum]:
         begin, end = min(since for _, since, _ in spans), max(until for _, _, until in spans)
-        is_most = 2 * (end - begin) > rates.conversion.until - rates.conversion.since
+        is_most = 2 * (end - begin) > rates.conversion.until - rates.since
         steps = rates.steps if is_most else steps_of(rates.conversion, begin, end)
         return await sources.trade_sums.of([(*span, bases[span[0]]) for span in spans], currency, steps)
 
