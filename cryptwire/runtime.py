@@ -30,7 +30,6 @@ SHUTDOWN = timedelta(seconds=10)
 _LOOKS_EVERY = timedelta(seconds=2)
 _SELDOM = 50_000  # new objects between two looks for cycles
 S = TypeVar("S")
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -163,25 +162,6 @@ def run(
     except CryptwireError as error:
         print(f"{service}: {error}", file=sys.stderr)
         return 1
-
-
-async def until_there(
-    attempt: Callable[[], Awaitable[T]], stop: asyncio.Event, *, what: str, pause: float = 0.5, longest: float = 5.0
-) -> T:
-    """``attempt`` again and again, pausing ever longer, until it no longer raises Unavailable.
-
-    Raises Unavailable when ``stop`` is set before.
-    """
-    while True:
-        try:
-            return await attempt()
-        except Unavailable as error:
-            _log.warning("waits", what=what, reason=error)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
-        if stop.is_set():
-            raise Unavailable(f"stopped while waiting for {what}")
-        pause = min(longest, pause * 1.5)
 
 
 @contextlib.asynccontextmanager

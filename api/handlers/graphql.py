@@ -23,10 +23,8 @@ from api.handlers.subscriptions import Line, Socket, Sockets
 from api.schema import SCHEMA
 from api.schema.context import Context, Services
 from cryptwire.errors import CryptwireError
-from cryptwire.log import Log
 from cryptwire.tasks import end
 
-_log = Log(__name__)
 _METHODS = ("GET", "POST")
 _MOST_NAME = 200
 _SOON = 0.25  # seconds in which nearly all is answered: nobody needs to look for a client that has left

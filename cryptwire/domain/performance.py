@@ -24,7 +24,6 @@ _ENOUGH = 30
 _ENOUGH_TO_ANNUALISE = 90
 _ENOUGH_FOR_TAILS = 100
 _TAIL = 0.05
-_NOTHING_LEFT = 1e-9  # as cryptwire.domain.flow has it: what is less than that share of what was there is nothing
 
 Numbers = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
@@ -33,12 +32,12 @@ Dates = NDArray[np.datetime64]
 class _Sample:
     """The days of which something is known."""
 
-    def __init__(self, returns: Numbers, noun: str = "day") -> None:
+    def __init__(self, returns: Numbers) -> None:
         known: Numbers = returns[np.isfinite(returns)]
         self.days: Numbers = np.where(np.abs(known) < CRUMB, 0.0, known)  # else noise is won, lost and divided by
         self.size = len(self.days)
         self.is_lost = bool((self.days <= -1).any())
-        self._said = left_out(len(returns) - self.size, noun)
+        self._said = left_out(len(returns) - self.size, "day")
 
     def told(self, value: float, *notes: str | None) -> Measured:
         return Measured.of(value, self.size, *notes, self._said)
@@ -62,28 +61,11 @@ class _Sample:
 
 def cumulative(returns: Numbers) -> Measured:
     """Π(1 + r) − 1: the time-weighted return of all the days."""
-    return _linked(_Sample(returns))
-
-
-def _linked(sample: _Sample) -> Measured:
+    sample = _Sample(returns)
     if not sample.size:
         return sample.none("nothing is known")
     with np.errstate(over="ignore"):
         return sample.told(float(growth(sample.days)[-1]) - 1, "total loss" if sample.is_lost else None)
-
-
-def time_weighted(opening: float, before: Numbers, flows: Numbers) -> Measured:
-    """The return of a period that flows cut into parts, each part's return linked to the next one's.
-
-    ``opening``: the value that the first part begins with. ``before``: (k,), the value right before each flow and,
-    last, at the end. ``flows``: (k,), what came (above 0) or went right then; the last one counts nothing. A part that
-    begins with nothing has no return and is left out: what comes then starts anew. ``sample_size`` is in parts.
-    """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        after = (before + flows)[:-1]
-        left = after > _NOTHING_LEFT * np.abs(before[:-1])
-        begins = np.concatenate([[opening if opening > 0 else np.nan], np.where(left, after, np.nan)])
-        return _linked(_Sample(before / begins - 1, "part"))
 
 
 def annual_growth(returns: Numbers) -> Measured:

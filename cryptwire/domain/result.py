@@ -7,7 +7,7 @@ of more than is known of opens a short, which a buy whose ``buy_id`` names that 
 unknown. What is divided or converted is rounded to 18 decimals.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -171,12 +171,6 @@ def ledger_of(kept: Mapping[str, Any]) -> Ledger:
             else:
                 ledger._pool(lot.pair).add(lot)
     return ledger
-
-
-def results(trades: Iterable[Trade], prices: Prices) -> list[Result]:
-    """Of all of a hopper's trades, oldest first."""
-    ledger = Ledger()
-    return [result for trade in trades if (result := ledger.add(trade, prices)[0]) is not None]
 
 
 def _result(

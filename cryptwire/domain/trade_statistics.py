@@ -2,26 +2,22 @@
 
 A result is a sell matched to what it closes (``cryptwire/domain/result.py``); partial sells are results, and all
 figures count results. Money must be right to the last digit and a dashboard has no time to carry 25,000 results with
-five decimals each out of the database, so there are two ways in. What is a sum is a ``Tally``: exact, made of outcomes
-here or grouped by the database, and tallies add up; ratios come of the sums. What hangs on the order of results takes
-columns of numbers that need not be exact: the sign of a result for streaks, seconds for holding times.
+five decimals each out of the database, so there are two ways in. What is a sum is a ``Tally``: exact, grouped by the
+database, and tallies add up; ratios come of the sums. What hangs on the order of results takes columns of numbers that
+need not be exact: the sign of a result for streaks, seconds for holding times.
 """
 
-import heapq
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple, Self, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryptwire.domain.hopper import Asset
 from cryptwire.domain.measured import Amount, Measured, few
-from cryptwire.domain.trade import TradeId
 
 NOTHING = Decimal(0)
 EXACT = Context(prec=5000, Emax=999_999, Emin=-999_999, traps=[Inexact, InvalidOperation])
@@ -34,39 +30,6 @@ Numbers = NDArray[np.float64]
 Signs = NDArray[np.int8]
 Whole = NDArray[np.int64]
 Key = TypeVar("Key", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One result; money in one currency, at the rates of its time, with fees; ``fees`` of both sides.
-
-    ``cost`` is None when it is not known what was sold, ``proceeds`` when nobody knows what they were in this currency;
-    a trigger or strategy is None when it is not known. ``closed_by`` is the trigger of the sell, ``opened_by`` that of
-    the buy; of a short it is the other way round.
-    """
-
-    trade: TradeId
-    at: datetime
-    base: Asset
-    proceeds: Decimal | None
-    cost: Decimal | None
-    fees: Decimal = NOTHING
-    opened_at: datetime | None = None
-    is_short: bool = False
-    opened_by: str | None = None
-    closed_by: str | None = None
-    strategy: str | None = None
-
-    @property
-    def net(self) -> Decimal | None:
-        """Profit, fees out; exact."""
-        return None if self.cost is None or self.proceeds is None else EXACT.subtract(self.proceeds, self.cost)
-
-    @property
-    def share(self) -> float | None:
-        """Profit / what it was opened with: what was paid, or what a short brought."""
-        net, opened_with = self.net, self.proceeds if self.is_short else self.cost
-        return None if net is None or not opened_with else float(net / opened_with)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +49,6 @@ class Tally:
     losses: Decimal = NOTHING
     fees: Decimal = NOTHING
     moved: Decimal = NOTHING
-
-    @classmethod
-    def of(cls, outcomes: Iterable[Outcome]) -> Self:
-        """Of results in any order."""
-        return added(cls, (cls._of(outcome) for outcome in outcomes))
-
-    @classmethod
-    def _of(cls, outcome: Outcome) -> Self:
-        if outcome.cost is None:
-            return cls(unknown=1)
-        net = outcome.net
-        if net is None:
-            return cls(untold=1)
-        moved = EXACT.abs(EXACT.add(net, outcome.fees))
-        return cls(
-            int(net > 0), int(net < 0), int(not net), 0, 0, max(net, NOTHING), min(net, NOTHING), outcome.fees, moved
-        )
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return added(Tally, (self, other))
 
     @property
     def known(self) -> int:
@@ -209,28 +152,6 @@ def grouped(kind: type[Sums], pairs: Iterable[tuple[Key, Sums]]) -> dict[Key, Su
     for key, tally in pairs:
         found.setdefault(key, []).append(tally)
     return {key: those[0] if len(those) == 1 else added(kind, those) for key, those in found.items()}
-
-
-def tallies(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> dict[Key, Tally]:
-    """A tally for each key, such as the coin, or who opened and closed by which strategy."""
-    grouped: dict[Key, list[Outcome]] = {}
-    for outcome in outcomes:
-        grouped.setdefault(key(outcome), []).append(outcome)
-    return {each: Tally.of(those) for each, those in grouped.items()}
-
-
-def ranked(outcomes: Iterable[Outcome], count: int, *, by_share: bool, is_worst: bool) -> list[Outcome]:
-    """The ``count`` best, or worst, by amount or by share of what they were opened with; of equal ones the earlier.
-
-    Only winners are best and only losers worst.
-    """
-    sign = -1 if is_worst else 1
-    found = []
-    for outcome in outcomes:
-        net, share = outcome.net, outcome.share
-        if net is not None and net * sign > 0 and (share is not None or not by_share):
-            found.append((-sign * (Decimal(share or 0) if by_share else net), outcome.at, outcome.trade, outcome))
-    return [outcome for *_, outcome in heapq.nsmallest(count, found, key=lambda each: each[:3])]
 
 
 class Streaks(NamedTuple):

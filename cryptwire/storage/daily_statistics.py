@@ -8,7 +8,6 @@ from decimal import Decimal
 import asyncpg
 
 from cryptwire.domain.daily import Daily, DayCandles, Progress, Standing
-from cryptwire.domain.day import Day
 from cryptwire.domain.flow import Index
 from cryptwire.domain.hopper import Asset, Hopper, HopperId
 from cryptwire.storage.database import Database
@@ -221,10 +220,6 @@ class DailyStatistics:
         """Until when days are there; None when none is."""
         until: datetime | None = await self._database.value(_UNTIL, hopper, zone)
         return until
-
-
-def spans(hopper: HopperId, days: Sequence[Day]) -> list[tuple[HopperId, datetime, datetime]]:
-    return [(hopper, day.begins_at, day.ends_at) for day in days]
 
 
 def _is_where_it_was(before: Standing, now: asyncpg.Record | None) -> bool:

@@ -10,10 +10,7 @@ from typing import Any
 from cryptwire.codec.ticker import ticker_from_wire, ticker_to_wire
 from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.ticker import Pair, Ticker
-from cryptwire.log import Log
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
-
-_log = Log(__name__)
 
 
 class LastPrices:

@@ -44,7 +44,6 @@ _HELD = """
 _ORDER = " ORDER BY p.hopper_id, p.kind, p.opened_at NULLS FIRST, p.position_id"
 _IN_PAIR = f"{_HELD} AND p.kind IN ('open', 'short') AND p.base = $2 AND p.quote = $3{_ORDER}"
 _NO_LIMITS = (None,) * 5  # nor the trade that opened it
-_READS = "SELECT hopper_id, what, read_at FROM hopper_reads WHERE hopper_id = ANY($1::text[])"
 
 
 class Held(NamedTuple):
@@ -99,11 +98,6 @@ class Positions:
     async def of(self, hoppers: Sequence[HopperId]) -> list[Held]:
         """Everything that these hold, by hopper and kind, the oldest first."""
         return [_held(row) for row in await self._database.fetch(_HELD + _ORDER, list(hoppers))]
-
-    async def reads(self, hoppers: Sequence[HopperId]) -> dict[tuple[HopperId, str], datetime]:
-        """When each kind, and ``orders``, of these was read last; what never was is left out."""
-        rows = await self._database.fetch(_READS, list(hoppers))
-        return {(HopperId(row["hopper_id"]), row["what"]): row["read_at"] for row in rows}
 
 
 def _held(row: asyncpg.Record) -> Held:

@@ -13,7 +13,6 @@ from cryptwire.domain.hopper import Asset, Exchange
 from cryptwire.domain.route import Leg
 from cryptwire.domain.ticker import Pair
 from cryptwire.errors import Unavailable
-from cryptwire.log import Log
 from cryptwire.metrics import Meters
 from processor.handlers.candle_book import ROWS, CandleBook
 from processor.handlers.market import Asking
@@ -23,7 +22,6 @@ from processor.ports.backfill import Exchanges
 from processor.ports.market import RateSource, Sources
 from processor.ports.rate_pasts import Pasts, RateRows, Series
 
-_log = Log(__name__)
 _DAYS_AT_ONCE = 400
 _HOUR_SECONDS = 3600
 

@@ -64,8 +64,6 @@ class PositionRows(Protocol):
 
     async def of(self, hoppers: Sequence[HopperId]) -> list[Held]: ...
 
-    async def reads(self, hoppers: Sequence[HopperId]) -> dict[tuple[HopperId, str], datetime]: ...
-
 
 class OpenLotRows(Protocol):
     """See cryptwire/storage/open_lots.py."""

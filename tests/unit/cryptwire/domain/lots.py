@@ -1,5 +1,6 @@
 """Trades and flows to keep books of, plain and random."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from cryptwire.domain.fifo import Prices, place
 from cryptwire.domain.flow import DecidedBy, Flow, FlowId, FlowKind, FlowState
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
+from cryptwire.domain.result import Ledger, Result
+from cryptwire.domain.result import Prices as PairPrices
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
 
@@ -23,6 +26,12 @@ def prices(asset: Asset, at: datetime) -> Decimal | None:
     """Each coin rises by a hundredth of its worth an hour."""
     worth = WORTH.get(asset)
     return None if worth is None else worth * (100 + (at - T) // HOUR) / 100
+
+
+def results(trades: Iterable[Trade], of: PairPrices) -> list[Result]:
+    """Of all of a hopper's trades, oldest first."""
+    ledger = Ledger()
+    return [result for trade in trades if (result := ledger.add(trade, of)[0]) is not None]
 
 
 def trade(number: int, side: Side, market: str, quantity: str, rate: str, fee: str = "0 EUR", hour: int = 0) -> Trade:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
 from cryptwire.domain.lots import SEVERAL
-from cryptwire.domain.result import Ledger, Result, ledger_of, results
+from cryptwire.domain.result import Ledger, Result, ledger_of
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
+from tests.unit.cryptwire.domain.lots import results
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

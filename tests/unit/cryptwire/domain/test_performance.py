@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cryptwire.domain import drawdown, performance
 from cryptwire.domain.measured import Measured
-from cryptwire.domain.performance import Span, compounded, time_weighted
+from cryptwire.domain.performance import Span, compounded
 from cryptwire.errors import Invalid
 from tests.returns import benchmark, fixture
 
@@ -174,20 +174,6 @@ def test_the_risk_free_return_of_a_year_is_one_of_a_day() -> None:
     )
 
 
-def test_the_worked_example() -> None:
-    before, flows = days(1050, 1519, 1279.95), days(500, -300, 0)
-    told = time_weighted(1000, before, flows)
-    assert told.value == pytest.approx(0.08045, abs=1e-12)
-    assert told.sample_size == 3
-
-
-def test_what_comes_after_everything_went_starts_anew() -> None:
-    told = time_weighted(1000, days(1100, 0, 220), days(-1100, 200, 0))
-    assert told.value == pytest.approx(1.1 * 1.1 - 1)
-    assert told.note == "1 part left out: nothing is known of it"
-    assert time_weighted(0, days(0, 105), days(100, 0)).value == pytest.approx(0.05), "it began with nothing"
-
-
 def test_exposure_is_weighted_by_time() -> None:
     told = performance.exposure(days(50, 100, NAN), days(100, 100, 100), days(82_800, 90_000, 86_400))
     assert told.value == pytest.approx((0.5 * 82_800 + 90_000) / 172_800)
@@ -249,22 +235,6 @@ def test_years_are_made_of_months_as_of_days(returns: Numbers) -> None:
         linked, whole = performance.cumulative(periods.returns).value, performance.cumulative(returns).value
         assert linked == (None if whole is None else pytest.approx(whole, rel=1e-9, abs=1e-12))
         assert (periods.known + periods.missing).sum() == len(returns)
-
-
-@given(st.lists(st.tuples(a_return, st.floats(-0.99, 1e6)), min_size=1, max_size=20), money)
-def test_a_flow_of_any_size_at_any_boundary_changes_nothing(parts: list[tuple[float, float]], opening: float) -> None:
-    """``parts``: what each earns, and what comes or goes after it, as a share of what is there."""
-    value, before, flows = opening, [], []
-    for change, share in parts:
-        value *= 1 + change
-        before.append(value)
-        flows.append(value * share)
-        value += value * share
-    told = time_weighted(opening, days(*before), days(*flows)).value
-    expected = performance.cumulative(days(*(change for change, _ in parts))).value
-    assert told is not None
-    assert expected is not None
-    assert 1 + told == pytest.approx(1 + expected, rel=1e-8)
 
 
 @given(series, money)

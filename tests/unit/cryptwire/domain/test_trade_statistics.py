@@ -16,20 +16,19 @@ from hypothesis import strategies as st
 
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
 from cryptwire.domain.measured import Amount, Measured
-from cryptwire.domain.result import results
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
 from cryptwire.domain.trade_statistics import (
     EDGES,
-    Outcome,
     Streaks,
     Tally,
+    added,
     histogram,
     holding_times,
-    ranked,
     streaks,
-    tallies,
 )
+from tests.unit.cryptwire.domain.lots import results
+from tests.unit.cryptwire.domain.outcomes import Outcome, tallies, tally_of
 
 D = Decimal
 D0 = Fraction(0)
@@ -47,7 +46,7 @@ EXAMPLE = [outcome(number, net) for number, net in enumerate(("10", "-5", "8", "
 
 
 def test_the_example_of_the_reference() -> None:
-    tally = Tally.of(EXAMPLE)
+    tally = tally_of(EXAMPLE)
     assert tally.win_rate == Measured(0.5, 4, "2 won, 2 lost, 1 broke even")
     assert tally.profit_factor == Measured(2.0, 5)
     assert tally.payoff == Measured(2.0, 5)
@@ -59,7 +58,7 @@ def test_the_example_of_the_reference() -> None:
 
 def test_what_is_not_known_is_never_a_win_and_is_told() -> None:
     nobody_knows_its_price = Outcome(TradeId("8"), T, Asset("XYZ"), None, D(1))
-    tally = Tally.of([*EXAMPLE, outcome(7, None), nobody_knows_its_price])
+    tally = tally_of([*EXAMPLE, outcome(7, None), nobody_knows_its_price])
     assert (tally.count, tally.known, tally.unknown, tally.untold) == (7, 5, 1, 1)
     assert tally.win_rate.value == 0.5
     assert tally.expectancy.amount == D("1.8")
@@ -69,7 +68,7 @@ def test_what_is_not_known_is_never_a_win_and_is_told() -> None:
 
 
 def test_nothing_is_divided_by_nothing() -> None:
-    won, lost, even, none = (Tally.of(some) for some in ([outcome(1, "5")], [outcome(1, "-5")], [outcome(1, "0")], []))
+    won, lost, even, none = (tally_of(some) for some in ([outcome(1, "5")], [outcome(1, "-5")], [outcome(1, "0")], []))
     assert won.profit_factor == Measured(None, 1, "no losing trade")
     assert won.payoff.note == won.expectancy_ratio.note == "no losing trade"
     assert lost.profit_factor.value == 0
@@ -84,16 +83,18 @@ def test_nothing_is_divided_by_nothing() -> None:
 
 
 def test_fee_drag_is_fees_by_what_was_moved_before_them() -> None:
-    tally = Tally.of([outcome(1, "8", fees="2"), outcome(2, "-11", fees="1"), outcome(3, None, fees="77")])
+    tally = tally_of([outcome(1, "8", fees="2"), outcome(2, "-11", fees="1"), outcome(3, None, fees="77")])
     assert tally.fee_drag == Measured(3 / 20, 2, "1 result of unknown cost not counted")
 
 
 def test_sums_are_right_to_the_last_digit() -> None:
     """Decimals round to 28 digits unless they are told not to."""
     large, small = "1" + "0" * 30, "0." + "0" * 29 + "1"
-    tally = Tally.of([outcome(1, large, cost="0"), outcome(2, small, cost="0"), outcome(3, f"-{large}", cost="0")])
+    tally = tally_of([outcome(1, large, cost="0"), outcome(2, small, cost="0"), outcome(3, f"-{large}", cost="0")])
     assert tally.net.amount == D(small)
-    assert (Tally.of([outcome(1, large, cost="0")]) + Tally.of([outcome(2, small, cost="0")])).gains != D(large)
+    assert added(Tally, (tally_of([outcome(n, net, cost="0")]) for n, net in enumerate((large, small)))).gains != D(
+        large
+    )
 
 
 def test_streaks_are_by_the_order_given_and_end_with_what_broke_even() -> None:
@@ -124,24 +125,6 @@ def test_the_histogram_splits_winners_from_losers() -> None:
     assert told.losers.tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
     assert told.even.tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     assert len(EDGES) + 1 == 10
-
-
-def test_best_and_worst_by_amount_and_by_share() -> None:
-    some = [outcome(1, "10"), outcome(2, "6", "20"), outcome(3, "-9"), outcome(4, "-3", "4"), outcome(5, None)]
-
-    def ids(*, by_share: bool, is_worst: bool) -> list[str]:
-        return [one.trade for one in ranked(some, 3, by_share=by_share, is_worst=is_worst)]
-
-    assert ids(by_share=False, is_worst=False) == ["1", "2"]
-    assert ids(by_share=True, is_worst=False) == ["2", "1"]
-    assert ids(by_share=False, is_worst=True) == ["3", "4"]
-    assert ids(by_share=True, is_worst=True) == ["4", "3"]
-    assert len(ranked([outcome(number, "1") for number in range(5)], 3, by_share=False, is_worst=False)) == 3
-
-
-def test_a_shorts_share_is_of_what_it_brought() -> None:
-    short = Outcome(TradeId("1"), T, Asset("ETH"), D(200), D(150), is_short=True)
-    assert (short.net, short.share) == (D(50), 0.25)
 
 
 # ---- the naive second way: from the trades, in fractions, everything looked through again for each figure ------------
@@ -233,8 +216,6 @@ def outcomes(trades: Sequence[Trade], price: Price) -> list[Outcome]:
                     result.proceeds * rate,
                     cost,
                     result.fees * rate,
-                    result.opened_at,
-                    result.is_short,
                     closed_by=triggers[result.trade],
                 )
             )
@@ -341,7 +322,7 @@ def near(value: Fraction | float) -> Any:
 def test_the_naive_way_says_the_same(seed: int, count: int) -> None:
     trades = life(random.Random(seed), count)
     found, naive = outcomes(trades, Price()), Naive(trades, Price())
-    tally = Tally.of(found)
+    tally = tally_of(found)
     known = [one for one in found if one.net is not None]
     assert [float(one.net or 0) for one in known] == [near(net) for net in naive.nets]
     assert (tally.count, tally.unknown) == (len(found), naive.unknown)
@@ -362,12 +343,6 @@ def test_the_naive_way_says_the_same(seed: int, count: int) -> None:
     assert tally.fee_drag.value == (near(sum(naive.fees, D0) / gross) if gross else None)
     told = streaks(np.array([((one.net or 0) > 0) - ((one.net or 0) < 0) for one in known], np.int8))
     assert (told.winners, told.losers) == (naive.longest(1), naive.longest(-1))
-    for is_worst, those in ((False, sorted(won, reverse=True)), (True, sorted(lost))):
-        listed = [float(one.net or 0) for one in ranked(found, 5, by_share=False, is_worst=is_worst)]
-        assert listed == [near(net) for net in those[:5]]
-        by_share = [one.share or 0 for one in ranked(found, 99, by_share=True, is_worst=is_worst)]
-        assert by_share == sorted(by_share, reverse=not is_worst)
-        assert len(by_share) == len(those)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60))
@@ -375,11 +350,11 @@ def test_groups_add_up_to_all_in_any_order(seed: int, count: int) -> None:
     dice = random.Random(seed)
     trades = life(dice, count)
     found = outcomes(trades, Price())
-    whole = Tally.of(found)
+    whole = tally_of(found)
     shuffled = dice.sample(found, len(found))
-    assert Tally.of(shuffled) == whole
+    assert tally_of(shuffled) == whole
     for grouped in (tallies(shuffled, lambda one: one.base), tallies(shuffled, lambda one: one.closed_by)):
-        assert sum(grouped.values(), start=Tally()) == whole
+        assert added(Tally, grouped.values()) == whole
     assert tallies(found, lambda one: one.base).keys() == {one.base for one in found}
 
 
