@@ -128,9 +128,9 @@ class Udf:
         """``/udf/search``: the user's own hoppers and pairs of exchanges, 30 at most."""
         asked = request.query_params
         text = asked.get("limit", str(_MOST_FOUND))
-        if not text.isascii() or not text.isdecimal() or len(text) > 9:
-            raise Invalid(f"limit is not a number above 0: {text[:30]!r}")
-        limit = min(int(text), _MOST_FOUND)
+        if not text.isascii() or not text.isdecimal():
+            raise Invalid(f"limit must be a whole number from 0, of which {_MOST_FOUND} count, not {text[:30]!r}")
+        limit = _MOST_FOUND if len(text) > 9 else min(int(text), _MOST_FOUND)
         query, kind, exchange = (
             asked.get("query", "")[:_LONGEST_QUERY],
             asked.get("type", ""),

@@ -198,6 +198,19 @@ NOT_THERE = (
 )  # fmt: skip
 
 
+async def test_a_search_tells_thirty_at_most_however_many_are_asked_for(world: World) -> None:
+    found = {}
+    for limit in ("0", "2", "30", "31", "99999999999", "9" * 5000):
+        status, hits = await world.get("/udf/search", query="", limit=limit)
+        assert status == 200, limit[:20]
+        found[limit[:11]] = len(hits)
+    assert found == {"0": 0, "2": 2, "30": 30, "31": 30, "99999999999": 30}
+    for limit in ("-1", "1.5", "", "x", "\u0663"):
+        status, told = await world.get("/udf/search", query="", limit=limit)
+        said = f"limit must be a whole number from 0, of which 30 count, not {limit!r}"
+        assert (status, told["errmsg"]) == (400, said)
+
+
 async def test_what_is_no_pair_of_an_allowed_exchange_is_not_there(world: World) -> None:
     for symbol in NOT_THERE:
         asked = {"symbol": symbol, "resolution": "15", "from": 1, "to": 2, "countback": 1}
