@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from cryptwire.domain.flow import Index
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
+from cryptwire.domain.lots import EXACT
 
 NOTHING = Decimal(0)
 
@@ -38,8 +39,9 @@ class Midnight:
     @property
     def balance(self) -> Decimal:
         """Σ quantity × price, exact."""
-        priced = (quantity * self.prices[asset] for asset, quantity in self.quantities.items() if asset in self.prices)
-        return sum(priced, NOTHING)
+        with localcontext(EXACT):
+            held = self.quantities.items()
+            return sum((quantity * self.prices[asset] for asset, quantity in held if asset in self.prices), NOTHING)
 
 
 @dataclass(frozen=True, slots=True)

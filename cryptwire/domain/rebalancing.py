@@ -118,7 +118,7 @@ def rebalancing(
     moves.sort(key=lambda one: (-abs(one.amount or Decimal(0)), one.asset))
     traded = [one for one in moves if one.advice in (Advice.BUY, Advice.SELL)]
     bought = total_of(one.amount for one in traded if one.amount is not None and one.amount > 0)
-    sold = -total_of(one.amount for one in traded if one.amount is not None and one.amount < 0)
+    sold = total_of(one.amount for one in traded if one.amount is not None and one.amount < 0).copy_negate()
     fees = None
     if fee_rate is not None:
         fees = total_of(one.fee for one in traded if one.fee is not None)

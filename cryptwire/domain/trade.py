@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import IntEnum
 from typing import NewType
 
@@ -11,6 +11,7 @@ from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.ticker import Pair
 
 TradeId = NewType("TradeId", str)
+_DIGITS = 200  # more than amounts have: a Decimal is rounded to 28 unless it is told not to
 
 
 class Side(IntEnum):
@@ -46,10 +47,11 @@ class Trade:
     strategy: str | None = None
 
     def changes(self) -> dict[Asset, Decimal]:
-        """What it adds to the balance of each asset, fee included."""
+        """What it adds to the balance of each asset, fee included; exact."""
         sign = 1 if self.side is Side.BUY else -1
-        change = {self.pair.base: sign * self.quantity, self.pair.quote: -sign * self.total}
-        change[self.fee_currency] = change.get(self.fee_currency, Decimal(0)) - self.fee
+        with localcontext(prec=_DIGITS):
+            change = {self.pair.base: sign * self.quantity, self.pair.quote: -sign * self.total}
+            change[self.fee_currency] = change.get(self.fee_currency, Decimal(0)) - self.fee
         return change
 
 

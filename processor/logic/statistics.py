@@ -64,7 +64,10 @@ def days_of(
     found = []
     for number, day in enumerate(days):
         index = before.index.after(flows[number])
-        daily = _day(hopper, zone, version, day, facts, number, trades[number], flows[number], ledger, index, prices)
+        with localcontext(EXACT):
+            daily = _day(
+                hopper, zone, version, day, facts, number, trades[number], flows[number], ledger, index, prices
+            )
         if is_other and not number:
             daily = _opened_with(daily, None)  # its first candle is in the other currency
         elif daily.opening is None and before.closing is not None:
@@ -87,6 +90,7 @@ def _day(
     index: Index,
     prices: Prices,
 ) -> Daily:
+    """One of them; in the context ``EXACT``, as all below: amounts have more digits than a Decimal is rounded to."""
     realised, fees, other, count = _traded(hopper, trades, ledger, prices)
     candles, midnight = facts.candles[number], facts.midnights.get(day.ends_at)
     is_closed = candles is not None and candles.last_at == day.ends_at - SPAN
@@ -138,19 +142,18 @@ def _traded(
     that nobody can convert, by coin; and how many closed something.
     """
     realised, fees, other, count = NOTHING, NOTHING, dict[Asset, Decimal](), 0
-    with localcontext(EXACT):
-        for trade in trades:
-            result, fee, unconverted = ledger.add(trade, prices)
-            rate = _rate(hopper, trade, prices)
-            if result is not None:
-                count += 1
-                realised += (result.net or NOTHING) * (rate or NOTHING)
-            if rate is not None:
-                fees += fee * rate
-            elif fee:
-                unconverted = {**unconverted, trade.pair.quote: fee}
-            for coin, amount in unconverted.items():
-                other[coin] = other.get(coin, NOTHING) + amount
+    for trade in trades:
+        result, fee, unconverted = ledger.add(trade, prices)
+        rate = _rate(hopper, trade, prices)
+        if result is not None:
+            count += 1
+            realised += (result.net or NOTHING) * (rate or NOTHING)
+        if rate is not None:
+            fees += fee * rate
+        elif fee:
+            unconverted = {**unconverted, trade.pair.quote: fee}
+        for coin, amount in unconverted.items():
+            other[coin] = other.get(coin, NOTHING) + amount
     return realised, fees, other, count
 
 
@@ -297,13 +300,15 @@ def held(
     known = {**prices, base: Decimal(1)}
     invested: Decimal | None = NOTHING
     cost: Decimal | None = NOTHING
-    for position in positions:
-        price, rate = known.get(position.base), known.get(position.quote)
-        invested = None if invested is None or price is None else invested + position.quantity * price
-        cost = None if cost is None or rate is None else cost + position.cost * rate
-    kept = (
-        None if reserved is None else sum((each.quantity * known.get(each.base, NOTHING) for each in reserved), NOTHING)
-    )
+    kept = None
+    with localcontext(EXACT):
+        for position in positions:
+            price, rate = known.get(position.base), known.get(position.quote)
+            invested = None if invested is None or price is None else invested + position.quantity * price
+            cost = None if cost is None or rate is None else cost + position.cost * rate
+        unrealised = None if invested is None or cost is None else invested - cost
+        if reserved is not None:
+            kept = sum((each.quantity * known.get(each.base, NOTHING) for each in reserved), NOTHING)
     return Midnight(
         hopper,
         at,
@@ -312,7 +317,7 @@ def held(
         taken_at,
         len(positions),
         invested,
-        None if invested is None or cost is None else invested - cost,
+        unrealised,
         kept,
     )
 
@@ -320,8 +325,9 @@ def held(
 def undone(held_after: Mapping[Asset, Decimal], trades: Sequence[Trade], flows: Sequence[Flow]) -> dict[Asset, Decimal]:
     """What was held before ``trades`` and ``flows``; what would be below nothing was not known, and is nothing."""
     before = dict(held_after)
-    for asset, change in _changes(trades, flows).items():
-        before[asset] = before.get(asset, NOTHING) - change
+    with localcontext(EXACT):
+        for asset, change in _changes(trades, flows).items():
+            before[asset] = before.get(asset, NOTHING) - change
     return {asset: quantity for asset, quantity in before.items() if quantity > 0}
 
 

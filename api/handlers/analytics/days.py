@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ from cryptwire.storage.positions import Held
 
 RATES_BEFORE = timedelta(days=31)
 """So long before a scope rates are read: the day before its first may lie as far back."""
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +197,15 @@ def _lived(scope: Scope, hopper: Hopper, portfolio: Portfolio, kept: Sequence[He
     """Money as a midnight has it (processor/logic/statistics.py): reserved coins are in the balance, and not free."""
     priced = {one.asset: Decimal(repr(one.price)) for one in portfolio.holdings if one.price is not None}
     priced[hopper.base] = Decimal(1)
-    balance = sum((one.quantity * priced[one.asset] for one in portfolio.holdings if one.asset in priced), Decimal(0))
     coins = [one.position for one in kept if one.kind is PositionKind.RESERVED]
-    reserved = sum((one.quantity * priced.get(one.base, Decimal(0)) for one in coins), Decimal(0)) if kept else None
     invested = unrealised = free = None
-    if all(one.base in priced and one.quote in priced for one in portfolio.positions):
-        invested = sum((one.quantity * priced[one.base] for one in portfolio.positions), Decimal(0))
-        unrealised = invested - sum((one.cost * priced[one.quote] for one in portfolio.positions), Decimal(0))
-        free = balance - invested - (reserved or Decimal(0))
+    with localcontext(EXACT):
+        balance = sum((one.quantity * priced[one.asset] for one in portfolio.holdings if one.asset in priced), _NOTHING)
+        reserved = sum((one.quantity * priced.get(one.base, _NOTHING) for one in coins), _NOTHING) if kept else None
+        if all(one.base in priced and one.quote in priced for one in portfolio.positions):
+            invested = sum((one.quantity * priced[one.base] for one in portfolio.positions), _NOTHING)
+            unrealised = invested - sum((one.cost * priced[one.quote] for one in portfolio.positions), _NOTHING)
+            free = balance - invested - (reserved or _NOTHING)
     money = (unrealised, free, invested, reserved)
     return _today(scope, hopper, portfolio.candle.close, balance, money, len(portfolio.positions))
 

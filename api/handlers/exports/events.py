@@ -9,7 +9,7 @@ from api.handlers.analytics.scope import Scope
 from api.handlers.exports.pages import Files
 from api.handlers.exports.rates import Rates
 from api.handlers.exports.trades import needed, worth
-from cryptwire.domain.fifo import Place, Prices, place
+from cryptwire.domain.fifo import EXACT, Place, Prices, place
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, with_base
 from cryptwire.domain.trade import Trade
@@ -91,13 +91,13 @@ async def _flows(files: Files, scope: Scope, until: datetime) -> list[_Found]:
 async def _worth(found: _Found, rates: Rates) -> Decimal | None:
     """By the price that the hopper saw then, else by rates."""
     flow = found.event
-    units = abs(flow.quantity)
+    units = flow.quantity.copy_abs()
     await rates.know((found.base, flow.asset))
     rate = rates.at(found.base, flow.at)
     if rate is not None and flow.price > 0:
-        return units * Decimal(repr(flow.price)) * rate
+        return EXACT.multiply(EXACT.multiply(units, Decimal(repr(flow.price))), rate)
     rate = rates.at(flow.asset, flow.at)
-    return None if rate is None else units * rate
+    return None if rate is None else EXACT.multiply(units, rate)
 
 
 async def _priced(page: Sequence[ValuedTrade], rates: Rates) -> list[PricedTrade]:

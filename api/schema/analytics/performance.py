@@ -278,7 +278,7 @@ def returns_of(scope: Scope, days: PortfolioDays, read: ScopeDays, traded: Trade
     if today == today and end is not None and before is not None and days.flows[-1] is not None:
         brought = exact(days.came_first[-1]) + exact(days.came_last[-1])
         yesterday = exact(days.values[-2]) if count > 1 else before
-        today_gain = end - yesterday - days.flows[-1] - brought
+        today_gain = total_of([end, *(each.copy_negate() for each in (yesterday, days.flows[-1], brought))])
     last = count - 1
     return Returns(
         time_weighted=measured("time-weighted-return", performance.cumulative(days.returns), as_of),

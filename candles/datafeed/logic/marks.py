@@ -10,6 +10,7 @@ from candles.datafeed.logic.questions import Question
 from candles.datafeed.ports import HeldPosition
 from cryptwire.domain.bar import bar_at
 from cryptwire.domain.hopper import Hopper, HopperId
+from cryptwire.domain.hopper_days import total_of
 from cryptwire.domain.masking import rough
 from cryptwire.domain.trade import Side, Trade
 
@@ -125,7 +126,7 @@ def _sold_at(held: HeldPosition) -> list[tuple[str, Decimal]]:
 
 def _level(line: _Line, of_it: Sequence[HeldPosition], hopper: Hopper, *, is_masked: bool) -> dict[str, Any]:
     opened = [one.position.opened_at for one in of_it if one.position.opened_at is not None]
-    quantity = None if is_masked else _text(sum((one.position.quantity for one in of_it), Decimal(0)))
+    quantity = None if is_masked else _digits(total_of([one.position.quantity for one in of_it]) or Decimal(0))
     return {
         "hopper": hopper.id,
         "hopperName": hopper.name,
@@ -140,7 +141,11 @@ def _level(line: _Line, of_it: Sequence[HeldPosition], hopper: Hopper, *, is_mas
 
 
 def _text(number: Decimal) -> str:
-    text = f"{_ROUNDED.plus(number):f}"
+    return _digits(_ROUNDED.plus(number))
+
+
+def _digits(number: Decimal) -> str:
+    text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

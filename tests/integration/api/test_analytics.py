@@ -144,6 +144,10 @@ async def test_the_day_in_progress_and_masking(world: World) -> None:
     returns = [None if one is None else float(f"{one:.6g}") for one in told["days"]["return"]]
     assert hidden["days"]["return"] == returns
     assert hidden["returns"]["value"] == {"amount": None, "currency": "USDT"}
+    dust = "33333333-3333-3333-3333-333333333333"
+    await put_flow(world.owner, dust, "1", quarter + timedelta(minutes=5), "1e-30", 1210.0)
+    fine = (await world.ask(_DAYS, hoppers=["1"]))["data"]["analytics"]["returns"]["todayGain"]["amount"]
+    assert Decimal(fine) == Decimal("109." + 30 * "9"), "to the last digit"
     whole = told["returns"]["timeWeighted"]
     assert hidden["returns"]["timeWeighted"] == {**whole, "value": float(f"{whole['value']:.6g}")}
     assert hidden["calendar"]["flows"] == [None]

@@ -232,7 +232,7 @@ async def test_reserved_coins_are_not_free_today_either(world: World, held: date
         is_fresh=True,
         assets_at_us=us,
         assets=["ETH", "BTC", "USDT"],
-        quantities=["2", "0.1", "100"],
+        quantities=["2", "0.1", "100000000000.000000000000000001"],
         prices=[1000.0, 50_000.0, 1.0],
         positions=[position_to_message(position("p1", ETH, "2", "900", now - timedelta(days=3), buy_id="91"))],
     )
@@ -243,7 +243,9 @@ async def test_reserved_coins_are_not_free_today_either(world: World, held: date
     async with asyncio.timeout(5):
         while not (days := (await world.ask(query))["data"]["analytics"]["days"])["balance"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert [D(days[name][-1]) for name in names] == [7100, 2000, 5000, 100, 200, 1]
+    assert [D(days[name][-1]) for name in names] == [
+        D("100000007000.000000000000000001"), 2000, 5000, D("100000000000.000000000000000001"), 200, 1
+    ], "to the last digit"  # fmt: skip
     assert datetime.fromisoformat(days["asOf"]) == now
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cryptwire.codec.candle import candle_to_message
 from cryptwire.codec.ohlcv import Ohlcv
-from cryptwire.domain.account import Position
+from cryptwire.domain.account import Position, Reserved
 from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.daily import DayCandles, Midnight
 from cryptwire.domain.day import Day
@@ -213,6 +213,34 @@ def test_what_was_held_before_is_found_by_taking_trades_back(
     for asset in (BTC, Asset("BNB")):
         assert again.get(asset, D(0)) == after.get(asset, D(0))
     assert before.get(USDT, D(0)) == max(D(0), after.get(USDT, D(0)) - 2 * sum(quantities))
+
+
+def test_amounts_of_more_digits_than_a_decimal_is_rounded_to_are_exact() -> None:
+    much, price, fine = D("123456789012345.123456789012345678"), D("43210.123456789"), D("0.000000000000000001")
+    position = Position("p", BTC, USDT, much, price, much, T, "", False, None, None, None)
+    reserve = Reserved("r", BTC, USDT, much, price, much, None)
+    midnight = held(ONE, USDT, T, T, {BTC: much, USDT: fine}, {BTC: price}, [position], [reserve])
+    with localcontext(prec=100):
+        worth = much * price
+        assert (midnight.balance, midnight.invested) == (worth + fine, worth)
+        assert (midnight.unrealised, midnight.reserved) == (worth - much, worth)
+        bought = Trade(ONE, TradeId("1"), Pair(BINANCE, BTC, USDT), Side.BUY, much, price, much, fine, BTC, T - QUARTER)
+        left = {BTC: much - fine, USDT: fine}
+        assert bought.changes() == {BTC: much - fine, USDT: -much}
+        before = {USDT: much + 2 * fine}
+        lacks, again = {USDT: -fine}, {USDT: much + fine}
+        came = replace(flow(BTC, much, T - QUARTER), price=float(price))
+        moved = much * D(repr(came.price))
+    assert undone(left, [bought], []) == again
+    day = Day(date(2026, 3, 9), T - DAY, T)
+    midnights = {T - DAY: Midnight(ONE, T - DAY, before, {}, T), T: Midnight(ONE, T, left, {}, T)}
+    facts = Facts([None], midnights, [bought], [])
+    (daily,) = days_of(HOPPER, "UTC", 1, [day], facts, Ledger(), Before(), lambda *_: None)
+    assert daily.differences == lacks
+    flows = [came, replace(flow(USDT, fine, T - QUARTER), price=1.0)]
+    (daily,) = days_of(HOPPER, "UTC", 1, [day], Facts([None], {}, [], flows), Ledger(), Before(), lambda *_: None)
+    with localcontext(prec=100):
+        assert daily.flows == moved + fine
 
 
 def test_what_was_found_to_be_dust_stays_in_the_difference_account() -> None:

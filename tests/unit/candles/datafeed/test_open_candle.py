@@ -142,3 +142,5 @@ def test_odd_positions_draw_no_line_that_cannot_be() -> None:
     assert told(held(1, "2", "10", "20", is_short=True, stop="5")) == [("cost", "10", "2", True)]
     assert told(held(1, "3", "0.00000001", "0.00000001"))[0][1] == "0.00000000333333333333333333"
     assert told(held(1, "1", "1E+5", "1E+5"))[0][1] == "100000"
+    fine = "123456789012.123456789012345678"
+    assert told(held(1, fine, "1", fine), held(2, "1", "1", "1"))[0][2] == "123456789013.123456789012345678"

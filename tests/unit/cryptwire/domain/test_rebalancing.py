@@ -37,6 +37,12 @@ def test_the_worked_example() -> None:
     assert [one.asset for one in found.moves][:2] == [BTC, ETH]
 
 
+def test_what_is_sold_is_right_to_the_last_digit() -> None:
+    much = Decimal("123456789012345.123456789012345678")
+    found = rebalancing({DOGE: much, USDT: Decimal(5)}, ONE, USDT, {DOGE: NONE}, NONE, Decimal(1))
+    assert (found.sold, found.base_after) == (much, Decimal("123456789012350.123456789012345678"))
+
+
 def test_targets_of_the_whole_leave_nothing_for_other_coins() -> None:
     held = {BTC: Decimal(60), DOGE: Decimal(30), USDT: Decimal(10)}
     found = rebalancing(held, ONE, USDT, {BTC: Decimal("0.7"), USDT: Decimal("0.3")}, None, Decimal(1))
