@@ -95,9 +95,12 @@ class Database:
         """
         with our_errors():
             async with self._planned, self._pool.acquire(timeout=10) as connection:
-                # all at once: each word with the server waits for its turn here, too; what fails, ``_reset`` rolls back
-                await connection.execute(_FOR_THESE)
-                rows = await connection.fetch(query, *values)
+                try:
+                    await connection.execute(_FOR_THESE)  # all at once: each word with the server waits for its turn
+                    rows = await connection.fetch(query, *values)
+                except BaseException:
+                    await connection.execute("ROLLBACK")
+                    raise
                 await connection.execute("COMMIT")
                 return rows
 
@@ -139,7 +142,7 @@ async def _reset(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     asyncpg's own reset is a question to the server after every use.
     """
     if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
+        await connection.reset()
 
 
 @asynccontextmanager
