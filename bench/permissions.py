@@ -8,7 +8,7 @@ import graphql
 from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode
 
 from api.schema import SCHEMA
-from api.schema.permitted import Walks
+from api.schema.permitted import wanted
 from api.schema.rules import asked
 from bench.report import Row, at_most, median, told
 from cryptwire.permissions import Needs, Permissions, Roles
@@ -31,12 +31,12 @@ async def measure() -> list[Row]:
         ),
     ]
     document, operation, fields = _largest()
-    schema, walks = SCHEMA._schema, Walks(64)
+    schema = SCHEMA._schema
     name = operation.name.value if operation.name else "without a name"
-    wanted = walks.of(schema, document, operation, {})
+    needed = wanted(schema, document, operation, {})
 
     def decided() -> None:
-        for one in walks.of(schema, document, operation, {}):
+        for one in wanted(schema, document, operation, {}):
             assert one.needs is not None
             permissions.can(roles, one.needs)
 
@@ -44,7 +44,7 @@ async def measure() -> list[Row]:
     return [
         *rows,
         told(f"permissions: {name}, the app's largest operation ({fields} fields), walked anew", walked, "µs"),
-        at_most(f"permissions: the same remembered ({len(wanted)} decisions)", _each(decided, 500), 50, "µs"),
+        at_most(f"permissions: the same remembered ({len(needed)} decisions)", _each(decided, 500), 50, "µs"),
     ]
 
 

@@ -27,14 +27,14 @@ class Permitted(SchemaExtension):
             # an operation that cannot be told is executed by nobody
             operation = get_operation_ast(run.graphql_document, run.operation_name)
             if isinstance(operation, OperationDefinitionNode):
-                wanted = _wanted(run.schema._schema, run.graphql_document, operation, run.variables or {})
-                run.pre_execution_errors = await self._refused(wanted) or None
+                needed = wanted(run.schema._schema, run.graphql_document, operation, run.variables or {})
+                run.pre_execution_errors = await self._refused(needed) or None
         yield
 
-    async def _refused(self, wanted: list[Asked]) -> list[GraphQLError]:
+    async def _refused(self, needed: list[Asked]) -> list[GraphQLError]:
         context = self.execution_context.context
         refused: dict[str, GraphQLError] = {}
-        for one in wanted:
+        for one in needed:
             try:
                 await _decide(context, one)
             except CryptwireError as error:
@@ -54,7 +54,7 @@ async def _decide(context: Any, one: Asked) -> None:
     await context.must(one.needs.action, one.needs.resource)
 
 
-def _wanted(
+def wanted(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> list[Asked]:
     """What an operation asks for, each need once with the first field that has it.
@@ -63,10 +63,10 @@ def _wanted(
     """
 
     def walked() -> list[Asked]:
-        wanted: dict[Needs | str, Asked] = {}
+        found: dict[Needs | str, Asked] = {}
         for one in asked(schema, document, operation, variables):
-            wanted.setdefault(one.needs or one.name, one)
-        return list(wanted.values())
+            found.setdefault(one.needs or one.name, one)
+        return list(found.values())
 
     booleans = frozenset((name, value if isinstance(value, bool) else None) for name, value in variables.items())
     return _WALKS.of((schema, document, operation), booleans, walked)
