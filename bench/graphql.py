@@ -17,20 +17,19 @@ from typing import Any
 
 import orjson
 
-from bench import closed_loop, place, trader
+from bench import api_process, closed_loop, place, trader
+from bench.api_process import CONNECTIONS
 from bench.closed_loop import Answered
 from bench.place import Child, Place
 from bench.recorded import recorded
 from bench.report import Row, at_least, median, told
-from cryptwire.domain.hopper import HopperId, UserId
+from cryptwire.domain.hopper import HopperId
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
 from devstack import app
 from devstack.place import root
-from devstack.servers import ServerFailed, free_port
-from tests.signing import issued, personal_token
+from devstack.servers import ServerFailed
 
-CONNECTIONS = 4
 CLIENTS = {"trades": 16, "dashboard": 4}
 SECONDS, WARM_SECONDS, TURNS = 5.0, 3.0, 3
 _HERE = Path(__file__).parent
@@ -58,8 +57,8 @@ async def measure() -> list[Row]:
         )
         file = there.folder / "dashboard.json"
         file.write_bytes(dashboard.as_json("analytics"))
-        token = await _token(servers.postgres.url, user)
-        async with _api(there) as (ours, port), _apollo(there, node, file) as (theirs, their_port):
+        token = await api_process.token_of(servers.postgres.url, user)
+        async with api_process.running(there) as (ours, port), _apollo(there, node, file) as (theirs, their_port):
             rows = []
             for name, (text, variables) in operations.items():
                 body = orjson.dumps({"query": text, "variables": variables})
@@ -85,29 +84,6 @@ def _beside() -> Path:
     for part in _PARTS:
         shutil.copy(_HERE / "apollo" / part, folder / part)
     return folder
-
-
-async def _token(owner_url: str, user: UserId) -> str:
-    async with database.connect(owner_url, "bench", 1) as rows:
-        return await personal_token(rows, user)
-
-
-@asynccontextmanager
-async def _api(there: Place) -> AsyncIterator[tuple[Child, int]]:
-    """The API's process, and its port; it lets one user ask as often as he likes."""
-    port, servers = free_port(), there.servers
-    settings = {
-        **issued(there.folder / "keys").settings(),
-        "database_url": url_of("api", servers.postgres.url),
-        "nats_url": servers.nats.url("api"),
-        "redis_url": servers.redis.url,
-        "connections": CONNECTIONS,
-        "port": port,
-        "points_a_minute": 2_000_000_000,
-    }
-    async with place.service(there, "api", settings) as child:
-        await child.ready()
-        yield child, port
 
 
 @asynccontextmanager

@@ -162,4 +162,6 @@ def _sources(rows: Database, store: redis.Redis, clock: SystemClock) -> Sources:
 def _text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds()} seconds"
     raise TypeError(f"{type(value).__name__} is not told")
