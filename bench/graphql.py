@@ -3,7 +3,8 @@
 The API as a process as it is deployed, with authentication, permissions, points and limits; and Apollo Server by node,
 over the same PostgreSQL, the same trader (bench/trader.py) and as many connections. Both are warmed, then take turns.
 What Apollo's side does and does not, bench/apollo/server.mjs says: it asks nobody who he is, and of the dashboard it
-sends the same statements and tells as much, but computes no figure.
+sends the statements that the figures are made of and tells as much, but computes no figure. The bare limit is the same
+server when it sends no more than the API does when it is asked again, and so could not know a right answer.
 """
 
 import asyncio
@@ -58,13 +59,21 @@ async def measure() -> list[Row]:
         file = there.folder / "dashboard.json"
         file.write_bytes(dashboard.as_json("analytics"))
         token = await api_process.token_of(servers.postgres.url, user)
-        async with api_process.running(there) as (ours, port), _apollo(there, node, file) as (theirs, their_port):
-            rows = []
+        rows = []
+        async with (
+            api_process.running(there) as (ours, port),
+            _apollo(there, node, file, "first") as (theirs, their_port),
+            _apollo(there, node, file, "again") as (bare, bare_port),
+        ):
             for name, (text, variables) in operations.items():
                 body = orjson.dumps({"query": text, "variables": variables})
-                rows += await _compared(name, body, _Side(ours, port, token), _Side(theirs, their_port, None))
-    note = f"{len(dashboard.statements)} statements, {len(orjson.dumps(dashboard.data)) // 1024} KB"
-    return [*rows, Row("graphql: a dashboard that was asked for before", note)]
+                sides = _Side(ours, port, token), _Side(theirs, their_port, None)
+                rows += await _compared(
+                    name, body, *sides, _Side(bare, bare_port, None) if name == "dashboard" else None
+                )
+    size = len(orjson.dumps(dashboard.data)) // 1024
+    note = f"{len(dashboard.first)} statements, {len(dashboard.again)} of them again, {size} KB"
+    return [*rows, Row("graphql: a dashboard", note)]
 
 
 async def _operations(owner_url: str, hopper: HopperId) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -87,10 +96,11 @@ def _beside() -> Path:
 
 
 @asynccontextmanager
-async def _apollo(there: Place, node: Path, dashboard: Path) -> AsyncIterator[tuple[Child, int]]:
+async def _apollo(there: Place, node: Path, dashboard: Path, when: str) -> AsyncIterator[tuple[Child, int]]:
+    """``when``: which statements of the dashboard it sends, those of ``first`` or of ``again``."""
     schema = root() / "api" / "schema.graphql"
     database_url = there.servers.postgres.url
-    command = [str(node), "server.mjs", str(schema), database_url, str(CONNECTIONS), str(dashboard)]
+    command = [str(node), "server.mjs", str(schema), database_url, str(CONNECTIONS), str(dashboard), when]
     async with place.program(there, "apollo", command, _beside(), {"NODE_ENV": "production"}) as child:
         yield child, await _told_port(child)
 
@@ -132,20 +142,23 @@ class _Side:
         self.cpu.append((self.child.usage().cpu_seconds - before) / answered.count * 1e3)
 
 
-async def _compared(name: str, body: bytes, ours: _Side, theirs: _Side) -> list[Row]:
-    clients = CLIENTS[name]
-    for side in (ours, theirs):
+async def _compared(name: str, body: bytes, ours: _Side, theirs: _Side, bare: _Side | None) -> list[Row]:
+    clients, sides = CLIENTS[name], [side for side in (ours, theirs, bare) if side is not None]
+    for side in sides:
         await side.ask(body, clients, WARM_SECONDS)
     for _ in range(TURNS):
-        for side in (ours, theirs):
+        for side in sides:
             await side.turn(body, clients)
-    _must_tell_the_same(name, ours.turns[-1].body, theirs.turns[-1].body)
-    rates = [median([turn.rate for turn in side.turns]) for side in (ours, theirs)]
-    what = f"graphql: {name}"
+    for side in sides[1:]:
+        _must_tell_the_same(name, ours.turns[-1].body, side.turns[-1].body)
+    rates = [median([turn.rate for turn in side.turns]) for side in sides]
+    what, whose = f"graphql: {name}", ("ours", "Apollo", "the bare limit")
+    limit = [] if bare is None else [told(f"{what}: ours against the bare limit", rates[0] / rates[2], "×")]
     return [
-        told(f"{what}, {clients} clients", rates[0], "requests/s", f", Apollo Server {rates[1]:,.0f}"),
+        told(f"{what}, {clients} clients", rates[0], "requests/s", f", Apollo Server {rates[1]:,.3g}"),
         at_least(f"{what}: ours against Apollo Server", rates[0] / rates[1], 1, "×"),
-        *(Row(f"{what}, {whose}: p50, p99; CPU", side.told) for whose, side in (("ours", ours), ("Apollo", theirs))),
+        *limit,
+        *(Row(f"{what}, {who}: p50, p99; CPU", side.told) for who, side in zip(whose, sides, strict=False)),
     ]
 
 

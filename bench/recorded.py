@@ -1,4 +1,4 @@
-"""What the API asks the database for an operation that it has answered before, and what it answers."""
+"""What the API asks the database for an operation, the first time and again, and what it answers."""
 
 import dataclasses
 from collections.abc import AsyncIterator
@@ -45,14 +45,16 @@ from cryptwire.storage.trade_sums import TradeSums
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recorded:
-    """Statements in their order with their values, and the data of the answer."""
+    """Statements in their order with their values, the first time and again, and the data of the answer."""
 
-    statements: list[dict[str, Any]]
+    first: list[dict[str, Any]]
+    again: list[dict[str, Any]]
     data: dict[str, Any]
 
     def as_json(self, field: str) -> bytes:
         """With the answer of one field; moments and exact numbers are text."""
-        return orjson.dumps({"statements": self.statements, "answer": self.data[field]}, default=_text)
+        said = {"first": self.first, "again": self.again, "answer": self.data[field]}
+        return orjson.dumps(said, default=_text)
 
 
 class Asking:
@@ -92,15 +94,15 @@ async def asking(url: str, redis_url: str, user: UserId) -> AsyncIterator[Asking
 
 
 async def recorded(url: str, redis_url: str, user: UserId, text: str, variables: dict[str, Any]) -> Recorded:
-    """The second time that ``user`` asks; ``url`` is that of the API's role. Raises AssertionError for errors."""
+    """What comes of ``user`` asking twice; ``url`` is that of the API's role. Raises AssertionError for errors."""
     async with database.connect(url, "bench", 4) as rows, redis.connect(redis_url) as store:
         noting = _Noting(rows)
         asks = Asking(noting, store, user)
-        data: dict[str, Any] = {}
-        for _ in range(2):
-            noting.asked.clear()
-            data = await asks.ask(text, variables)
-        return Recorded(noting.asked, data)
+        await asks.ask(text, variables)
+        first = list(noting.asked)
+        noting.asked.clear()
+        data = await asks.ask(text, variables)
+        return Recorded(first, noting.asked, data)
 
 
 class _Noting(Database):

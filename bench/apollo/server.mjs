@@ -1,17 +1,19 @@
 // Apollo Server over the tables of the API, as its documentation shows it: what `python -m bench graphql` measures against.
 // It serves the API's own schema and answers the two operations of the bench; nobody is asked who he is or what he may.
-// node server.mjs SCHEMA-FILE DATABASE-URL CONNECTIONS DASHBOARD-FILE; prints its port.
+// node server.mjs SCHEMA-FILE DATABASE-URL CONNECTIONS DASHBOARD-FILE first|again; prints its port.
 //
 // Of the list, it asks for one page by one statement. Of the dashboard, DASHBOARD-FILE holds the statements that the API
-// sends for it, with their values, and what it answers: they are sent here, too, all at once, and their rows are read;
-// the figures are not computed from them, but told as they stand in the file.
+// sends for it, with their values, when it is asked first and when it is asked again, and what it answers: they are sent
+// here, too, all at once, and their rows are read; the figures are not computed from them, but told as they stand in the
+// file. With those of "again", which are few since the API keeps sums, this server could not know the answer: that is the
+// bare limit.
 import { readFileSync } from 'node:fs';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import { GraphQLScalarType } from 'graphql';
 import pg from 'pg';
 
-const [schema, connectionString, connections, file] = process.argv.slice(2);
+const [schema, connectionString, connections, file, when] = process.argv.slice(2);
 const pool = new pg.Pool({ connectionString, max: Number(connections) });
 const dashboard = JSON.parse(readFileSync(file, 'utf8'));
 
@@ -30,7 +32,7 @@ const TRADES = `
    WHERE t.hopper_id = $1 ORDER BY t.at DESC, t.trade_id DESC LIMIT $2`;
 
 // a statement is prepared once and its plan kept, but where the API has it planned for its values
-const asked = dashboard.statements.map(({ text, values, isPlanned }, number) =>
+const asked = dashboard[when].map(({ text, values, isPlanned }, number) =>
   isPlanned ? { text, values } : { name: `dashboard ${number}`, text, values },
 );
 
