@@ -1,8 +1,5 @@
 """The GraphQL schema, one module per noun. ``api/schema.graphql`` is its text and is compared by a test."""
 
-from contextlib import nullcontext
-from typing import Any
-
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
@@ -20,6 +17,7 @@ from api.schema.cost import Limited
 from api.schema.dashboards import DashboardMutation, DashboardQuery
 from api.schema.figures import FigureQuery
 from api.schema.flows import FlowMutation, FlowQuery
+from api.schema.gates import GatesRunner
 from api.schema.hoppers import HopperQuery, HopperSubscription
 from api.schema.kill_switches import KillSwitchMutation, KillSwitchQuery
 from api.schema.links import LinkMutation, LinkQuery, LinkSubscription
@@ -104,21 +102,8 @@ class _Schema(strawberry.Schema):
     def create_extensions_runner(
         self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
     ) -> SchemaExtensionsRunner:
-        """See ``_Runner``."""
-        return _Runner(execution_context, extensions)
-
-
-class _Runner(SchemaExtensionsRunner):
-    """Enters what our extensions have: they stand around parsing and validation, and tell nothing."""
-
-    def operation(self) -> Any:
-        return nullcontext()
-
-    def executing(self) -> Any:
-        return nullcontext()
-
-    async def get_extensions_results(self, ctx: ExecutionContext) -> dict[str, Any]:
-        return {}
+        """Ours are gates alone."""
+        return GatesRunner(execution_context, extensions)
 
 
 SCHEMA = _Schema(

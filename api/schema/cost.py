@@ -1,11 +1,12 @@
 """What an operation may be: how long, how deep, how dear. Decided before anything of it is executed."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 from graphql import (
+    BooleanValueNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -30,9 +31,9 @@ from graphql import (
     parse,
     specified_rules,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
+from api.schema.gates import Gate
 from api.schema.remembered import Remembered
 from cryptwire.errors import CryptwireError, Invalid, Refused
 
@@ -250,6 +251,19 @@ def _is_list(one: GraphQLField) -> bool:
     return isinstance(kind, GraphQLList)
 
 
+def _counts(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> frozenset[tuple[str, int | None]]:
+    """Those variables that have a part in what an operation costs: whole numbers, true, false, and null; of those that
+    are not sent their defaults.
+    """
+    found: dict[str, Any] = {}
+    for definition in operation.variable_definitions or ():
+        default = definition.default_value
+        if isinstance(default, IntValueNode | BooleanValueNode):
+            found[definition.variable.name.value] = int(default.value)
+    found |= {name: said if isinstance(said, int) else None for name, said in variables.items()}
+    return frozenset(found.items())
+
+
 def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
@@ -273,21 +287,23 @@ def _faults(schema: GraphQLSchema, document: DocumentNode, *, has_introspection:
 
 _SHAPES: Remembered[Shape] = Remembered(_MOST_REMEMBERED)
 _FAULTS: Remembered[list[GraphQLError]] = Remembered(_MOST_REMEMBERED)
+_COSTS: Remembered[int] = Remembered(_MOST_REMEMBERED)
 
 
-class Limited(SchemaExtension):
+class Limited(Gate):
     """Parses, measures, validates and prices an operation; stands before ``Permitted``. Documents are remembered.
 
     The context may say its ``limits``, takes the ``cost`` (``spend``) and is told whether the operation is a change.
     """
 
-    def on_parse(self) -> Iterator[None]:
+    def parse(self) -> None:
+        """The document of the operation, remembered."""
         run = self.execution_context
         if run.query:
             run.graphql_document = parsed(run.query, self._limits.tokens)
-        yield
 
-    async def on_validate(self) -> AsyncIterator[None]:
+    async def check(self) -> None:
+        """What is wrong with the operation, else what it costs is paid."""
         run, limits = self.execution_context, self._limits
         assert run.graphql_document is not None
         try:
@@ -301,7 +317,9 @@ class Limited(SchemaExtension):
                 is_lasting = operation.operation is OperationType.SUBSCRIPTION
                 if is_lasting and getattr(run.context, "response", None) is not None:
                     raise Invalid("a subscription needs a WebSocket with the sub-protocol graphql-transport-ws")
-                cost = cost_of(schema, document, operation, run.variables or {})
+                counts = _counts(operation, run.variables or {})
+                priced = partial(cost_of, schema, document, operation, dict(counts))
+                cost = _COSTS.of((schema, document, operation), counts, priced)
                 if cost > limits.cost:
                     text = (
                         f"this costs {cost} points; {limits.cost} are allowed: ask for less at once, or with a smaller"
@@ -313,7 +331,6 @@ class Limited(SchemaExtension):
             run.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
         except RecursionError:
             run.pre_execution_errors = [GraphQLError("the document is nested too deeply")]
-        yield
 
     @property
     def _limits(self) -> Limits:

@@ -1,12 +1,12 @@
 """No field is executed that its caller may not ask for: decided for the whole operation before it begins."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
-from strawberry.extensions import SchemaExtension
 
 from api.schema.context import Context
+from api.schema.gates import Gate
 from api.schema.remembered import Remembered
 from api.schema.rules import Asked, asked
 from cryptwire.errors import CryptwireError, Forbidden, Unavailable
@@ -15,13 +15,14 @@ from cryptwire.permissions import Needs
 _MOST_WALKS = 512
 
 
-class Permitted(SchemaExtension):
+class Permitted(Gate):
     """An operation with a field that may not be asked for is refused whole, with an error for each thing it lacks.
 
     A client that may not see a part leaves it out by @include with its own permissions (``me { permissions }``).
     """
 
-    async def on_validate(self) -> AsyncIterator[None]:
+    async def check(self) -> None:
+        """Errors for what is refused."""
         run = self.execution_context
         if not run.pre_execution_errors and run.graphql_document is not None:
             # an operation that cannot be told is executed by nobody
@@ -29,7 +30,6 @@ class Permitted(SchemaExtension):
             if isinstance(operation, OperationDefinitionNode):
                 needed = wanted(run.schema._schema, run.graphql_document, operation, run.variables or {})
                 run.pre_execution_errors = await self._refused(needed) or None
-        yield
 
     async def _refused(self, needed: list[Asked]) -> list[GraphQLError]:
         context = self.execution_context.context

@@ -182,6 +182,17 @@ async def test_every_answer_says_what_it_cost_and_points_run_out() -> None:
         assert error["extensions"] == {"code": "EXHAUSTED", "retryAfter": 7.0}
 
 
+async def test_a_default_of_a_variable_counts_and_what_was_priced_before_is_priced_by_what_is_said_now() -> None:
+    query = "query($n: Int = 100, $out: Boolean = false) { trades(first: $n) @skip(if: $out) { nodes { id } } }"
+    async with playing() as played:
+        played.sessions.begin("mine", ME)
+        costs = [
+            (await answered(played, query, **said))["cost"].partition(";")[0]
+            for said in ({}, {"n": 10}, {"n": None}, {"n": 100, "out": True}, {"n": 0}, {}, {"n": 1})
+        ]
+    assert costs == ["102", "12", "22", "0", "2", "102", "3"]
+
+
 async def test_introspection_is_a_setting() -> None:
     for limits, is_there in ((Limits(has_introspection=True), True), (Limits(), False)):
         async with playing(limits) as played:
