@@ -23,6 +23,8 @@ NOTHING = Decimal(0)
 EXACT = Context(prec=5000, Emax=999_999, Emin=-999_999, traps=[Inexact, InvalidOperation])
 """For sums and products of money: says so instead of rounding."""
 
+_A_FLOAT_IS_WRONG_BY = 1e-9
+"""Of itself; much less, in truth."""
 EDGES = tuple(60 * minutes for minutes in (5, 15, 60, 240, 720, 1440, 3 * 1440, 7 * 1440, 30 * 1440))
 """Seconds between the bins of a histogram of holding times: the first is of what is shorter, the last has no end."""
 
@@ -152,6 +154,20 @@ def grouped(kind: type[Sums], pairs: Iterable[tuple[Key, Sums]]) -> dict[Key, Su
     for key, tally in pairs:
         found.setdefault(key, []).append(tally)
     return {key: those[0] if len(those) == 1 else added(kind, those) for key, those in found.items()}
+
+
+def extremes(values: Numbers, signs: Signs, count: int) -> Whole:
+    """The places of the ``count`` largest of what won and the smallest of what lost, in no order, and of those that are
+    as good as the last of them but for what a float may be wrong; ``values`` (n,), NaN where not known.
+    """
+    found = []
+    for sign in (1, -1):
+        places = np.flatnonzero((signs == sign) & ~np.isnan(values))
+        sizes = sign * values[places]
+        if 0 < count < len(places):
+            places = places[sizes >= np.partition(sizes, -count)[-count] * (1 - _A_FLOAT_IS_WRONG_BY)]
+        found.append(places if count > 0 else places[:0])
+    return np.concatenate(found)
 
 
 class Streaks(NamedTuple):

@@ -6,7 +6,7 @@ first into the hopper's base currency of then by the stored rate, then by ``Step
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from cryptwire.clock import to_us
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade_statistics import Tally
 from cryptwire.domain.trade_tally import Earned, Stretch, TradeTally
@@ -56,33 +57,28 @@ _STRETCHES = f"""
            coalesce(sum(net), 0) AS net
       FROM {_AMOUNTS} GROUP BY 1
 """  # noqa: S608
-_SHARE = "net / nullif(CASE WHEN is_short THEN proceeds ELSE cost END, 0)"
-# both ends in one look at all of them, which takes along no more than it needs
-_RANKED = f"""
-    WITH one AS MATERIALIZED (
-        SELECT hopper_id, trade_id, at, sign, profit, {{by}} AS ranked
-          FROM (SELECT r.hopper_id, r.trade_id, r.at, sign(r.net) AS sign, r.net, r.is_short, r.proceeds, r.cost,
-                       r.net * {{rate}} AS profit
-                  FROM trade_results r {{steps}}
-                 WHERE {_WHERE} AND r.currency = $4 AND r.closed IS NOT NULL AND r.net <> 0 OFFSET 0) result
-         WHERE profit IS NOT NULL
-    ), ends AS (
-        (SELECT * FROM one WHERE sign = 1 AND ranked IS NOT NULL ORDER BY ranked DESC, {_ORDER} LIMIT $5)
-         UNION ALL
-        (SELECT * FROM one WHERE sign = -1 AND ranked IS NOT NULL ORDER BY ranked, {_ORDER} LIMIT $5)
-    )
-    SELECT {", ".join(LISTING.fields)}, profit, {_SHARE} AS share
-      FROM (SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())}, e.profit, e.sign, e.ranked
-              FROM ends e JOIN trade_results r ON r.hopper_id = e.hopper_id AND r.trade_id = e.trade_id) one
-     ORDER BY sign * ranked DESC, {_ORDER}
+_SHARE = "r.net / nullif(CASE WHEN r.is_short THEN r.proceeds ELSE r.cost END, 0)"
+_CLOSED_AT = f"""
+    SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())}, r.net * {{rate}} AS profit,
+           {_SHARE} AS share
+      FROM trade_results r {{steps}}
+     WHERE r.hopper_id = ANY($1::text[]) AND r.at = ANY($2::timestamptz[]) AND r.currency = $3 AND r.closed IS NOT NULL
+       AND r.net IS NOT NULL AND {{rate}} IS NOT NULL
 """  # noqa: S608
+_KNOWN = f"{_WHERE} AND closed IS NOT NULL AND net IS NOT NULL"
 _CLOSINGS = f"""
     SELECT array_send(array_agg(sign)), array_send(array_agg(at)), array_send(array_agg(opened_at)),
-           array_send(array_agg(quantity)), string_agg(lot, chr(10))
+           array_send(array_agg(quantity)), array_send(array_agg(net)), string_agg(lot, chr(10)),
+           string_agg(currency, chr(10))
       FROM (SELECT sign(net)::int2 AS sign, at, coalesce(opened_at, '-infinity') AS opened_at,
-                   closed::float8 AS quantity, hopper_id || ':' || base || ':' || is_short AS lot
-              FROM trade_results r WHERE {_WHERE} AND closed IS NOT NULL AND net IS NOT NULL
-             ORDER BY {_ORDER}) ordered
+                   closed::float8 AS quantity, coalesce((net * rate)::float8, 'NaN') AS net, currency,
+                   hopper_id || ':' || base || ':' || is_short AS lot
+              FROM trade_results r WHERE {_KNOWN} ORDER BY {_ORDER}) ordered
+"""  # noqa: S608
+_SHARES = f"""
+    SELECT array_send(array_agg(share))
+      FROM (SELECT coalesce(({_SHARE})::float8, 'NaN') AS share
+              FROM trade_results r WHERE {_KNOWN} ORDER BY {_ORDER}) one
 """  # noqa: S608
 _STANDING = f"""
     SELECT n.hopper_id, p.computed_at, p.hopper_id IS NULL AND late.number > 0 AS is_due, late.number, late.newest
@@ -137,22 +133,20 @@ class Ranked(NamedTuple):
     share: Decimal | None
 
 
-class Ends(NamedTuple):
-    """Only winners are best and only losers worst, the extremes first."""
-
-    best: Sequence[Ranked]
-    worst: Sequence[Ranked]
-
-
 @dataclass(frozen=True, slots=True)
 class Closings:
     """Results whose net is known, in the order in which they closed: columns of equal length.
 
-    ``signs`` of the net; ``seconds`` from opening to closing, NaN when it is not known when it was opened;
-    ``quantities`` in units of the coin; ``positions``: the same number for parts of what was opened at one time.
+    ``at``: microseconds since the epoch; ``signs`` of the net; ``nets`` about, in the ``currencies`` in which hoppers
+    counted then, NaN when it is not known in it; ``seconds`` from opening to closing, NaN when it is not known when it
+    was opened; ``quantities`` in units of the coin; ``positions``: the same number for parts of what was opened at one
+    time.
     """
 
+    at: NDArray[np.int64]
     signs: NDArray[np.int8]
+    nets: NDArray[np.float64]
+    currencies: NDArray[np.str_]
     seconds: NDArray[np.float64]
     quantities: NDArray[np.float64]
     positions: NDArray[np.int64]
@@ -197,36 +191,45 @@ class ResultSeries:
             if row["number"]
         }
 
-    async def ranked(self, chosen: Chosen, steps: Steps | None, count: int, *, by_share: bool) -> Ends:
-        """The ``count`` best, and as many of the worst; of equal ones the earlier first.
-
-        By what they brought in the currency that is asked for, or by the share of what they were opened with.
-        """
-        query = _RANKED.replace("{by}", _SHARE if by_share else "profit")
-        rows = await self._rows(query, "", "", chosen, steps, count)
-        found = [Ranked(ListedResult(*row[:-2]), row["profit"], row["share"]) for row in rows]
-        return Ends([one for one in found if one.profit > 0], [one for one in found if one.profit < 0])
+    async def closed_at(self, chosen: Chosen, steps: Steps | None, moments: Sequence[datetime]) -> list[Ranked]:
+        """Those results of which the net is known that closed at one of ``moments``, in no order."""
+        values: list[Any] = [list(chosen.hoppers), list(moments), chosen.currency]
+        found = await self._asked(_CLOSED_AT, values, steps)
+        return [Ranked(ListedResult(*row[:-2]), row["profit"], row["share"]) for row in found]
 
     async def closings(self, hoppers: Sequence[HopperId], since: datetime, until: datetime) -> Closings:
         """Results of ``[since, until)`` in columns."""
         row = await self._database.row(_CLOSINGS, list(hoppers), since, until)
         assert row is not None
-        at, opened_at = whole(row[1]), whole(row[2])  # microseconds
+        at, opened_at = whole(row[1]), whole(row[2])  # microseconds since PostgreSQL's epoch
         is_known = opened_at != _NEVER
         seconds = np.where(is_known, (at - np.where(is_known, opened_at, at)) / 1e6, np.nan)
-        return Closings(small(row[0]), seconds, floats(row[3]), _numbered(opened_at, (row[4] or "").split("\n")))
+        lots, currencies = ((listed or "").split("\n") for listed in row[5:])
+        return Closings(
+            at + _EPOCH,
+            small(row[0]),
+            floats(row[4]),
+            np.array(currencies if len(at) else [], np.str_),
+            seconds,
+            floats(row[3]),
+            _numbered(opened_at, lots),
+        )
+
+    async def shares(self, hoppers: Sequence[HopperId], since: datetime, until: datetime) -> NDArray[np.float64]:
+        """About what each of the same results earned for what it was opened with; NaN when that was nothing."""
+        return floats(await self._database.value(_SHARES, list(hoppers), since, until))
 
     async def _rows(
         self, query: str, amounts: str, only: str, chosen: Chosen, steps: Steps | None, *more: Any
     ) -> list[asyncpg.Record]:
-        values = [*_choice(chosen), *more]
-        join, rate = "", "r.rate"
-        if steps is not None:
-            join, rate = joined(len(values) + 1, "r.at"), "r.rate * s.rate"
-            values += steps
-        text = query.replace("{amounts}", amounts).replace("{steps}", join).replace("{only}", only)
-        ask = self._database.fetch if steps is None else self._database.planned
-        return await ask(text.replace("{rate}", rate), *values)
+        query = query.replace("{amounts}", amounts).replace("{only}", only)
+        return await self._asked(query, [*_choice(chosen), *more], steps)
+
+    async def _asked(self, query: str, values: list[Any], steps: Steps | None) -> list[asyncpg.Record]:
+        if steps is None:
+            return await self._database.fetch(query.replace("{steps}", "").replace("{rate}", "r.rate"), *values)
+        text = query.replace("{steps}", joined(len(values) + 1, "r.at")).replace("{rate}", "r.rate * s.rate")
+        return await self._database.planned(text, *values, *steps)
 
 
 def _numbered(opened_at: NDArray[np.int64], lots: Sequence[str]) -> NDArray[np.int64]:
@@ -250,6 +253,8 @@ def _newest(rows: Sequence[asyncpg.Record]) -> datetime | None:
 
 _NEVER = -(2**63)
 """As a moment of PostgreSQL's: -infinity."""
+_EPOCH = to_us(datetime(2000, 1, 1, tzinfo=UTC))
+"""PostgreSQL's."""
 _COUNTED = ("winners", "losers", "even", "unknown", "untold", "gains", "losses", "fees", "moved")
 _TRADED = ("buys", "sells", "unvalued", "unconverted", "bought", "sold", "fees")
 

@@ -4,8 +4,12 @@ Two years are 17,000 of them. They travel as two texts, since making each a valu
 sums over 50,000 trades that are converted with them.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
+
+import numpy as np
 
 from cryptwire.domain.conversion import Conversion
 
@@ -25,7 +29,18 @@ def steps_of(conversion: Conversion, since: datetime, until: datetime) -> Steps 
     """Those that count somewhere in ``[since, until]``; None: nothing is converted."""
     if conversion.is_identity:
         return None
-    seconds, rates = conversion.steps(since, until)
+    return _steps(*conversion.steps(since, until))
+
+
+def steps_at(conversion: Conversion, moments: Sequence[datetime]) -> Steps | None:
+    """Those that count at some ``moments``, ascending."""
+    if conversion.is_identity:
+        return None
+    seconds = sorted({int(moment.timestamp() // 1) for moment in moments})
+    return _steps(seconds, conversion.exactly_at(np.array(seconds, np.int64)))
+
+
+def _steps(seconds: Sequence[int], rates: Sequence[Decimal | None]) -> Steps:
     return Steps(" ".join(map(str, seconds)), " ".join(_NOBODY_KNOWS if rate is None else str(rate) for rate in rates))
 
 

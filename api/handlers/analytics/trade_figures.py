@@ -19,17 +19,18 @@ from api.handlers.analytics.days import bases_of
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from api.handlers.analytics.traded import TradeRates, standing_of, trade_rates, traded
+from cryptwire.clock import from_us
 from cryptwire.domain.bar import Edges, Resolution, edges
 from cryptwire.domain.coin_profit import NOTHING, Traded
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade import Side
-from cryptwire.domain.trade_statistics import HoldingTimes, Tally, grouped, holding_times
+from cryptwire.domain.trade_statistics import HoldingTimes, Tally, extremes, grouped, holding_times
 from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally, joined
 from cryptwire.errors import Invalid
-from cryptwire.storage.result_series import Chosen, Closings, Ends, Ranked, ResultSums
-from cryptwire.storage.steps import Steps
+from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums
+from cryptwire.storage.steps import steps_at
 from cryptwire.storage.trade_sums import TradeSum
 
 MOST_STRETCHES = 5_000
@@ -71,8 +72,11 @@ class AllTrades:
 async def result_sums(reading: Reading) -> ResultSums:
     """Results by hopper and coin, and by reason."""
 
+    async def part_of(chosen: Chosen, rates: TradeRates) -> ResultSums:
+        return await reading.sources.result_series.results(chosen, rates.steps)
+
     async def read() -> ResultSums:
-        parts = await _each(reading, "results", reading.sources.result_series.results, _size_of_results)
+        parts = await _each(reading, "results", part_of, _size_of_results)
         if len(parts) == 1:
             return parts[0]
         return ResultSums(
@@ -143,8 +147,8 @@ async def stretches(reading: Reading, starts: NDArray[np.int64]) -> list[Stretch
     moments = [datetime.fromtimestamp(second, UTC) for second in starts.tolist()]
     series = reading.sources.result_series
 
-    async def part_of(chosen: Chosen, steps: Steps | None) -> dict[int, Stretch]:
-        return await series.stretches(chosen, steps, moments)
+    async def part_of(chosen: Chosen, rates: TradeRates) -> dict[int, Stretch]:
+        return await series.stretches(chosen, rates.steps, moments)
 
     async def read() -> list[Stretch]:
         parts = await _each(reading, key, part_of, len)
@@ -179,11 +183,11 @@ def bars_of(scope: Scope, resolution: Resolution) -> Edges:
 
 
 async def ranked(reading: Reading, count: int, *, by_share: bool, is_worst: bool) -> list[Ranked]:
-    """The best, or worst, results; see ``ResultSeries.ranked``."""
-    series, key = reading.sources.result_series, ("ranked", count, by_share)
+    """The ``count`` best of the winners, or worst of the losers, the extremes first; of equal ones the earlier first.
 
-    async def read(chosen: Chosen, steps: Steps | None) -> Ends:
-        return await series.ranked(chosen, steps, count, by_share=by_share)
+    By what they brought in the currency of the scope, or by the share of what they were opened with.
+    """
+    found = await reading.once(("ranked", count, by_share), lambda: _extremes(reading, count, by_share=by_share))
 
     def place(one: Ranked) -> tuple[Decimal, datetime, int, str, str]:
         value = one.share if by_share else one.profit
@@ -191,8 +195,24 @@ async def ranked(reading: Reading, count: int, *, by_share: bool, is_worst: bool
         result = one.result
         return value if is_worst else -value, result.at, len(result.trade_id), result.trade_id, result.hopper_id
 
-    parts = await reading.once(key, lambda: _each(reading, key, read, lambda ends: len(ends.best) + len(ends.worst)))
-    return sorted((one for part in parts for one in (part.worst if is_worst else part.best)), key=place)[:count]
+    those = [one for one in found if (one.profit < 0 if is_worst else one.profit > 0)]
+    return sorted((one for one in those if not by_share or one.share is not None), key=place)[:count]
+
+
+async def _extremes(reading: Reading, count: int, *, by_share: bool) -> list[Ranked]:
+    """What may be among the best and the worst, by about what all are; exact numbers of thousands take longer."""
+
+    async def read(chosen: Chosen, rates: TradeRates) -> list[Ranked]:
+        closed, conversion = await closings(reading), rates.conversion
+        nets = closed.nets * conversion.at(closed.at // 1_000_000)
+        nets = np.where(closed.currencies == chosen.currency, nets, np.nan)
+        values = np.where(np.isnan(nets), np.nan, await _shares(reading)) if by_share else nets
+        moments = [from_us(at) for at in np.unique(closed.at[extremes(values, closed.signs, count)]).tolist()]
+        if not moments:
+            return []
+        return await reading.sources.result_series.closed_at(chosen, steps_at(conversion, moments), moments)
+
+    return [one for part in await _each(reading, ("extremes", count, by_share), read, len) for one in part]
 
 
 async def closings(reading: Reading) -> Closings:
@@ -205,10 +225,21 @@ async def closings(reading: Reading) -> Closings:
             ("closings", tuple(scope.ids), scope.begins_at, until),
             await _version(reading, scope.ids),
             lambda: sources.result_series.closings(scope.ids, scope.begins_at, until),
-            lambda told: len(told) // 20,  # columns
+            lambda told: len(told) // 8,  # columns
         )
 
     return await reading.once("closings", read)
+
+
+async def _shares(reading: Reading) -> NDArray[np.float64]:
+    """About what each of them earned for what it was opened with."""
+    scope, until = reading.scope, _ends_at(reading.scope)
+    return await reading.sources.kept.of(
+        ("shares", tuple(scope.ids), scope.begins_at, until),
+        await _version(reading, scope.ids),
+        lambda: reading.sources.result_series.shares(scope.ids, scope.begins_at, until),
+        lambda told: len(told) // 60,
+    )
 
 
 async def held_for(reading: Reading, sign: int | None = None) -> HoldingTimes:
@@ -251,7 +282,7 @@ async def notes_of(reading: Reading) -> list[str]:
 async def _each(
     reading: Reading,
     what: object,
-    read: Callable[[Chosen, Steps | None], Awaitable[T]],
+    read: Callable[[Chosen, TradeRates], Awaitable[T]],
     size: Callable[[T], int],
 ) -> list[T]:
     """What is read of each choice of the scope, or was kept."""
@@ -261,7 +292,7 @@ async def _each(
         rates = await trade_rates(reading, chosen.currency)
 
         async def asked(chosen: Chosen = chosen, rates: TradeRates = rates) -> T:
-            return await read(chosen, rates.steps)
+            return await read(chosen, rates)
 
         found.append(
             await reading.sources.kept.of(

@@ -23,6 +23,7 @@ from cryptwire.domain.trade_statistics import (
     Streaks,
     Tally,
     added,
+    extremes,
     histogram,
     holding_times,
     streaks,
@@ -356,6 +357,22 @@ def test_groups_add_up_to_all_in_any_order(seed: int, count: int) -> None:
     for grouped in (tallies(shuffled, lambda one: one.base), tallies(shuffled, lambda one: one.closed_by)):
         assert added(Tally, grouped.values()) == whole
     assert tallies(found, lambda one: one.base).keys() == {one.base for one in found}
+
+
+@given(
+    st.lists(st.one_of(st.just(float("nan")), st.floats(-1e6, 1e6), st.sampled_from([-2.0, 0.5, 0.5 + 1e-12]))),
+    st.integers(0, 5),
+)
+def test_the_extremes_are_among_what_is_looked_at_and_little_else_is(values: list[float], count: int) -> None:
+    column = np.array(values, np.float64)
+    places = extremes(column, np.sign(np.nan_to_num(column)).astype(np.int8), count).tolist()
+    assert len(set(places)) == len(places)
+    for sign in (1, -1):
+        sizes = sorted((sign * value for value in values if sign * value > 0), reverse=True)
+        found = sorted((sign * values[place] for place in places if sign * values[place] > 0), reverse=True)
+        assert found[:count] == sizes[:count]
+        assert all(each >= sizes[count - 1] * (1 - 1e-8) for each in found[count:])
+    assert all(values[place] for place in places)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 10**6), st.integers(1, 99)), min_size=1, max_size=40))
