@@ -29,7 +29,7 @@ _HOUR = 3600
 _DAY = 86_400
 _THURSDAY = 3  # the epoch's day of the week, from Monday
 _MARGIN = 3 * _DAY  # more than any clock was put back
-_STEP = 6 * _HOUR  # clocks are changed less often
+_STEP = _DAY  # clocks are changed less often: by the tz database at most once within any, 1970 to 2038
 _YEARS = range(1971, 2200)
 
 Seconds = NDArray[np.int64]
