@@ -65,7 +65,7 @@ async def measure() -> list[Row]:
     async with place.opened() as there:
         await trader.tell_prices(there.servers.redis.url)
         whole = await _seeded(there, DAYS, there.servers.postgres.url)
-        rows = [*await _warm(there, whole), *await _cold(there, whole)]
+        rows = [*await _warm(there, whole), *[await _cold(there, whole, days) for days in (DAYS, SHOWN)]]
         ranges = await _costs(there, [(whole, days) for days in RANGES])
         urls = {days: with_database(there.servers.postgres.url, f"days_{days}") for days in HISTORIES if days < DAYS}
         traders = [await _seeded(there, days, url) for days, url in urls.items()]
@@ -113,8 +113,8 @@ async def _warm(there: Place, whole: _Trader) -> list[Row]:
     return found
 
 
-async def _cold(there: Place, whole: _Trader) -> list[Row]:
-    token, body = await api_process.token_of(whole.url, whole.user), _body(await whole.showing(DAYS))
+async def _cold(there: Place, whole: _Trader, days: int) -> Row:
+    token, body = await api_process.token_of(whole.url, whole.user), _body(await whole.showing(days))
     took, cpu = [], []
     for _ in range(COLD):
         async with api_process.running(there) as (child, port), aiohttp.ClientSession(headers=_headers(token)) as http:
@@ -122,7 +122,7 @@ async def _cold(there: Place, whole: _Trader) -> list[Row]:
             took.append(await _asked(http, port, body))
             cpu.append((child.usage().cpu_seconds - before) * 1e3)
     note = f"; p50 {median(took):.3g} ms; CPU of the API {median(cpu):.3g} ms"
-    return [at_most(f"dashboard: {DAYS} days, cold, p99 of {COLD}", percentile(took, 0.99), 400, "ms", note)]
+    return at_most(f"dashboard: {days} days, cold, p99 of {COLD}", percentile(took, 0.99), 400, "ms", note)
 
 
 async def _asked(http: aiohttp.ClientSession, port: int, body: bytes) -> float:
