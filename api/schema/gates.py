@@ -4,8 +4,8 @@ Those look at each extension anew for each of five stages of each operation, and
 a tenth of what a small operation costs.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from strawberry.extensions import SchemaExtension
@@ -37,11 +37,17 @@ class GatesRunner(SchemaExtensionsRunner):
     def operation(self) -> Any:
         return nullcontext()
 
-    def parsing(self) -> Any:
-        return _Parsing(self._gates)
+    @asynccontextmanager
+    async def parsing(self) -> AsyncIterator[None]:  # type: ignore[override]
+        for gate in self._gates:
+            gate.parse()
+        yield
 
-    def validation(self) -> Any:
-        return _Validation(self._gates)
+    @asynccontextmanager
+    async def validation(self) -> AsyncIterator[None]:  # type: ignore[override]
+        for gate in self._gates:
+            await gate.check()
+        yield
 
     def executing(self) -> Any:
         return nullcontext()
@@ -50,29 +56,5 @@ class GatesRunner(SchemaExtensionsRunner):
         return {}
 
     @property
-    def _gates(self) -> Sequence[Gate]:
+    def _gates(self) -> list[Gate]:
         return [one for one in self.extensions if isinstance(one, Gate)]
-
-
-class _Parsing:
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self._gates = gates
-
-    async def __aenter__(self) -> None:
-        for gate in self._gates:
-            gate.parse()
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-
-class _Validation:
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self._gates = gates
-
-    async def __aenter__(self) -> None:
-        for gate in self._gates:
-            await gate.check()
-
-    async def __aexit__(self, *_: object) -> None:
-        pass

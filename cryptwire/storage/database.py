@@ -26,7 +26,7 @@ _LONGEST_COPY = 600.0  # seconds
 # What joins tens of thousands of rows with long arrays does so by hash and in memory; a second process and
 # compiling are not worth it.
 _FOR_THESE = """
-    BEGIN; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '32MB';
+    SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '32MB';
     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off
 """
 _AWAY = (
@@ -93,16 +93,9 @@ class Database:
 
         Such statements take long, too: half of the connections are left to others, who would wait for them.
         """
-        with our_errors():
-            async with self._planned, self._pool.acquire(timeout=10) as connection:
-                try:
-                    await connection.execute(_FOR_THESE)  # all at once: each word with the server waits for its turn
-                    rows = await connection.fetch(query, *values)
-                except BaseException:
-                    await connection.execute("ROLLBACK")
-                    raise
-                await connection.execute("COMMIT")
-                return rows
+        async with self._planned, self.transaction() as connection:
+            await connection.execute(_FOR_THESE)
+            return await connection.fetch(query, *values)
 
     async def row(self, query: str, *values: Any) -> asyncpg.Record | None:
         """The first row, if there is one."""
