@@ -18,7 +18,7 @@ from api.handlers import billing as payments
 from api.handlers import export, playground, shares
 from api.handlers.accounts import Accounts
 from api.handlers.analytics.kept import Kept
-from api.handlers.analytics.ports import HealthSources
+from api.handlers.analytics.ports import HealthSources, Links
 from api.handlers.analytics.reading import Sources
 from api.handlers.arrivals import Arrivals
 from api.handlers.billing import Billing, PlayedProvider
@@ -52,6 +52,7 @@ from api.schema.context import Services
 from api.schema.cost import Limits
 from api.settings import Settings
 from cryptwire import gateway_client
+from cryptwire.clock import Clock
 from cryptwire.codec.access_token import AccessSigner, AccessVerifier
 from cryptwire.codec.one_time import OneTimeKey, key_of
 from cryptwire.codec.sealed import Seal
@@ -162,7 +163,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
         permissions = Permissions()
         accounts = await _accounts(settings, runtime, db, store, sessions, changes, permissions, passwords)
         plans, test_page = Plans(db), settings.test_checkout_page
-        figures = _analytics(runtime, db, store, portfolios, linking)
+        figures = figure_sources(runtime.clock, db, store, portfolios, linking)
         points = Points(store, settings.points_a_minute, runtime.clock)
         links = _shares(settings, runtime, db, store, figures, permissions, changes)
         services = Services(
@@ -273,18 +274,19 @@ def _rule_sets(
     return RuleSets(rows, intents, switches, Hoppers(db), controls, linking, changes, runtime.clock)
 
 
-def _analytics(
-    runtime: Runtime, db: database.Database, store: redis.Redis, portfolios: Portfolios, linking: Linking
+def figure_sources(
+    clock: Clock, db: database.Database, store: redis.Redis, portfolios: Portfolios, links: Links
 ) -> Sources:
+    """What figures are made of, over the database and Redis."""
     return Sources(
         owners=Owners(db),
         portfolios=portfolios,
-        clock=runtime.clock,
+        clock=clock,
         days=DaySeries(db),
         series=CandleSeries(db),
         flows=Flows(db),
         balances=Balances(db),
-        conversions=Conversions(RateSeries(db), runtime.clock),
+        conversions=Conversions(RateSeries(db), clock),
         trade_list=TradeList(db),
         result_list=ResultList(db),
         result_series=ResultSeries(db),
@@ -295,7 +297,7 @@ def _analytics(
         last_prices=LastPrices(store),
         health=HealthSources(
             HopperHealths(db),
-            linking,
+            links,
             Heartbeats(store),
             Outages(db),
             asked.Sources(db),

@@ -12,10 +12,9 @@ import asyncpg
 import orjson
 from starlette.requests import Request
 
-from api.handlers.analytics.kept import Kept
-from api.handlers.analytics.ports import HealthSources
-from api.handlers.analytics.reading import Sources
+from api.handlers.analytics.ports import Links
 from api.handlers.live import Portfolios
+from api.main import figure_sources
 from api.schema import SCHEMA
 from api.schema.context import Context, Services
 from api.schema.cost import Limits
@@ -23,24 +22,9 @@ from cryptwire.clock import SystemClock
 from cryptwire.domain.hopper import UserId
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Permissions
-from cryptwire.storage import database, redis, targets
-from cryptwire.storage.balances import Balances
-from cryptwire.storage.candle_series import CandleSeries
-from cryptwire.storage.conversions import Conversions
+from cryptwire.storage import database, redis
 from cryptwire.storage.database import Database
-from cryptwire.storage.day_series import DaySeries
-from cryptwire.storage.flows import Flows
-from cryptwire.storage.last_prices import LastPrices
-from cryptwire.storage.market_caps import MarketCaps
-from cryptwire.storage.open_lots import OpenLots
-from cryptwire.storage.owners import Owners
-from cryptwire.storage.positions import Positions
-from cryptwire.storage.rate_series import RateSeries
-from cryptwire.storage.result_list import ResultList
-from cryptwire.storage.result_series import ResultSeries
 from cryptwire.storage.sessions import Caller
-from cryptwire.storage.trade_list import TradeList
-from cryptwire.storage.trade_sums import TradeSums
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,7 +55,9 @@ class Asking:
     def forget(self) -> None:
         """What was kept of earlier answers; connections and their statements stay."""
         self._services = SimpleNamespace(
-            analytics=_sources(self._rows, self._store, self._clock),
+            analytics=figure_sources(
+                self._clock, self._rows, self._store, Portfolios(Meters()), cast("Links", None)
+            ),  # without links: nobody asks for data health
             limits=Limits(fields=1_000),
             spending=_Free(),
             permissions=self._permissions,
@@ -135,30 +121,6 @@ class _Noting(Database):
 class _Free:
     def spend(self, key: str, points: int) -> int:
         return 0
-
-
-def _sources(rows: Database, store: redis.Redis, clock: SystemClock) -> Sources:
-    return Sources(
-        owners=Owners(rows),
-        portfolios=Portfolios(Meters()),
-        clock=clock,
-        days=DaySeries(rows),
-        series=CandleSeries(rows),
-        flows=Flows(rows),
-        balances=Balances(rows),
-        conversions=Conversions(RateSeries(rows), clock),
-        trade_list=TradeList(rows),
-        result_list=ResultList(rows),
-        result_series=ResultSeries(rows),
-        kept=Kept(),
-        trade_sums=TradeSums(rows),
-        positions=Positions(rows),
-        open_lots=OpenLots(rows),
-        last_prices=LastPrices(store),
-        health=cast("HealthSources", None),  # nobody asks how new all of it is
-        coins=MarketCaps(rows),
-        targets=targets.Targets(rows),
-    )
 
 
 def _text(value: Any) -> str:

@@ -1,9 +1,18 @@
-"""Days, flows and candles of hoppers, put into the database for what is told of them."""
+"""Days, flows and candles of hoppers, put into the database for what is told of them; and live states."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from cryptwire.clock import to_us
+from cryptwire.codec.candle import candle_to_message
+from cryptwire.codec.portfolio import position_to_message
+from cryptwire.domain.account import Position
+from cryptwire.domain.candle import Candle, Quality, opening
+from cryptwire.domain.hopper import HopperId
+from cryptwire.messaging.subjects import LIVE
 from cryptwire.storage.database import Database
+from generated.wire.v1 import portfolio_pb2 as pb
 from tests.integration.api.conftest import World, running  # noqa: F401 - for whoever tests analytics
 
 _DAY = """
@@ -70,3 +79,29 @@ async def put_candle(owner: Database, hopper: str, opened_at: datetime, open: fl
 
 async def put_rate(owner: Database, currency: str, at: datetime, per_usd: str) -> None:
     await owner.execute(_RATE, currency, at, Decimal(per_usd))
+
+
+async def put_live(
+    world: World,
+    at: datetime,
+    close: float,
+    held: Mapping[str, tuple[str, float]],
+    positions: Sequence[Position] = (),
+) -> None:
+    """Tell the live state of hopper 1 at a moment: what it is worth, and the quantity and price of each asset."""
+    candle = Candle(HopperId("1"), opening(at), close, close, close, close, timedelta(0), Quality.COMPLETE, fence=1)
+    us = to_us(at)
+    state = pb.Portfolio(
+        hopper_id="1",
+        at_us=us,
+        base_currency="USDT",
+        candle=candle_to_message(candle),
+        is_fresh=True,
+        assets_at_us=us,
+        assets=list(held),
+        quantities=[quantity for quantity, _ in held.values()],
+        prices=[price for _, price in held.values()],
+        positions=map(position_to_message, positions),
+    )
+    await world.bus.publish(LIVE.live(HopperId("1")), state.SerializeToString())
+    await world.bus.flush()

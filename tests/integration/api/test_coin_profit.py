@@ -10,19 +10,16 @@ from typing import Any
 
 import pytest
 
-from cryptwire.codec.candle import candle_to_message
-from cryptwire.domain.candle import Candle, Quality, opening
+from cryptwire.domain.candle import Candle, Quality
 from cryptwire.domain.flow import DecidedBy, FlowState
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.portfolio import Holding, Portfolio
 from cryptwire.domain.ticker import Pair
 from cryptwire.domain.trade import Side, Trade, TradeId
-from cryptwire.messaging.subjects import LIVE
 from cryptwire.storage import database
 from cryptwire.storage.database import url_of
 from cryptwire.storage.hoppers import Hoppers
-from generated.wire.v1 import portfolio_pb2 as pb
-from tests.integration.api.analytics import put_rate
+from tests.integration.api.analytics import put_live, put_rate
 from tests.integration.api.conftest import World, code_of
 from tests.integration.processor import days
 from tests.integration.processor.days import BTC, DAY, HOUR, USDT, at, price_at, trade
@@ -217,21 +214,7 @@ async def test_to_this_moment_it_is_what_the_live_portfolio_holds(world: World, 
     early = await told(world, **span)
     assert (early["total"]["change"], early["asOf"]) == ("0", None)
     assert "two moments" in early["hoppers"][0]["reason"]
-    us = int(now.timestamp() * 1e6)
-    candle = Candle(ONE, opening(now), 1.0, 1.0, 1.0, 1.0, timedelta(0), Quality.COMPLETE, fence=1)
-    state = pb.Portfolio(
-        hopper_id="1",
-        at_us=us,
-        base_currency="USDT",
-        candle=candle_to_message(candle),
-        is_fresh=True,
-        assets_at_us=us,
-        assets=["BTC", "USDT"],
-        quantities=["1", "1000.5"],
-        prices=[130.25, 1.0],
-    )
-    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
-    await world.bus.flush()
+    await put_live(world, now, 1.0, {"BTC": ("1", 130.25), "USDT": ("1000.5", 1.0)})
     async with asyncio.timeout(5):
         while not (found := await told(world, **span))["hoppers"][0]["isLive"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -9,20 +9,15 @@ from typing import Any
 
 import pytest
 
-from cryptwire.codec.candle import candle_to_message
-from cryptwire.codec.portfolio import position_to_message
 from cryptwire.domain.account import Position, Reserved, Short
-from cryptwire.domain.candle import Candle, Quality, opening
 from cryptwire.domain.hopper import Asset, Exchange, HopperId
 from cryptwire.domain.result import Ledger
 from cryptwire.domain.ticker import Pair, Ticker
 from cryptwire.domain.trade import Side, Trade, TradeId
-from cryptwire.messaging.subjects import LIVE
 from cryptwire.storage import redis
 from cryptwire.storage.last_prices import LastPrices
 from cryptwire.storage.positions import Positions
-from generated.wire.v1 import portfolio_pb2 as pb
-from tests.integration.api.analytics import put_rate
+from tests.integration.api.analytics import put_live, put_rate
 from tests.integration.api.conftest import World, code_of
 
 D = Decimal
@@ -181,26 +176,11 @@ async def test_of_a_tracked_hopper_they_are_live_and_a_coin_that_is_not_in_the_b
     world: World, held: datetime
 ) -> None:
     now = world.runtime.clock.now()
-    us = int(now.timestamp() * 1e6)
-    candle = Candle(ONE, opening(now), 1.0, 5000.0, 1.0, 4402.0, timedelta(0), Quality.COMPLETE, fence=1)
     listed = [
         position("p1", ETH, "2", "1000", now - timedelta(days=3), buy_id="91"),
         position("p9", XYZ, "5", "1", now),
     ]
-    state = pb.Portfolio(
-        hopper_id="1",
-        at_us=us,
-        base_currency="USDT",
-        candle=candle_to_message(candle),
-        is_fresh=True,
-        assets_at_us=us,
-        assets=["ETH", "USDT"],
-        quantities=["2", "2201"],
-        prices=[1100.5, 1.0],
-        positions=map(position_to_message, listed),
-    )
-    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
-    await world.bus.flush()
+    await put_live(world, now, 4402.0, {"ETH": ("2", 1100.5), "USDT": ("2201", 1.0)}, listed)
     wanted = {"filter": {"kinds": ["OPEN"]}, "sort": {"column": "COIN", "descending": False}, "currency": "USDT"}
     async with asyncio.timeout(5):
         while not (found := await told(world, **wanted))["nodes"][0]["isLive"]:  # noqa: ASYNC110
@@ -222,22 +202,9 @@ async def test_of_a_tracked_hopper_they_are_live_and_a_coin_that_is_not_in_the_b
 
 async def test_reserved_coins_are_not_free_today_either(world: World, held: datetime) -> None:
     now = world.runtime.clock.now()
-    us = int(now.timestamp() * 1e6)
-    candle = Candle(ONE, opening(now), 1.0, 8000.0, 1.0, 7100.0, timedelta(0), Quality.COMPLETE, fence=1)
-    state = pb.Portfolio(
-        hopper_id="1",
-        at_us=us,
-        base_currency="USDT",
-        candle=candle_to_message(candle),
-        is_fresh=True,
-        assets_at_us=us,
-        assets=["ETH", "BTC", "USDT"],
-        quantities=["2", "0.1", "100000000000.000000000000000001"],
-        prices=[1000.0, 50_000.0, 1.0],
-        positions=[position_to_message(position("p1", ETH, "2", "900", now - timedelta(days=3), buy_id="91"))],
-    )
-    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
-    await world.bus.flush()
+    holds = {"ETH": ("2", 1000.0), "BTC": ("0.1", 50_000.0), "USDT": ("100000000000.000000000000000001", 1.0)}
+    listed = [position("p1", ETH, "2", "900", now - timedelta(days=3), buy_id="91")]
+    await put_live(world, now, 7100.0, holds, listed)
     names = ("balance", "invested", "reserved", "free", "unrealised", "positions")
     query = f"""{{ analytics(hopperIds: ["1"], currency: "USDT") {{ days {{ asOf {" ".join(names)} }} }} }}"""
     async with asyncio.timeout(5):
@@ -251,23 +218,8 @@ async def test_reserved_coins_are_not_free_today_either(world: World, held: date
 
 async def test_why_the_sum_of_positions_differs_from_the_figure_of_all_is_told(world: World, held: datetime) -> None:
     now = world.runtime.clock.now()
-    us = int(now.timestamp() * 1e6)
-    state = pb.Portfolio(
-        hopper_id="1",
-        at_us=us,
-        base_currency="USDT",
-        candle=candle_to_message(
-            Candle(ONE, opening(now), 2200.0, 2200.0, 2200.0, 2200.0, timedelta(0), Quality.COMPLETE, fence=1)
-        ),
-        is_fresh=True,
-        assets_at_us=us,
-        assets=["ETH", "USDT"],
-        quantities=["2", "0"],
-        prices=[1100.5, 1.0],
-        positions=[position_to_message(position("p1", ETH, "2", "1000", now - timedelta(days=3), buy_id="91"))],
-    )
-    await world.bus.publish(LIVE.live(ONE), state.SerializeToString())
-    await world.bus.flush()
+    listed = [position("p1", ETH, "2", "1000", now - timedelta(days=3), buy_id="91")]
+    await put_live(world, now, 2200.0, {"ETH": ("2", 1100.5), "USDT": ("0", 1.0)}, listed)
     query = """{ analytics(hopperIds: ["1"], currency: "USDT") {
         returns { unrealised { amount definition } } openPositions { sums { kind money { unrealised } } } } }"""
     async with asyncio.timeout(5):
