@@ -102,14 +102,14 @@ from cryptwire.storage.query_texts import QueryTexts
 from cryptwire.storage.rate_series import RateSeries
 from cryptwire.storage.rates import ExchangeRates
 from cryptwire.storage.result_list import ResultList
-from cryptwire.storage.result_series import ResultSeries
+from cryptwire.storage.result_standings import ResultStandings
 from cryptwire.storage.second_factors import SecondFactorRows
 from cryptwire.storage.session_book import Lifetimes, SessionBook
 from cryptwire.storage.sessions import Sessions
 from cryptwire.storage.share_links import ShareLinks
 from cryptwire.storage.sign_ups import SignUps
+from cryptwire.storage.trade_columns import TradeColumnRows
 from cryptwire.storage.trade_list import TradeList
-from cryptwire.storage.trade_sums import TradeSums
 from cryptwire.storage.users import Users
 from cryptwire.storage.valued_trades import ValuedTrades
 from cryptwire.texts import Texts
@@ -289,9 +289,9 @@ def figure_sources(
         conversions=Conversions(RateSeries(db), clock),
         trade_list=TradeList(db),
         result_list=ResultList(db),
-        result_series=ResultSeries(db),
+        standings=ResultStandings(db),
         kept=Kept(),
-        trade_sums=TradeSums(db),
+        trade_columns=TradeColumnRows(db),
         positions=Positions(db),
         open_lots=OpenLots(db),
         last_prices=LastPrices(store),

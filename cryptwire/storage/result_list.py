@@ -114,6 +114,12 @@ LISTING = Listing(
 """Ordered and filtered by any of its fields, by hopper, and by ``outcome``: 1 won, -1 lost, 0 neither, NULL unknown."""
 
 
+_CLOSED_AT = f"""
+    SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())} FROM trade_results r
+     WHERE r.hopper_id = ANY($1::text[]) AND r.at = ANY($2::timestamptz[]) AND r.closed IS NOT NULL
+"""  # noqa: S608 - columns of ours
+
+
 class ResultList:
     """Every method raises Unavailable while the database is away, Invalid for a column that there is not."""
 
@@ -130,3 +136,8 @@ class ResultList:
     async def count(self, hoppers: Sequence[str], conditions: Sequence[Condition]) -> int:
         """How many results there are on all pages together."""
         return await LISTING.count(self._database, hoppers, conditions)
+
+    async def closed_at(self, hoppers: Sequence[str], moments: Sequence[datetime]) -> list[ListedResult]:
+        """Results of ``hoppers`` that closed at one of ``moments``, in no order."""
+        rows = await self._database.fetch(_CLOSED_AT, list(hoppers), list(moments))
+        return [ListedResult(*row) for row in rows]

@@ -24,7 +24,7 @@ from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.daily import Midnight
 from cryptwire.domain.flow import Flow
 from cryptwire.domain.hopper import Asset, Hopper, HopperId, with_base
-from cryptwire.storage.trade_sums import TradeSum
+from cryptwire.domain.trade_column_sums import TradeSum
 
 _INSTANT = timedelta(microseconds=1)
 NO_MIDNIGHTS = "there are not two moments in this range of which it is known what was held and what that was worth"

@@ -17,13 +17,13 @@ from cryptwire.domain.market_weights import ListedCoin
 from cryptwire.domain.open_position import FeeRate
 from cryptwire.domain.result import Ledger
 from cryptwire.domain.ticker import Pair, Ticker
+from cryptwire.domain.trade_columns import TradeColumns
 from cryptwire.storage.day_series import Worth
 from cryptwire.storage.heartbeats import Beat
 from cryptwire.storage.hopper_health import HopperHealth
 from cryptwire.storage.positions import Held
+from cryptwire.storage.result_standings import Standing
 from cryptwire.storage.sources import Source
-from cryptwire.storage.steps import Steps
-from cryptwire.storage.trade_sums import TradeSum
 
 Bases = Mapping[HopperId, Sequence[tuple[datetime, Asset]]]
 """Until when hoppers had another base currency, and which, oldest first."""
@@ -146,15 +146,22 @@ class HealthSources:
     rates: PublishedRates
 
 
-class TradeSumRows(Protocol):
-    """See cryptwire/storage/trade_sums.py."""
+class TradeColumnRows(Protocol):
+    """See cryptwire/storage/trade_columns.py."""
 
     async def of(
-        self,
-        spans: Sequence[tuple[HopperId, datetime, datetime, Asset]],
-        currency: Asset,
-        steps: Steps | None,
-    ) -> list[TradeSum]: ...
+        self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime
+    ) -> TradeColumns | None: ...
+
+    async def parts(
+        self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime
+    ) -> list[tuple[datetime, datetime]]: ...
+
+
+class Standings(Protocol):
+    """See cryptwire/storage/result_standings.py."""
+
+    async def of(self, hoppers: Sequence[HopperId]) -> dict[HopperId, Standing]: ...
 
 
 class CandleRows(Protocol):

@@ -16,7 +16,8 @@ from api.handlers.analytics.ports import (
     LastPriceRows,
     OpenLotRows,
     PositionRows,
-    TradeSumRows,
+    Standings,
+    TradeColumnRows,
 )
 from api.handlers.analytics.scope import Asked, Scope, scope_of
 from api.handlers.live import Portfolios
@@ -26,7 +27,6 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.owners import Owner
 from cryptwire.storage.result_list import ResultList
-from cryptwire.storage.result_series import ResultSeries
 from cryptwire.storage.trade_list import TradeList
 
 T = TypeVar("T")
@@ -52,9 +52,9 @@ class Sources:
     conversions: Conversions
     trade_list: TradeList
     result_list: ResultList
-    result_series: ResultSeries
+    standings: Standings
     kept: Kept
-    trade_sums: TradeSumRows
+    trade_columns: TradeColumnRows
     positions: PositionRows
     open_lots: OpenLotRows
     last_prices: LastPriceRows

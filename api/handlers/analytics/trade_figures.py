@@ -1,15 +1,17 @@
 """Sums over the trades and results of a scope, in its currency: each read once an operation, and kept while it holds.
 
-Two years of a hopper with 50,000 trades cost the database some 200 ms; the answer holds until the processor writes
-results of one of the hoppers again, or a rate that is in it changes (docs/decisions/0026).
+They are made of columns of all trades (cryptwire/domain/trade_columns.py), which take a tenth of a second for 50,000;
+what was summed holds until the processor writes results of one of the hoppers again, or a rate that is in it changes
+(docs/decisions/0026).
 """
 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -18,20 +20,22 @@ from numpy.typing import NDArray
 from api.handlers.analytics.days import bases_of
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
-from api.handlers.analytics.traded import TradeRates, standing_of, trade_rates, traded
-from cryptwire.clock import from_us
+from api.handlers.analytics.traded import ends_at, standing_of, trade_columns, trade_rates, trade_values, traded
+from cryptwire.clock import from_us, to_us
+from cryptwire.domain import trade_column_sums
 from cryptwire.domain.bar import Edges, Resolution, edges
 from cryptwire.domain.coin_profit import NOTHING, Traded
+from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.measured import Measured, few
 from cryptwire.domain.trade import Side
-from cryptwire.domain.trade_statistics import HoldingTimes, Tally, extremes, grouped, holding_times
+from cryptwire.domain.trade_column_sums import Closings, ResultSums, TradeSum, closed_rows
+from cryptwire.domain.trade_columns import Reason
+from cryptwire.domain.trade_statistics import EXACT, HoldingTimes, Tally, extremes, grouped, holding_times
 from cryptwire.domain.trade_tally import PaidFees, Stretch, TradeTally, joined
 from cryptwire.errors import Invalid
-from cryptwire.storage.result_series import Chosen, Closings, Ranked, ResultSums
-from cryptwire.storage.steps import steps_at
-from cryptwire.storage.trade_sums import TradeSum
+from cryptwire.storage.result_list import ListedResult
 
 MOST_STRETCHES = 5_000
 _QUIET = Stretch()
@@ -40,10 +44,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Trades that were made while hoppers counted in one currency; ``note``: what is to be known of its rates."""
+    """Trades that hoppers made while they counted in one currency; ``note``: what is to be known of its rates."""
 
-    chosen: Chosen
+    hoppers: tuple[HopperId, ...]
+    currency: Asset
     note: str | None
+
+
+class Ranked(NamedTuple):
+    """A result with its net in the currency of the scope, and that by what it was opened with."""
+
+    result: ListedResult
+    profit: Decimal
+    share: Decimal | None
 
 
 class Place(NamedTuple):
@@ -69,20 +82,29 @@ class AllTrades:
 # ---- what is asked of the database -----------------------------------------------------------------------------------
 
 
-async def result_sums(reading: Reading) -> ResultSums:
-    """Results by hopper and coin, and by reason."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Results by hopper and coin, and by why they were; ``newest``: when the last of them closed."""
 
-    async def part_of(chosen: Chosen, rates: TradeRates) -> ResultSums:
-        return await reading.sources.result_series.results(chosen, rates.steps)
+    by_coin: Mapping[tuple[HopperId, Asset], Tally]
+    by_reason: Mapping[Reason, Tally]
+    newest: datetime | None
 
-    async def read() -> ResultSums:
-        parts = await _each(reading, "results", part_of, _size_of_results)
-        if len(parts) == 1:
-            return parts[0]
-        return ResultSums(
+
+async def result_sums(reading: Reading) -> Results:
+    """All of the scope."""
+    since, until = _edges(reading.scope)
+
+    async def of(currency: Asset) -> list[ResultSums]:
+        return [trade_column_sums.result_sums(each, since, until) async for each in trade_values(reading, currency)]
+
+    async def read() -> Results:
+        parts = [part for those in await _each(reading, "results", of, _size_of_results) for part in those]
+        newest = [part.newest for part in parts if part.newest is not None]
+        return Results(
             grouped(Tally, (each for part in parts for each in part.by_coin.items())),
             grouped(Tally, (each for part in parts for each in part.by_reason.items())),
-            max((part.newest for part in parts if part.newest), default=None),
+            from_us(max(newest)) if newest else None,
         )
 
     return await reading.once("result sums", read)
@@ -92,21 +114,21 @@ async def trade_sums(reading: Reading) -> AllTrades:
     """All trades by hopper, coin, and in what fees were paid; those whose result is not computed yet do not count."""
 
     async def read() -> AllTrades:
-        spans = [(id, reading.scope.begins_at, _ends_at(reading.scope)) for id in reading.scope.ids]
+        spans = [(id, reading.scope.begins_at, ends_at(reading.scope)) for id in reading.scope.ids]
         rows = [
             one
             for choice in await _choices(reading)
-            for one in await traded(reading, spans, choice.chosen.currency)
+            for one in await traded(reading, spans, choice.currency)
             if one.has_result
         ]
-        first: dict[HopperId, datetime] = {}
+        first: dict[HopperId, int] = {}
         for one in rows:
             first[one.hopper] = min(one.first, first.get(one.hopper, one.first))
         return AllTrades(
             grouped(TradeTally, ((_place(one), _tally(one.traded)) for one in rows)),
             grouped(PaidFees, ((_place(one), _paid(one.traded)) for one in rows)),
-            first,
-            max((one.newest for one in rows), default=None),
+            {hopper: from_us(at) for hopper, at in first.items()},
+            from_us(max(one.newest for one in rows)) if rows else None,
         )
 
     return await reading.once("trade sums", read)
@@ -143,15 +165,16 @@ async def stretches(reading: Reading, starts: NDArray[np.int64]) -> list[Stretch
             f"{len(starts):,} rows are too many, {MOST_STRETCHES:,} are told at once: choose a coarser resolution, or"
             " fewer days"
         )
-    key = ("stretches", starts.tobytes())
-    moments = [datetime.fromtimestamp(second, UTC) for second in starts.tolist()]
-    series = reading.sources.result_series
+    key, moments = ("stretches", starts.tobytes()), starts * 1_000_000
+    since, until = _edges(reading.scope)
 
-    async def part_of(chosen: Chosen, rates: TradeRates) -> dict[int, Stretch]:
-        return await series.stretches(chosen, rates.steps, moments)
+    async def of(currency: Asset) -> list[dict[int, Stretch]]:
+        return [
+            trade_column_sums.stretches(each, since, until, moments) async for each in trade_values(reading, currency)
+        ]
 
     async def read() -> list[Stretch]:
-        parts = await _each(reading, key, part_of, len)
+        parts = [part for those in await _each(reading, key, of, _size_of_stretches) for part in those]
         happened = [[part[number] for part in parts if number in part] for number in range(len(moments))]
         return [joined(those) if those else _QUIET for those in happened]
 
@@ -201,45 +224,46 @@ async def ranked(reading: Reading, count: int, *, by_share: bool, is_worst: bool
 
 async def _extremes(reading: Reading, count: int, *, by_share: bool) -> list[Ranked]:
     """What may be among the best and the worst, by about what all are; exact numbers of thousands take longer."""
+    closed = await closings(reading)
 
-    async def read(chosen: Chosen, rates: TradeRates) -> list[Ranked]:
-        closed, conversion = await closings(reading), rates.conversion
-        nets = closed.nets * conversion.at(closed.at // 1_000_000)
-        nets = np.where(closed.currencies == chosen.currency, nets, np.nan)
-        values = np.where(np.isnan(nets), np.nan, await _shares(reading)) if by_share else nets
+    async def of(currency: Asset) -> list[Ranked]:
+        conversion = await trade_rates(reading, currency)
+        nets = np.where(closed.currencies == currency, closed.nets * conversion.at(closed.at // 1_000_000), np.nan)
+        values = np.where(np.isnan(nets), np.nan, closed.shares) if by_share else nets
         moments = [from_us(at) for at in np.unique(closed.at[extremes(values, closed.signs, count)]).tolist()]
-        if not moments:
-            return []
-        return await reading.sources.result_series.closed_at(chosen, steps_at(conversion, moments), moments)
+        listed = await reading.sources.result_list.closed_at(reading.scope.ids, moments) if moments else []
+        return [
+            Ranked(one, profit, one.gain)
+            for one in listed
+            if one.currency == currency and (profit := _profit(one, conversion)) is not None
+        ]
 
-    return [one for part in await _each(reading, ("extremes", count, by_share), read, len) for one in part]
+    return [one for part in await _each(reading, ("extremes", count, by_share), of, len) for one in part]
+
+
+def _profit(one: ListedResult, conversion: Conversion) -> Decimal | None:
+    rate = conversion.exactly(one.at)
+    if one.net is None or one.rate is None or rate is None:
+        return None
+    return EXACT.multiply(EXACT.multiply(one.net, one.rate), rate)
 
 
 async def closings(reading: Reading) -> Closings:
     """Results in the order in which they closed, over all hoppers."""
+    scope, (since, until) = reading.scope, _edges(reading.scope)
+
+    async def made() -> Closings:
+        return trade_column_sums.closings([closed_rows(each, since, until) async for each in trade_columns(reading)])
 
     async def read() -> Closings:
-        scope, sources = reading.scope, reading.sources
-        until = _ends_at(scope)
-        return await sources.kept.of(
-            ("closings", tuple(scope.ids), scope.begins_at, until),
+        return await reading.sources.kept.of(
+            ("closings", tuple(scope.ids), since, until),
             await _version(reading, scope.ids),
-            lambda: sources.result_series.closings(scope.ids, scope.begins_at, until),
-            lambda told: len(told) // 8,  # columns
+            made,
+            lambda told: len(told) // 6,  # columns
         )
 
     return await reading.once("closings", read)
-
-
-async def _shares(reading: Reading) -> NDArray[np.float64]:
-    """About what each of them earned for what it was opened with."""
-    scope, until = reading.scope, _ends_at(reading.scope)
-    return await reading.sources.kept.of(
-        ("shares", tuple(scope.ids), scope.begins_at, until),
-        await _version(reading, scope.ids),
-        lambda: reading.sources.result_series.shares(scope.ids, scope.begins_at, until),
-        lambda told: len(told) // 60,
-    )
 
 
 async def held_for(reading: Reading, sign: int | None = None) -> HoldingTimes:
@@ -280,28 +304,15 @@ async def notes_of(reading: Reading) -> list[str]:
 
 
 async def _each(
-    reading: Reading,
-    what: object,
-    read: Callable[[Chosen, TradeRates], Awaitable[T]],
-    size: Callable[[T], int],
+    reading: Reading, what: object, of: Callable[[Asset], Awaitable[T]], size: Callable[[T], int]
 ) -> list[T]:
-    """What is read of each choice of the scope, or was kept."""
+    """What is made of the trades of each currency in which hoppers of the scope counted, or was kept."""
     found = []
     for choice in await _choices(reading):
-        chosen = choice.chosen
-        rates = await trade_rates(reading, chosen.currency)
-
-        async def asked(chosen: Chosen = chosen, rates: TradeRates = rates) -> T:
-            return await read(chosen, rates)
-
-        found.append(
-            await reading.sources.kept.of(
-                (what, chosen, reading.scope.currency),
-                (await _version(reading, chosen.hoppers), rates.conversion.version),
-                asked,
-                size,
-            )
-        )
+        rates = await trade_rates(reading, choice.currency)
+        key = what, choice.hoppers, _edges(reading.scope), choice.currency, reading.scope.currency
+        version = await _version(reading, reading.scope.ids), rates.version
+        found.append(await reading.sources.kept.of(key, version, partial(of, choice.currency), size))
     return found
 
 
@@ -319,12 +330,9 @@ async def _read_choices(reading: Reading) -> list[_Choice]:
         hopper = one.hopper
         for currency in {hopper.base, *(was for _, was in bases.get(hopper.id, ()))}:
             by_currency[currency].append(hopper.id)
-    between, until = reading.sources.conversions.between, _ends_at(scope)
+    between = reading.sources.conversions.between
     return [
-        _Choice(
-            Chosen(tuple(ids), scope.begins_at, until, currency),
-            (await between(currency, scope.currency, scope.begins_at, scope.ends_at)).note,
-        )
+        _Choice(tuple(ids), currency, (await between(currency, scope.currency, scope.begins_at, scope.ends_at)).note)
         for currency, ids in sorted(by_currency.items())
     ]
 
@@ -334,10 +342,14 @@ async def _version(reading: Reading, hoppers: Sequence[HopperId]) -> tuple[datet
     return tuple(standing[hopper].computed_at if hopper in standing else None for hopper in hoppers)
 
 
-def _ends_at(scope: Scope) -> datetime:
-    """Of the day in progress its end: what is asked again a moment later is the same question."""
-    return day_at(zone_of(scope.zone), scope.now).ends_at if scope.includes_today else scope.ends_at
+def _edges(scope: Scope) -> tuple[int, int]:
+    """Microseconds."""
+    return to_us(scope.begins_at), to_us(ends_at(scope))
 
 
-def _size_of_results(sums: ResultSums) -> int:
-    return len(sums.by_coin) + len(sums.by_reason)
+def _size_of_results(parts: Sequence[ResultSums]) -> int:
+    return sum(len(sums.by_coin) + len(sums.by_reason) for sums in parts)
+
+
+def _size_of_stretches(parts: Sequence[Mapping[int, Stretch]]) -> int:
+    return sum(map(len, parts))

@@ -1,18 +1,19 @@
-"""What the hoppers of a scope traded, summed by the database: for what coins have earned, and for figures of trades."""
+"""What the hoppers of a scope traded, in columns, and summed for what coins have earned and for figures of trades."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from api.handlers.analytics.days import conversions
 from api.handlers.analytics.reading import Reading
+from api.handlers.analytics.scope import Scope
+from cryptwire.clock import to_us
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
-from cryptwire.storage.result_series import Standing
-from cryptwire.storage.steps import Steps, steps_of
-from cryptwire.storage.trade_sums import TradeSum
+from cryptwire.domain.trade_column_sums import TradeSum, trade_sums
+from cryptwire.domain.trade_columns import RateSteps, TradeColumns, TradeValues, valued
+from cryptwire.errors import Invalid
+from cryptwire.storage.result_standings import Standing
 
 BEFORE = timedelta(hours=36)
 """So long before a range its midnight may lie: days are those of the zone that the user lives in now."""
@@ -21,32 +22,93 @@ Span = tuple[HopperId, datetime, datetime]
 """Whose trades, from when and until when."""
 
 
-@dataclass(frozen=True)
-class TradeRates:
-    """What one currency is worth in the scope's, where trades were made while hoppers counted in it."""
-
-    conversion: Conversion
-    since: datetime
-
-    @cached_property
-    def steps(self) -> Steps | None:
-        """All of it."""
-        return steps_of(self.conversion, self.since, self.conversion.until)
+def ends_at(scope: Scope) -> datetime:
+    """Of the day in progress its end: what is asked again a moment later is the same question."""
+    return day_at(zone_of(scope.zone), scope.now).ends_at if scope.includes_today else scope.ends_at
 
 
-async def trade_rates(reading: Reading, currency: Asset) -> TradeRates:
-    """Rates of all trades that can have a part in the scope: sums over them are converted by the same texts."""
-
-    async def read() -> TradeRates:
-        rates = await conversions(reading, {currency})
-        return TradeRates(rates[currency], reading.scope.begins_at - BEFORE)
-
-    return await reading.once(("trade rates", currency), read)
+async def trade_rates(reading: Reading, currency: Asset) -> Conversion:
+    """Rates of all trades that can have a part in the scope."""
+    return (await conversions(reading, {currency}))[currency]
 
 
 async def standing_of(reading: Reading) -> dict[HopperId, Standing]:
     """How far the results of each hopper are."""
-    return await reading.once("standing", lambda: reading.sources.result_series.standing(reading.scope.ids))
+    return await reading.once("standing", lambda: reading.sources.standings.of(reading.scope.ids))
+
+
+# ---- in columns ------------------------------------------------------------------------------------------------------
+
+
+async def trade_columns(reading: Reading, since: datetime | None = None) -> AsyncIterator[TradeColumns]:
+    """Trades of the scope, or those of it from ``since`` on, oldest first: all at once, or, when they are very many, in
+    parts that are read anew each time they are asked for.
+    """
+    span = _span(reading.scope, since)
+    whole = await _whole(reading, span)
+    if whole is not None:
+        yield whole
+        return
+    async for part in _parts(reading, span):
+        yield part
+
+
+async def trade_values(reading: Reading, currency: Asset, since: datetime | None = None) -> AsyncIterator[TradeValues]:
+    """Those of them that were made while hoppers counted in ``currency``, in the currency of the scope."""
+    span = _span(reading.scope, since)
+    whole = await _whole(reading, span)
+    if whole is not None:
+        yield await reading.once(("values", span, currency), lambda: _valued(reading, whole, currency))
+        return
+    async for part in _parts(reading, span):
+        yield await _valued(reading, part, currency)
+
+
+async def _whole(reading: Reading, span: tuple[datetime, datetime]) -> TradeColumns | None:
+    rows = reading.sources.trade_columns
+    return await reading.once(("trades", span), lambda: rows.of(_hoppers(reading.scope), *span))
+
+
+async def _parts(reading: Reading, span: tuple[datetime, datetime]) -> AsyncIterator[TradeColumns]:
+    rows, hoppers = reading.sources.trade_columns, _hoppers(reading.scope)
+    for part in await reading.once(("parts", span), lambda: rows.parts(hoppers, *span)):
+        found = await rows.of(hoppers, *part)
+        if found is None:
+            raise Invalid("too many trades were made at one moment: choose other days, or fewer hoppers")
+        yield found
+
+
+async def _valued(reading: Reading, trades: TradeColumns, currency: Asset) -> TradeValues:
+    return valued(trades.of_currency(currency), await _steps(reading, currency))
+
+
+async def _steps(reading: Reading, currency: Asset) -> RateSteps | None:
+    """What all trades are converted by; kept, since to make it takes as long as what is done with it."""
+    since, rates = _span(reading.scope)[0], await trade_rates(reading, currency)
+
+    async def made() -> RateSteps | None:
+        return RateSteps.of(rates, since, rates.until)
+
+    async def kept() -> RateSteps | None:
+        key = "steps", currency, reading.scope.currency, since, rates.until
+        return await reading.sources.kept.of(key, rates.version, made, _size_of_steps)
+
+    return await reading.once(("steps", currency), kept)
+
+
+def _span(scope: Scope, since: datetime | None = None) -> tuple[datetime, datetime]:
+    return since or scope.begins_at - BEFORE, ends_at(scope)
+
+
+def _hoppers(scope: Scope) -> list[tuple[HopperId, Asset]]:
+    return [(one.hopper.id, one.hopper.base) for one in scope.hoppers]
+
+
+def _size_of_steps(steps: RateSteps | None) -> int:
+    return 0 if steps is None else steps.rates.digits.size // 60
+
+
+# ---- summed ----------------------------------------------------------------------------------------------------------
 
 
 async def traded(reading: Reading, spans: Sequence[Span], currency: Asset) -> list[TradeSum]:
@@ -59,24 +121,28 @@ async def traded(reading: Reading, spans: Sequence[Span], currency: Asset) -> li
     today = day_at(zone_of(reading.scope.zone), reading.scope.now).begins_at
     past = [(id, since, min(until, today)) for id, since, until in spans if since < min(until, today)]
     newer = [(id, max(since, today), until) for id, since, until in spans if max(since, today) < until]
-    return [one for part in (past, newer) for one in await _kept(reading, tuple(part), currency)]
+    return [
+        *await _kept(reading, tuple(past), currency),
+        *await _kept(reading, tuple(newer), currency, today),
+    ]
 
 
-async def _kept(reading: Reading, spans: tuple[Span, ...], currency: Asset) -> list[TradeSum]:
+async def _kept(
+    reading: Reading, spans: tuple[Span, ...], currency: Asset, since: datetime | None = None
+) -> list[TradeSum]:
+    """``since``: when the first of the spans may begin; None: anywhere in the scope."""
     if not spans:
         return []
     sources, scope, key = reading.sources, reading.scope, ("traded", spans, currency, reading.scope.currency)
     bases = {one.hopper.id: one.hopper.base for one in scope.hoppers}
+    edges = {id: (to_us(begin), to_us(end)) for id, begin, end in spans}
+
+    async def summed() -> list[TradeSum]:
+        return [one async for values in trade_values(reading, currency, since) for one in trade_sums(values, edges)]
 
     async def read() -> list[TradeSum]:
         rates, standing = await trade_rates(reading, currency), await standing_of(reading)
-        version = [(standing.get(id), bases[id]) for id, _, _ in spans], rates.conversion.version
-        return await sources.kept.of(key, version, lambda: summed(rates), len)
-
-    async def summed(rates: TradeRates) -> list[TradeSum]:
-        begin, end = min(since for _, since, _ in spans), max(until for _, _, until in spans)
-        is_most = 2 * (end - begin) > rates.conversion.until - rates.since
-        steps = rates.steps if is_most else steps_of(rates.conversion, begin, end)
-        return await sources.trade_sums.of([(*span, bases[span[0]]) for span in spans], currency, steps)
+        version = [(standing.get(id), bases[id]) for id, _, _ in spans], rates.version
+        return await sources.kept.of(key, version, summed, len)
 
     return await reading.once(key, read)

@@ -12,6 +12,7 @@ from api.handlers.analytics.paging import up_to
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from api.handlers.analytics.trade_figures import (
+    Ranked,
     closings,
     held_for,
     notes_of,
@@ -26,7 +27,6 @@ from cryptwire.domain import trade_statistics
 from cryptwire.domain.measured import Amount, Measured
 from cryptwire.domain.trade_statistics import EDGES, Tally, added
 from cryptwire.domain.trade_tally import TradeTally
-from cryptwire.storage.result_series import Ranked
 
 Figure = TypeVar("Figure", Amount, Measured)
 _MOST_SECONDS = 2**31 - 1  # that GraphQL's Int holds

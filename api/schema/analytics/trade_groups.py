@@ -14,9 +14,9 @@ from api.schema.rules import covered
 from cryptwire.domain.bar import Resolution
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.hopper_days import date_of
+from cryptwire.domain.trade_columns import Reason
 from cryptwire.domain.trade_statistics import Tally, added, grouped
 from cryptwire.domain.trade_tally import PaidFees, TradeTally
-from cryptwire.storage.result_series import Reason
 
 _DAY = 86_400
 

@@ -1,4 +1,4 @@
-"""Sums of two spans are the sum of both, to the last digit, and whatever changes them changes what they stand by."""
+"""Columns are the rows, sums of spans add up to the last digit, and what changes them changes what they stand by."""
 
 import random
 from collections import defaultdict
@@ -8,15 +8,21 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import asyncpg
+import numpy as np
 import pytest
 
+from cryptwire.clock import to_us
 from cryptwire.domain.coin_profit import EXACT
+from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.trade import Side
+from cryptwire.domain.trade_column_sums import TradeSum, trade_sums
+from cryptwire.domain.trade_columns import NEVER, RateSteps, Reason, TradeKind, valued
+from cryptwire.errors import Corrupt
 from cryptwire.storage import database
 from cryptwire.storage.database import Database, url_of
-from cryptwire.storage.result_series import ResultSeries, Standing
-from cryptwire.storage.steps import Steps
-from cryptwire.storage.trade_sums import TradeSum, TradeSums
+from cryptwire.storage.result_standings import ResultStandings, Standing
+from cryptwire.storage.trade_columns import TradeColumnRows
 
 D = Decimal
 T, HOUR = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=1)
@@ -35,6 +41,17 @@ _RESULTS = """
            CASE WHEN trade_id::int % 7 > 0 THEN fee * 1.000000000000000003 END, fee, fee_currency, 'USDT',
            CASE WHEN trade_id::int % 11 > 0 THEN 1.000000000000000001 END
       FROM trades WHERE trade_id::int % 2 = 0
+"""
+# some of them have closed something, in all the ways there are
+_CLOSED = """
+    UPDATE trade_results
+       SET closed = quantity / 3, proceeds = total * 0.4, fees = fee_units, is_short = trade_id::int % 3 = 0,
+           cost = CASE WHEN trade_id::int % 5 > 0 THEN total * 0.37 END,
+           net = CASE WHEN trade_id::int % 5 > 0 THEN total * 0.03 - fee_units END,
+           opened_at = CASE WHEN trade_id::int % 7 > 0 THEN at - interval '3 hours' END,
+           buy_trigger = CASE trade_id::int % 4 WHEN 0 THEN 'Manual' END, trigger = 'Stop-loss',
+           strategy = 'x', buy_strategy = CASE WHEN trade_id::int % 8 > 0 THEN 'RSI, "α" and MACD' END
+     WHERE trade_id::int % 6 = 0
 """
 
 
@@ -64,12 +81,10 @@ async def rows(database_url: str) -> AsyncIterator[Database]:
         yield connected
 
 
-def hourly() -> Steps:
-    """Rates of twenty digits; of an hour nobody knows one."""
-    draw = random.Random(6)
-    rates = [str(D(draw.randrange(10**19, 10**20)).scaleb(-20)) for _ in range(HOURS)]
-    rates[17] = "-"
-    return Steps(" ".join(str(int((T + n * HOUR).timestamp())) for n in range(HOURS)), " ".join(rates))
+RATES = [D(random.Random(n).randrange(10**19, 10**20)).scaleb(-20) if n != 17 else None for n in range(HOURS)]
+"""Of twenty digits, each an hour's; of one nobody knows it."""
+STEPS = RateSteps(np.array([int((T + n * HOUR).timestamp()) for n in range(HOURS)], np.int64), ExactColumn.of(RATES))
+HOPPERS = [(ONE, USDT)]
 
 
 def whole(parts: Iterable[TradeSum]) -> dict[tuple[object, ...], list[Decimal]]:
@@ -78,28 +93,89 @@ def whole(parts: Iterable[TradeSum]) -> dict[tuple[object, ...], list[Decimal]]:
     with localcontext(EXACT):
         for hopper, traded, native, native_fee, has_result, first, newest in parts:
             amounts = [*traded[4:], native, native_fee]
-            assert T <= first <= newest
+            assert to_us(T) <= first <= newest
             key = (hopper, has_result, *traded[:4], *(amount is None for amount in amounts))
             before = found.get(key, [D(0)] * len(amounts))
             found[key] = [was + D(amount or 0) for was, amount in zip(before, amounts, strict=True)]
     return found
 
 
+async def summed(
+    columns: TradeColumnRows, since: datetime, until: datetime, steps: RateSteps | None = STEPS
+) -> list[TradeSum]:
+    trades = await columns.of(HOPPERS, since, until)
+    assert trades is not None
+    return trade_sums(valued(trades.of_currency(USDT), steps), {ONE: (to_us(since), to_us(until))})
+
+
 async def test_two_spans_add_up_to_the_whole_wherever_they_meet(owner: asyncpg.Connection, rows: Database) -> None:
-    sums, end = TradeSums(rows), T + HOURS * HOUR
-    for steps in (hourly(), None):
-        one = whole(await sums.of([(ONE, T, end, USDT)], USDT, steps))
+    columns, end = TradeColumnRows(rows), T + HOURS * HOUR
+    for steps in (STEPS, None):
+        one = whole(await summed(columns, T, end, steps))
         assert len(one) > 20
         assert sum(int(amounts[0]) for amounts in one.values()) == COUNT
         for middle in (T, T + HOUR, T + 17 * HOUR, T + timedelta(hours=30, seconds=1234), end):
-            spans = [(ONE, T, middle, USDT)], [(ONE, middle, end, USDT)]
-            parts = [each for span in spans for each in await sums.of(span, USDT, steps)]
+            parts = [*await summed(columns, T, middle, steps), *await summed(columns, middle, end, steps)]
             assert whole(parts) == one
 
 
+async def test_very_many_are_told_in_parts(owner: asyncpg.Connection, rows: Database) -> None:
+    few, end = TradeColumnRows(rows, most=40), T + HOURS * HOUR
+    assert await few.of(HOPPERS, T, end) is None
+    parts = await few.parts(HOPPERS, T, end)
+    assert len(parts) > COUNT / 40
+    assert [T, *(until for _, until in parts)] == [*(since for since, _ in parts), end]
+    assert whole([one for part in parts for one in await summed(few, *part)]) == whole(
+        await summed(TradeColumnRows(rows), T, end)
+    )
+
+
+async def test_columns_are_the_rows_themselves(owner: asyncpg.Connection, rows: Database) -> None:
+    await owner.execute(_CLOSED)
+    told = await TradeColumnRows(rows).of(HOPPERS, T, T + HOURS * HOUR)
+    assert told is not None
+    assert len(told) == COUNT
+    place = {id: number for number, id in enumerate(told.ids)}
+    columns = {name: getattr(told, name).numbers() for name in ("quantity", "total", "fee_units", "fee", "rate")}
+    closed = {name: getattr(told.closed, name).numbers() for name in ("quantity", "net", "fees", "opened_with")}
+    closed_place = {told.ids[trade]: number for number, trade in enumerate(told.closed.trade.tolist())}
+    for row in await owner.fetch("SELECT * FROM trade_results"):
+        number = place[row["trade_id"]]
+        kind = told.kinds[told.kind[number]]
+        assert kind == TradeKind(
+            ONE, row["base"], row["quote"], Side(row["side"]), row["fee_currency"], USDT, has_result=True
+        )
+        assert told.at[number] == to_us(row["at"])
+        assert [column[number] for column in columns.values()] == [row[name] for name in columns]
+        result = closed_place.get(row["trade_id"])
+        assert (result is None) == (row["closed"] is None)
+        if result is not None:
+            assert [column[result] for column in closed.values()] == [
+                row["closed"],
+                row["net"],
+                row["fees"],
+                row["proceeds"] if row["is_short"] else row["cost"],
+            ]
+            reason = told.closed.reasons[told.closed.reason[result]]
+            assert reason == Reason(row["buy_trigger"], row["trigger"], row["buy_strategy"])
+            assert told.closed.is_short[result] == row["is_short"]
+            assert told.closed.is_unknown[result] == (row["cost"] is None)
+            opened_at = told.closed.opened_at[result]
+            assert opened_at == (NEVER if row["opened_at"] is None else to_us(row["opened_at"]))
+    assert len(closed_place) == 50
+    late = [id for id, number in place.items() if not told.kinds[told.kind[number]].has_result]
+    assert sorted(map(int, late)) == list(range(1, COUNT, 2))
+
+
+async def test_words_that_no_gateway_tells_are_no_other_words(owner: asyncpg.Connection, rows: Database) -> None:
+    await owner.execute(_CLOSED)
+    await owner.execute("UPDATE trade_results SET buy_strategy = 'a' || chr(30) || 'b' WHERE trade_id = '12'")
+    with pytest.raises(Corrupt, match="control character"):
+        await TradeColumnRows(rows).of(HOPPERS, T, T + HOURS * HOUR)
+
+
 async def test_every_trade_counts_at_the_rate_of_its_hour(owner: asyncpg.Connection, rows: Database) -> None:
-    steps = hourly()
-    rates = [None if rate == "-" else Fraction(rate) for rate in steps.rates.split()]
+    rates = [None if rate is None else Fraction(rate) for rate in RATES]
     expected = defaultdict[str, Fraction](Fraction)
     for row in await owner.fetch("SELECT * FROM trade_results"):
         rate = rates[(row["at"] - T) // HOUR]
@@ -109,7 +185,7 @@ async def test_every_trade_counts_at_the_rate_of_its_hour(owner: asyncpg.Connect
         rate = rates[(row["at"] - T) // HOUR]
         expected[row["base"]] += Fraction(row["total"]) * (rate or 0)
     found = defaultdict[str, Fraction](Fraction)
-    for one in await TradeSums(rows).of([(ONE, T, T + HOURS * HOUR, USDT)], USDT, steps):
+    for one in await summed(TradeColumnRows(rows), T, T + HOURS * HOUR):
         found[one.traded.base] += Fraction(one.traded.value or 0)
     assert found == expected
 
@@ -117,10 +193,10 @@ async def test_every_trade_counts_at_the_rate_of_its_hour(owner: asyncpg.Connect
 async def test_what_is_stored_changed_or_gone_before_its_result_is_there_is_another_standing(
     owner: asyncpg.Connection, rows: Database
 ) -> None:
-    series = ResultSeries(rows)
+    standings = ResultStandings(rows)
 
     async def standing() -> Standing:
-        return (await series.standing([ONE]))[ONE]
+        return (await standings.of([ONE]))[ONE]
 
     known = [await standing()]
     assert known[0].is_due

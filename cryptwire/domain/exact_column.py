@@ -1,0 +1,196 @@
+"""Columns of exact decimal numbers, for sums over tens of thousands of them in no time.
+
+A number is its digits to the base 10,000, as PostgreSQL keeps a numeric, each a whole number in a float. Products and
+sums of such digits are exact as long as they stay below 2^53, so that numpy multiplies and adds whole columns and
+nothing is rounded; before they could get there they are carried over.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+BASE = 10_000
+_WIDTH = 4  # decimal digits in one to the base
+_EXACT_BELOW = 2.0**53
+_CARRIED = BASE / 2
+_AT_ONCE = 4  # digits to the base that fit a machine's word with their sign
+_WEIGHTS = BASE ** np.arange(_AT_ONCE)
+_CONTEXT = Context(prec=5000, Emax=999_999, Emin=-999_999)
+
+Digits = NDArray[np.float64]
+Places = NDArray[np.int64] | NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ExactColumn:
+    """Numbers some of which nobody knows.
+
+    ``digits``: (digits, numbers), whole, with the sign of their number or not, the lowest first, of which ``lowest`` is
+    the power of the base; ``is_known``: (numbers,), the digits of others are 0. No digit is further from 0 than
+    ``most``.
+    """
+
+    digits: Digits
+    lowest: int
+    is_known: NDArray[np.bool_]
+    most: float = BASE - 1.0
+
+    @classmethod
+    def of(cls, numbers: Iterable[Decimal | None]) -> "ExactColumn":
+        """Finite numbers; None: nobody knows."""
+        listed = list(numbers)
+        is_known = np.array([one is not None for one in listed], np.bool_)
+        texts = ["0" if one is None else str(one) for one in listed]
+        if any("E" in one for one in texts):
+            texts = ["0" if one is None else format(one, "f") for one in listed]
+        text = " ".join([*texts, ""])
+        return cls(*_digits(np.frombuffer(text.encode(), np.uint8)), is_known)
+
+    def __len__(self) -> int:
+        return len(self.is_known)
+
+    def at(self, places: Places) -> "ExactColumn":
+        """Those at ``places``, in their order, or where it is true."""
+        if places.dtype == np.bool_:
+            if places.all():
+                return self
+            places = np.flatnonzero(places)
+        return replace(self, digits=np.take(self.digits, places, axis=1), is_known=self.is_known[places])
+
+    def only(self, where: NDArray[np.bool_]) -> "ExactColumn":
+        """The same, nobody knowing those where it is not true."""
+        return replace(self, digits=self.digits * where, is_known=self.is_known & where)
+
+    def or_zero(self, where: NDArray[np.bool_]) -> "ExactColumn":
+        """The same, those being 0 where it is true."""
+        return replace(self, digits=self.digits * ~where, is_known=self.is_known | where)
+
+    def times(self, other: "ExactColumn") -> "ExactColumn":
+        """Each with that at its place in ``other``; known where both are."""
+        one, two = self, other
+        both = one.is_known & two.is_known
+        pairs = min(len(one.digits), len(two.digits))
+        if one.most * two.most * pairs >= _EXACT_BELOW:
+            one, two = one.carried(), two.carried()
+            pairs = min(len(one.digits), len(two.digits))
+        most = one.most * two.most * pairs
+        if most >= _EXACT_BELOW:
+            raise OverflowError("numbers have too many digits")
+        few, many = (one, two) if len(one.digits) < len(two.digits) else (two, one)
+        digits = np.zeros((len(few.digits) + len(many.digits) - 1, len(both)))
+        for place, digit in enumerate(few.digits):
+            digits[place : place + len(many.digits)] += digit * many.digits
+        return ExactColumn(digits, one.lowest + two.lowest, both, most)
+
+    def plus(self, other: "ExactColumn") -> "ExactColumn":
+        """Each and that at its place in ``other``; known where both are."""
+        one, two = self, other
+        if one.most + two.most >= _EXACT_BELOW:
+            one, two = one.carried(), two.carried()
+        both = one.is_known & two.is_known
+        lowest = min(one.lowest, two.lowest)
+        highest = max(each.lowest + len(each.digits) for each in (one, two))
+        digits = np.zeros((highest - lowest, len(both)))
+        for each in (one, two):
+            digits[each.lowest - lowest : each.lowest - lowest + len(each.digits)] += each.digits
+        return ExactColumn(digits * both, lowest, both, one.most + two.most)
+
+    def carried(self) -> "ExactColumn":
+        """The same numbers with digits from -5,000 to 5,000: then the highest that is not 0 has the number's sign."""
+        if self.most <= _CARRIED:
+            return self
+        found, carry = [], np.zeros(len(self))
+        for digit in self.digits:
+            total = digit + carry
+            carry = np.rint(total / BASE)
+            found.append(total - carry * BASE)
+        while carry.any():
+            total, carry = carry, np.rint(carry / BASE)
+            found.append(total - carry * BASE)
+        digits = np.array(found) if found else self.digits
+        return ExactColumn(digits, self.lowest, self.is_known, _CARRIED)
+
+    def signs(self) -> NDArray[np.int8]:
+        """-1, 0 or 1, (numbers,); of what nobody knows 0."""
+        found = np.zeros(len(self))
+        for digit in self.carried().digits:
+            found = np.where(digit != 0, np.sign(digit), found)
+        return found.astype(np.int8)
+
+    def absolute(self) -> "ExactColumn":
+        """Without signs."""
+        plain = self.carried()
+        return replace(plain, digits=plain.digits * np.where(plain.signs() < 0, -1.0, 1.0))
+
+    def about(self) -> NDArray[np.float64]:
+        """As floats, some units in the last place from what they are; NaN: nobody knows."""
+        total = np.zeros(len(self))
+        for power, digit in enumerate(self.carried().digits, self.lowest):
+            total += digit * float(BASE**power) if power >= 0 else digit / float(BASE**-power)
+        return np.where(self.is_known, total, np.nan)
+
+    def sums(self, groups: NDArray[np.int64], count: int) -> list[Decimal]:
+        """Of those that are known, by the numbers of their groups: (numbers,), each below ``count``."""
+        column = self if self.most * max(len(self), 1) < _EXACT_BELOW else self.carried()
+        added = np.array([np.bincount(groups, digit, count) for digit in column.digits])
+        added = ExactColumn(added, 0, np.ones(count, np.bool_), _EXACT_BELOW).carried().digits
+        totals = [0] * count
+        for power in range(0, len(added), _AT_ONCE):
+            part = _WEIGHTS[: len(added) - power] @ added[power : power + _AT_ONCE].astype(np.int64)
+            weight = BASE**power
+            totals = [total + each * weight for total, each in zip(totals, part.tolist(), strict=True)]
+        return [_number(total, _WIDTH * self.lowest) for total in totals]
+
+    def total(self) -> Decimal:
+        """The sum of those that are known."""
+        return self.sums(np.zeros(len(self), np.int64), 1)[0]
+
+    def numbers(self) -> list[Decimal | None]:
+        """Each of them."""
+        return [
+            total if is_known else None
+            for total, is_known in zip(self.sums(np.arange(len(self)), len(self)), self.is_known.tolist(), strict=True)
+        ]
+
+
+def joined(parts: list[ExactColumn]) -> ExactColumn:
+    """Parts that follow each other as one."""
+    if len(parts) == 1:
+        return parts[0]
+    lowest = min((one.lowest for one in parts), default=0)
+    highest = max((one.lowest + len(one.digits) for one in parts), default=1)
+    digits = np.zeros((highest - lowest, sum(map(len, parts))))
+    begin = 0
+    for one in parts:
+        digits[one.lowest - lowest : one.lowest - lowest + len(one.digits), begin : begin + len(one)] = one.digits
+        begin += len(one)
+    is_known = np.concatenate([np.empty(0, np.bool_), *(one.is_known for one in parts)])
+    return ExactColumn(digits, lowest, is_known, max((one.most for one in parts), default=0.0))
+
+
+def _digits(text: NDArray[np.uint8]) -> tuple[Digits, int]:
+    """Of numbers in ASCII, a blank behind each: digits to the base, and of which power the first are."""
+    ends = np.flatnonzero(text == ord(" "))
+    points, point = np.flatnonzero(text == ord(".")), ends.copy()
+    point[np.searchsorted(ends, points)] = points
+    begins = np.append(0, ends[:-1] + 1)[: len(ends)]
+    is_minus = text[begins] == ord("-")
+    before = -(-int((point - begins).max(initial=1)) // _WIDTH) * _WIDTH
+    after = -(-int((ends - point - 1).max(initial=0)) // _WIDTH) * _WIDTH
+    place = point[:, None] + np.append(np.arange(-before, 0), np.arange(1, after + 1))
+    is_there = (place >= (begins + is_minus)[:, None]) & (place < ends[:, None])
+    figures = (text[np.where(is_there, place, 0)] - ord("0")) * is_there
+    weights = np.array([1000.0, 100.0, 10.0, 1.0])
+    digits = figures.reshape(len(ends), (before + after) // _WIDTH, _WIDTH) @ weights
+    return np.ascontiguousarray(digits.T[::-1]) * np.where(is_minus, -1.0, 1.0), -(after // _WIDTH)
+
+
+def _number(total: int, exponent: int) -> Decimal:
+    """``total`` · 10^``exponent`` without zeros at its end, nor an exponent above 0."""
+    if exponent >= 0:
+        return Decimal(total * 10**exponent)
+    whole, rest = divmod(total, 10**-exponent)
+    return _CONTEXT.normalize(_CONTEXT.scaleb(Decimal(total), exponent)) if rest else Decimal(whole)

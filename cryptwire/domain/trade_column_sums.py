@@ -1,0 +1,290 @@
+"""Sums over trades in columns: by coin, by reason, by stretches of time, by kind; and what was closed, in its order.
+
+Exact where they are Decimals. Moments are microseconds since the epoch. Sums of parts are added up by whoever read them
+in parts; what was closed is put in order of all parts here.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.coin_profit import Traded
+from cryptwire.domain.exact_column import ExactColumn
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.trade import Side
+from cryptwire.domain.trade_columns import NEVER, Flags, Reason, TradeColumns, TradeValues, Whole
+from cryptwire.domain.trade_statistics import Tally
+from cryptwire.domain.trade_tally import Earned, Stretch, TradeTally
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class TradeSum(NamedTuple):
+    """``traded`` is valued in the currency that was asked for, ``native`` and ``native_fee`` in the hopper's own.
+
+    ``has_result``: whether the processor has computed what they closed; ``first`` and ``newest``: when they were made.
+    """
+
+    hopper: HopperId
+    traded: Traded
+    native: Decimal | None
+    native_fee: Decimal | None
+    has_result: bool
+    first: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSums:
+    """Results by hopper and coin, and by why they were; ``newest``: when the last of them closed."""
+
+    by_coin: Mapping[tuple[HopperId, Asset], Tally]
+    by_reason: Mapping[Reason, Tally]
+    newest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closings:
+    """Results whose net is known, in the order in which they closed: columns of equal length.
+
+    ``signs`` of the net; ``nets`` about, in the ``currencies`` in which hoppers counted then, NaN when it is not known
+    in it; ``shares``: about what each earned for what it was opened with, NaN when that was nothing; ``seconds`` from
+    opening to closing, NaN when it is not known when it was opened; ``quantities`` in units of the coin; ``positions``:
+    the same number for parts of what was opened at one time.
+    """
+
+    at: Whole
+    signs: NDArray[np.int8]
+    nets: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    currencies: NDArray[np.str_]
+    seconds: NDArray[np.float64]
+    quantities: NDArray[np.float64]
+    positions: Whole
+
+    def __len__(self) -> int:
+        return len(self.signs)
+
+
+class ClosedRows(NamedTuple):
+    """What ``Closings`` are made of, of one part of the trades; ``lot``: which of ``lots``, whose coins they are."""
+
+    at: Whole
+    signs: NDArray[np.int8]
+    nets: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    currencies: NDArray[np.str_]
+    opened_at: Whole
+    quantities: NDArray[np.float64]
+    lot: Whole
+    lots: Sequence[tuple[HopperId, Asset, bool]]
+
+
+# ---- results ---------------------------------------------------------------------------------------------------------
+
+
+def result_sums(values: TradeValues, since: int, until: int) -> ResultSums:
+    """Of results that closed in ``[since, until)``."""
+    trades, closed = values.trades, values.trades.closed
+    at = trades.at[closed.trade]
+    inside = (at >= since) & (at < until)
+    coins, coin_of_kind = _numbered([(kind.hopper, kind.base) for kind in trades.kinds])
+    reasons, reason_of = _numbered(closed.reasons)
+    coin, reason = coin_of_kind[trades.kind[closed.trade[inside]]], reason_of[closed.reason[inside]]
+    net, fees, is_unknown = values.net.at(inside), values.fees.at(inside), closed.is_unknown[inside]
+    signs, is_known = net.signs(), net.is_known
+    won, lost = np.flatnonzero(signs > 0), np.flatnonzero(signs < 0)
+    gains, losses, paid, moved = net.at(won), net.at(lost), fees.only(is_known), net.plus(fees).absolute()
+
+    def tallies(group: Whole, count: int) -> list[Tally]:
+        def counted(where: Flags) -> list[int]:
+            return _counted(group[where], count)
+
+        columns = zip(
+            counted(signs > 0),
+            counted(signs < 0),
+            counted(is_known & (signs == 0)),
+            counted(is_unknown),
+            counted(~is_unknown & ~is_known),
+            gains.sums(group[won], count),
+            losses.sums(group[lost], count),
+            paid.sums(group, count),
+            moved.sums(group, count),
+            strict=True,
+        )
+        return [Tally(*row) for row in columns]
+
+    by_coin = {key: one for key, one in zip(coins, tallies(coin, len(coins)), strict=True) if one.count}
+    by_reason = {key: one for key, one in zip(reasons, tallies(reason, len(reasons)), strict=True) if one.count}
+    return ResultSums(by_coin, by_reason, int(at[inside].max()) if inside.any() else None)
+
+
+def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
+    """Results of which the net is known that closed in ``[since, until)``, in their order."""
+    closed = trades.closed
+    at = trades.at[closed.trade]
+    rows = np.flatnonzero((at >= since) & (at < until) & closed.net.is_known)
+    rows = rows[_order(trades, closed.trade[rows])]
+    place = closed.trade[rows]
+    kind, net, is_short = trades.kind[place], closed.net.at(rows), closed.is_short[rows]
+    opened_with = closed.opened_with.at(rows).about()
+    lots, lot_of_kind = _numbered([(one.hopper, one.base) for one in trades.kinds])
+    currencies = np.array([one.currency for one in trades.kinds], np.str_)
+    return ClosedRows(
+        at[rows],
+        net.signs(),
+        net.times(trades.rate.at(place)).about(),
+        net.about() / np.where(opened_with == 0, np.nan, opened_with),
+        currencies[kind] if len(kind) else currencies[:0],
+        closed.opened_at[rows],
+        closed.quantity.at(rows).about(),
+        2 * lot_of_kind[kind] + is_short,
+        [(hopper, base, is_short) for hopper, base in lots for is_short in (False, True)],
+    )
+
+
+def closings(parts: Sequence[ClosedRows]) -> Closings:
+    """Of parts that follow each other; one at least."""
+    numbers: dict[tuple[HopperId, Asset, bool], int] = {}
+    lots = [
+        np.array([numbers.setdefault(lot, len(numbers)) for lot in part.lots], np.int64)[part.lot] for part in parts
+    ]
+    lot = np.concatenate(lots)
+    at, opened_at = (
+        np.concatenate(columns) for columns in zip(*((one.at, one.opened_at) for one in parts), strict=True)
+    )
+    is_opened = opened_at != NEVER
+    moment = np.unique(opened_at, return_inverse=True)[1]
+    return Closings(
+        at,
+        np.concatenate([one.signs for one in parts]),
+        np.concatenate([one.nets for one in parts]),
+        np.concatenate([one.shares for one in parts]),
+        np.concatenate([one.currencies for one in parts]),
+        np.where(is_opened, (at - np.where(is_opened, opened_at, at)) / 1e6, np.nan),
+        np.concatenate([one.quantities for one in parts]),
+        np.unique(moment * max(len(numbers), 1) + lot, return_inverse=True)[1],
+    )
+
+
+def _order(trades: TradeColumns, places: Whole) -> Whole:
+    """As they were made: of one moment those with the shorter id first, then the lower one, then by hopper."""
+    at = trades.at[places]
+    by_time = np.argsort(at, kind="stable")
+    same = np.flatnonzero(np.diff(at[by_time]) == 0)
+    if not len(same):
+        return by_time
+
+    def key(row: int) -> tuple[int, str, str]:
+        place = int(places[row])
+        id = trades.ids[place]
+        return len(id), id, trades.kinds[trades.kind[place]].hopper
+
+    rank = np.zeros(len(at), np.int64)
+    for number, row in enumerate(sorted(by_time[np.union1d(same, same + 1)].tolist(), key=key)):
+        rank[row] = number
+    return np.lexsort((rank, at))
+
+
+# ---- trades ----------------------------------------------------------------------------------------------------------
+
+
+def stretches(values: TradeValues, since: int, until: int, starts: Whole) -> dict[int, Stretch]:
+    """What happened in ``[since, until)``, by which of ``starts``, ascending, was the last at or before it; what was
+    before all of them counts nowhere, nor does a trade whose result is not computed yet. Where nothing was is left out.
+    """
+    trades, closed = values.trades, values.trades.closed
+    has_result = np.array([kind.has_result for kind in trades.kinds], np.bool_)
+    is_bought = np.array([kind.side is Side.BUY for kind in trades.kinds], np.bool_)
+    number = np.searchsorted(starts, trades.at, side="right") - 1
+    is_counted = (trades.at >= since) & (trades.at < until) & (number >= 0)
+    if len(trades):
+        is_counted &= has_result[trades.kind]
+    is_result = is_counted[closed.trade]
+    count = len(starts)
+    value, fee, net = values.value.at(is_counted), values.fee.at(is_counted), values.net.at(is_result)
+    group, group_of_result = number[is_counted], number[closed.trade[is_result]]
+    bought = is_bought[trades.kind[is_counted]] if len(group) else np.zeros(0, np.bool_)
+
+    def counted(where: Flags, of: Whole = group) -> list[int]:
+        return _counted(of[where], count)
+
+    worth = value.sums(2 * group + bought, 2 * count)
+    columns = zip(
+        counted(bought),
+        counted(~bought),
+        counted(~value.is_known),
+        counted(~fee.is_known),
+        worth[1::2],
+        worth[0::2],
+        fee.sums(group, count),
+        counted(np.ones(len(net), np.bool_), group_of_result),
+        counted(net.is_known, group_of_result),
+        net.sums(group_of_result, count),
+        strict=True,
+    )
+    return {
+        place: Stretch(TradeTally(*row[:7]), Earned(*row[7:])) for place, row in enumerate(columns) if row[0] + row[1]
+    }
+
+
+def trade_sums(values: TradeValues, spans: Mapping[HopperId, tuple[int, int]]) -> list[TradeSum]:
+    """Trades of hoppers in ``[since, until)`` of each, by their kind and by what nobody knows of them."""
+    trades, none = values.trades, (0, 0)
+    if not len(trades):
+        return []
+    edges = np.array([spans.get(kind.hopper, none) for kind in trades.kinds], np.int64)[trades.kind]
+    rows = (trades.at >= edges[:, 0]) & (trades.at < edges[:, 1])
+    is_free = trades.fee_units.signs() == 0
+    flags = 4 * values.value.is_known + 2 * values.fee.is_known + is_free
+    code = (8 * trades.kind + flags)[rows]
+    found = np.flatnonzero(np.bincount(code, minlength=8 * len(trades.kinds)))
+    group, count, at = np.searchsorted(found, code), len(found), trades.at[rows]
+    first, newest = np.full(count, NEVER), np.full(count, NEVER)
+    np.maximum.at(first, group, -at)
+    np.maximum.at(newest, group, at)
+
+    def summed(column: ExactColumn) -> list[Decimal]:
+        return column.at(rows).sums(group, count)
+
+    amounts = zip(
+        *map(summed, (trades.quantity, trades.total, values.value, values.native)),
+        *map(summed, (trades.fee_units, values.fee, values.native_fee)),
+        strict=True,
+    )
+    told = zip(
+        found.tolist(), np.bincount(group, minlength=count).tolist(), first.tolist(), newest.tolist(), strict=True
+    )
+    sums = []
+    for (code_, number, first_, newest_), row in zip(told, amounts, strict=True):
+        quantity, total, value, native, fee_units, fee, native_fee = row
+        kind, is_valued, is_fee_valued = trades.kinds[code_ // 8], bool(code_ & 4), bool(code_ & 2)
+        moved = quantity, total, value if is_valued else None, fee_units, fee if is_fee_valued else None
+        sums.append(
+            TradeSum(
+                kind.hopper,
+                Traded(kind.base, kind.quote, kind.side, kind.fee_currency, number, *moved),
+                native if is_valued else None,
+                native_fee if is_fee_valued else None,
+                kind.has_result,
+                -first_,
+                newest_,
+            )
+        )
+    return sums
+
+
+def _counted(groups: Whole, count: int) -> list[int]:
+    found: list[int] = np.bincount(groups, minlength=count).tolist()
+    return found
+
+
+def _numbered(keys: Sequence[Key]) -> tuple[list[Key], Whole]:
+    """Each key once, and the number of each of ``keys`` among these."""
+    numbers: dict[Key, int] = {}
+    found = [numbers.setdefault(key, len(numbers)) for key in keys]
+    return list(numbers), np.array(found, np.int64)

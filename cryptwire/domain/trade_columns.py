@@ -1,0 +1,171 @@
+"""Trades in columns, with what they closed: what figures over tens of thousands of them are summed of.
+
+Amounts are exact (``exact_column.py``). What is told in a quote becomes the hopper's base currency of then by the rate
+that was found for its trade, and the currency that is asked for by the rate of that moment; nothing is rounded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryptwire.domain.conversion import Conversion
+from cryptwire.domain.exact_column import ExactColumn
+from cryptwire.domain.hopper import Asset, HopperId
+from cryptwire.domain.trade import Side
+
+NEVER = -(2**63)
+"""As a moment: it is not known when."""
+_SECOND = 1_000_000
+
+Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class TradeKind(NamedTuple):
+    """What many trades have in common; ``currency``: the hopper's base currency at that time; ``has_result``: whether
+    the processor has computed what they closed.
+    """
+
+    hopper: HopperId
+    base: Asset
+    quote: Asset
+    side: Side
+    fee_currency: Asset
+    currency: Asset
+    has_result: bool
+
+
+class Reason(NamedTuple):
+    """Why and by which strategy something was opened, and why it was closed; None: not known, or none."""
+
+    opened_by: str | None
+    closed_by: str | None
+    strategy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedColumns:
+    """Trades that closed something, (results,): the place of each among all ``trades``, ascending.
+
+    ``reason``: which of ``reasons``; ``opened_at``: microseconds, ``NEVER``: nobody knows; ``is_unknown``: it is not
+    known what was sold; ``quantity`` of the base. In quote: ``net``; ``fees`` of both sides; ``opened_with``: what it
+    had cost, or, of a short, what its sale had brought.
+    """
+
+    trade: Whole
+    reason: Whole
+    reasons: Sequence[Reason]
+    opened_at: Whole
+    is_short: Flags
+    is_unknown: Flags
+    quantity: ExactColumn
+    net: ExactColumn
+    fees: ExactColumn
+    opened_with: ExactColumn
+
+
+@dataclass(frozen=True, slots=True)
+class TradeColumns:
+    """Columns of equal length, (trades,), in no order, and those of what they ``closed``.
+
+    ``at``: microseconds since the epoch; ``kind``: which of ``kinds``; ``quantity`` of the base; ``total`` in quote;
+    ``fee_units`` of what the fee was paid in, ``fee`` in quote; ``rate``: units of the hopper's currency for one of the
+    quote. Where ``fee`` or ``rate`` is not known nobody knows it.
+    """
+
+    at: Whole
+    kind: Whole
+    kinds: Sequence[TradeKind]
+    ids: Sequence[str]
+    closed: ClosedColumns
+    quantity: ExactColumn
+    total: ExactColumn
+    fee_units: ExactColumn
+    fee: ExactColumn
+    rate: ExactColumn
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def of_currency(self, currency: Asset) -> "TradeColumns":
+        """Those that were made while hoppers counted in it."""
+        is_its = np.array([kind.currency == currency for kind in self.kinds], np.bool_)
+        return self if is_its.all() else self._only(is_its[self.kind])
+
+    def _only(self, where: Flags) -> "TradeColumns":
+        closed, is_left = self.closed, where[self.closed.trade]
+        return TradeColumns(
+            self.at[where],
+            self.kind[where],
+            self.kinds,
+            list(compress(self.ids, where.tolist())),
+            ClosedColumns(
+                (np.cumsum(where) - 1)[closed.trade[is_left]],
+                closed.reason[is_left],
+                closed.reasons,
+                closed.opened_at[is_left],
+                closed.is_short[is_left],
+                closed.is_unknown[is_left],
+                *(one.at(is_left) for one in (closed.quantity, closed.net, closed.fees, closed.opened_with)),
+            ),
+            *(one.at(where) for one in (self.quantity, self.total, self.fee_units, self.fee, self.rate)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RateSteps:
+    """What one unit of a currency is worth in another: from each of ``seconds``, ascending, the rate at its place."""
+
+    seconds: Whole
+    rates: ExactColumn
+
+    @classmethod
+    def of(cls, conversion: Conversion, since: datetime, until: datetime) -> "RateSteps | None":
+        """Those that count somewhere in ``[since, until]``; None: nothing is converted."""
+        if conversion.is_identity:
+            return None
+        seconds, rates = conversion.steps(since, until)
+        return cls(np.array(seconds, np.int64), ExactColumn.of(rates))
+
+    def at(self, moments: Whole) -> ExactColumn:
+        """At each of these, microseconds; before the first nobody knows."""
+        place = np.searchsorted(self.seconds, moments // _SECOND, side="right") - 1
+        return self.rates.at(np.maximum(place, 0)).only(place >= 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeValues:
+    """Trades that were made while hoppers counted in one currency, and what they were worth in that which is asked for.
+
+    ``native`` and ``native_fee`` in the hoppers' own; ``value`` and ``fee`` in the other: (trades,). A fee of no units
+    is nothing, whatever it was paid in. ``net`` and ``fees`` of what was closed in the other: (results,).
+    """
+
+    trades: TradeColumns
+    native: ExactColumn
+    native_fee: ExactColumn
+    value: ExactColumn
+    fee: ExactColumn
+    net: ExactColumn
+    fees: ExactColumn
+
+
+def valued(trades: TradeColumns, steps: RateSteps | None) -> TradeValues:
+    """``trades`` of one currency, each at the rate of its moment."""
+    closed = trades.closed
+    is_free = trades.fee_units.signs() == 0
+    native, native_fee = (one.times(trades.rate) for one in (trades.total, trades.fee))
+    rate = trades.rate.at(closed.trade)
+    net, fees = (one.times(rate) for one in (closed.net, closed.fees))
+    value, fee = native, native_fee
+    if steps is not None:
+        at_trades = steps.at(trades.at)
+        at_closed = at_trades.at(closed.trade)
+        value, fee = (one.times(at_trades) for one in (native, native_fee))
+        net, fees = (one.times(at_closed) for one in (net, fees))
+    return TradeValues(trades, native, native_fee.or_zero(is_free), value, fee.or_zero(is_free), net.carried(), fees)
