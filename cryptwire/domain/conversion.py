@@ -291,13 +291,15 @@ class Conversion:
         return [rate if known else None for rate, known in zip(found, is_within, strict=True)]
 
     def _exact(self, seconds: Seconds) -> list[Decimal | None]:
-        (source, is_price), (target, is_target_price) = (one.exactly(one.rows_at(seconds)) for one in self._of)
-        if self._of[1].asset == DOLLAR:  # is one, and known: as _rate has it, without calling it
+        of_source, of_target = self._of
+        source, is_price = of_source.exactly(of_source.rows_at(seconds))
+        if of_target.asset == DOLLAR:  # is one, and known: as _rate has it, without calling it
             one, divide = Decimal(1), _ROUNDED.divide
             return [
                 None if number is None else divide(number, one) if is_dollars else divide(one, number)
                 for number, is_dollars in zip(source, is_price, strict=True)
             ]
+        target, is_target_price = of_target.exactly(of_target.rows_at(seconds))
         return [_rate(*each) for each in zip(source, is_price, target, is_target_price, strict=True)]
 
     @cached_property

@@ -28,9 +28,9 @@ Places = NDArray[np.int64] | NDArray[np.bool_]
 class ExactColumn:
     """Numbers some of which nobody knows.
 
-    ``digits``: (digits, numbers), whole, with the sign of their number or not, the lowest first, of which ``lowest`` is
-    the power of the base; ``is_known``: (numbers,), the digits of others are 0. No digit is further from 0 than
-    ``most``.
+    ``digits``: (digits, numbers), whole, the lowest first, of which ``lowest`` is the power of the base; ``is_known``:
+    (numbers,), the digits of others are 0. No digit is further from 0 than ``most``; where that is below the base all
+    have the sign of their number, or none is above half of it.
     """
 
     digits: Digits
@@ -99,8 +99,10 @@ class ExactColumn:
         return ExactColumn(digits * both, lowest, both, one.most + two.most)
 
     def carried(self) -> "ExactColumn":
-        """The same numbers with digits from -5,000 to 5,000: then the highest that is not 0 has the number's sign."""
-        if self.most <= _CARRIED:
+        """The same numbers with digits from -5,000 to 5,000, unless they are as small as they came: in any case the
+        highest that is not 0 has the number's sign.
+        """
+        if self.most < BASE:
             return self
         found, carry = [], np.zeros(len(self))
         for digit in self.digits:
