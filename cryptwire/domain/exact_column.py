@@ -17,7 +17,7 @@ _WIDTH = 4  # decimal digits in one to the base
 _EXACT_BELOW = 2.0**53
 _CARRIED = BASE / 2
 _AT_ONCE = 4  # digits to the base that fit a machine's word with their sign
-_WEIGHTS = BASE ** np.arange(_AT_ONCE)
+_WEIGHTS, _HIGHER = BASE ** np.arange(_AT_ONCE), BASE**_AT_ONCE
 _CONTEXT = Context(prec=5000, Emax=999_999, Emin=-999_999)
 
 Digits = NDArray[np.float64]
@@ -36,7 +36,7 @@ class ExactColumn:
     digits: Digits
     lowest: int
     is_known: NDArray[np.bool_]
-    most: float = BASE - 1.0
+    most: float
 
     @classmethod
     def of(cls, numbers: Iterable[Decimal | None]) -> "ExactColumn":
@@ -47,7 +47,12 @@ class ExactColumn:
         if any("E" in one for one in texts):
             texts = ["0" if one is None else format(one, "f") for one in listed]
         text = " ".join([*texts, ""])
-        return cls(*_digits(np.frombuffer(text.encode(), np.uint8)), is_known)
+        return cls.made(*_digits(np.frombuffer(text.encode(), np.uint8)), is_known)
+
+    @classmethod
+    def made(cls, digits: Digits, lowest: int, is_known: NDArray[np.bool_]) -> "ExactColumn":
+        """Of digits below the base with the sign of their number."""
+        return cls(digits, lowest, is_known, float(np.abs(digits).max(initial=0.0)))
 
     def __len__(self) -> int:
         return len(self.is_known)
@@ -65,13 +70,19 @@ class ExactColumn:
         return replace(self, digits=self.digits * where, is_known=self.is_known & where)
 
     def or_zero(self, where: NDArray[np.bool_]) -> "ExactColumn":
-        """The same, those being 0 where it is true."""
-        return replace(self, digits=self.digits * ~where, is_known=self.is_known | where)
+        """The same, those that nobody knows being 0 where it is true."""
+        return replace(self, is_known=self.is_known | where)
+
+    def signed(self, signs: NDArray[np.int8]) -> "ExactColumn":
+        """Each with its sign, -1 or 1, or nothing of it, 0."""
+        return replace(self, digits=self.digits * signs)
 
     def times(self, other: "ExactColumn") -> "ExactColumn":
         """Each with that at its place in ``other``; known where both are."""
         one, two = self, other
         both = one.is_known & two.is_known
+        if two._is_one:
+            return one if two.is_known.all() else one.only(two.is_known)
         pairs = min(len(one.digits), len(two.digits))
         if one.most * two.most * pairs >= _EXACT_BELOW:
             one, two = one.carried(), two.carried()
@@ -79,11 +90,17 @@ class ExactColumn:
         most = one.most * two.most * pairs
         if most >= _EXACT_BELOW:
             raise OverflowError("numbers have too many digits")
-        few, many = (one, two) if len(one.digits) < len(two.digits) else (two, one)
-        digits = np.zeros((len(few.digits) + len(many.digits) - 1, len(both)))
-        for place, digit in enumerate(few.digits):
-            digits[place : place + len(many.digits)] += digit * many.digits
+        digits, product = np.zeros((len(one.digits) + len(two.digits) - 1, len(both))), np.empty(len(both))
+        for place, digit in enumerate(one.digits):
+            for other_place, other_digit in enumerate(two.digits):
+                np.multiply(digit, other_digit, out=product)  # one column at a time stays in the processor's cache
+                digits[place + other_place] += product
         return ExactColumn(digits, one.lowest + two.lowest, both, most)
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether all that are known are 1, as rates of what is not converted."""
+        return len(self.digits) == 1 and not self.lowest and bool((self.digits[0] == self.is_known).all())
 
     def plus(self, other: "ExactColumn") -> "ExactColumn":
         """Each and that at its place in ``other``; known where both are."""
@@ -122,11 +139,6 @@ class ExactColumn:
             found = np.where(digit != 0, np.sign(digit), found)
         return found.astype(np.int8)
 
-    def absolute(self) -> "ExactColumn":
-        """Without signs."""
-        plain = self.carried()
-        return replace(plain, digits=plain.digits * np.where(plain.signs() < 0, -1.0, 1.0))
-
     def about(self) -> NDArray[np.float64]:
         """As floats, some units in the last place from what they are; NaN: nobody knows."""
         total = np.zeros(len(self))
@@ -135,16 +147,18 @@ class ExactColumn:
         return np.where(self.is_known, total, np.nan)
 
     def sums(self, groups: NDArray[np.int64], count: int) -> list[Decimal]:
-        """Of those that are known, by the numbers of their groups: (numbers,), each below ``count``."""
+        """Of those that are known, by the numbers of their groups, (numbers,); those of ``count`` are in none."""
         column = self if self.most * max(len(self), 1) < _EXACT_BELOW else self.carried()
-        added = np.array([np.bincount(groups, digit, count) for digit in column.digits])
+        added = np.array([np.bincount(groups, digit, count)[:count] for digit in column.digits])
         added = ExactColumn(added, 0, np.ones(count, np.bool_), _EXACT_BELOW).carried().digits
-        totals = [0] * count
-        for power in range(0, len(added), _AT_ONCE):
-            part = _WEIGHTS[: len(added) - power] @ added[power : power + _AT_ONCE].astype(np.int64)
-            weight = BASE**power
-            totals = [total + each * weight for total, each in zip(totals, part.tolist(), strict=True)]
-        return [_number(total, _WIDTH * self.lowest) for total in totals]
+        parts = [
+            (_WEIGHTS[: len(added) - power] @ added[power : power + _AT_ONCE].astype(np.int64)).tolist()
+            for power in range(0, len(added), _AT_ONCE)
+        ]
+        totals = parts.pop()
+        for part in reversed(parts):
+            totals = [high * _HIGHER + low for high, low in zip(totals, part, strict=True)]
+        return _numbers(totals, _WIDTH * self.lowest)
 
     def total(self) -> Decimal:
         """The sum of those that are known."""
@@ -190,9 +204,10 @@ def _digits(text: NDArray[np.uint8]) -> tuple[Digits, int]:
     return np.ascontiguousarray(digits.T[::-1]) * np.where(is_minus, -1.0, 1.0), -(after // _WIDTH)
 
 
-def _number(total: int, exponent: int) -> Decimal:
-    """``total`` · 10^``exponent`` without zeros at its end, nor an exponent above 0."""
+def _numbers(totals: list[int], exponent: int) -> list[Decimal]:
+    """Each · 10^``exponent``, without zeros at its end, nor an exponent above 0."""
     if exponent >= 0:
-        return Decimal(total * 10**exponent)
-    whole, rest = divmod(total, 10**-exponent)
-    return _CONTEXT.normalize(_CONTEXT.scaleb(Decimal(total), exponent)) if rest else Decimal(whole)
+        return [Decimal(total * 10**exponent) for total in totals]
+    one, shift, short = 10**-exponent, Decimal(exponent), _CONTEXT.normalize
+    scaled = _CONTEXT.scaleb
+    return [short(scaled(total, shift)) if total % one else Decimal(total // one) for total in totals]

@@ -7,7 +7,7 @@ in parts; what was closed is put in order of all parts here.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from cryptwire.domain.coin_profit import Traded
 from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade import Side
-from cryptwire.domain.trade_columns import NEVER, Flags, Reason, TradeColumns, TradeValues, Whole
+from cryptwire.domain.trade_columns import NEVER, Reason, TradeColumns, TradeValues, Whole
 from cryptwire.domain.trade_statistics import Tally
 from cryptwire.domain.trade_tally import Earned, Stretch, TradeTally
 
@@ -94,25 +94,28 @@ def result_sums(values: TradeValues, since: int, until: int) -> ResultSums:
     inside = (at >= since) & (at < until)
     coins, coin_of_kind = _numbered([(kind.hopper, kind.base) for kind in trades.kinds])
     reasons, reason_of = _numbered(closed.reasons)
-    coin, reason = coin_of_kind[trades.kind[closed.trade[inside]]], reason_of[closed.reason[inside]]
-    net, fees, is_unknown = values.net.at(inside), values.fees.at(inside), closed.is_unknown[inside]
-    signs, is_known = net.signs(), net.is_known
-    won, lost = np.flatnonzero(signs > 0), np.flatnonzero(signs < 0)
-    gains, losses, paid, moved = net.at(won), net.at(lost), fees.only(is_known), net.plus(fees).absolute()
+    coin, reason = coin_of_kind[trades.kind[closed.trade]], reason_of[closed.reason]
+    is_known, fees = values.net.is_known, values.fees.only(values.net.is_known)
+    signs = closed.net.signs() * is_known  # rates are above 0
+    moved = values.net.plus(fees).signed(closed.net.plus(closed.fees).signs())
+    counted = (
+        signs > 0,
+        signs < 0,
+        is_known & (signs == 0),
+        closed.is_unknown,
+        ~closed.is_unknown & ~is_known,
+    )  # as Tally has them
 
-    def tallies(group: Whole, count: int) -> list[Tally]:
-        def counted(where: Flags) -> list[int]:
-            return _counted(group[where], count)
-
+    def tallies(of: Whole, count: int) -> list[Tally]:
+        group = np.where(inside, of, count)
+        by_sign = np.where(signs == 0, 2 * count, group + count * (signs < 0))
+        by_sign[group == count] = 2 * count
+        nets = values.net.sums(by_sign, 2 * count)
         columns = zip(
-            counted(signs > 0),
-            counted(signs < 0),
-            counted(is_known & (signs == 0)),
-            counted(is_unknown),
-            counted(~is_unknown & ~is_known),
-            gains.sums(group[won], count),
-            losses.sums(group[lost], count),
-            paid.sums(group, count),
+            *(_counted(group[where], count) for where in counted),
+            nets[:count],
+            nets[count:],
+            fees.sums(group, count),
             moved.sums(group, count),
             strict=True,
         )
@@ -197,34 +200,25 @@ def stretches(values: TradeValues, since: int, until: int, starts: Whole) -> dic
     """What happened in ``[since, until)``, by which of ``starts``, ascending, was the last at or before it; what was
     before all of them counts nowhere, nor does a trade whose result is not computed yet. Where nothing was is left out.
     """
-    trades, closed = values.trades, values.trades.closed
-    has_result = np.array([kind.has_result for kind in trades.kinds], np.bool_)
-    is_bought = np.array([kind.side is Side.BUY for kind in trades.kinds], np.bool_)
+    trades, closed, count = values.trades, values.trades.closed, len(starts)
+    has_result = _of_kinds(trades, [kind.has_result for kind in trades.kinds])
+    is_bought = _of_kinds(trades, [kind.side is Side.BUY for kind in trades.kinds])
     number = np.searchsorted(starts, trades.at, side="right") - 1
-    is_counted = (trades.at >= since) & (trades.at < until) & (number >= 0)
-    if len(trades):
-        is_counted &= has_result[trades.kind]
-    is_result = is_counted[closed.trade]
-    count = len(starts)
-    value, fee, net = values.value.at(is_counted), values.fee.at(is_counted), values.net.at(is_result)
-    group, group_of_result = number[is_counted], number[closed.trade[is_result]]
-    bought = is_bought[trades.kind[is_counted]] if len(group) else np.zeros(0, np.bool_)
-
-    def counted(where: Flags, of: Whole = group) -> list[int]:
-        return _counted(of[where], count)
-
-    worth = value.sums(2 * group + bought, 2 * count)
+    is_counted = has_result & (trades.at >= since) & (trades.at < until) & (number >= 0)
+    group = np.where(is_counted, number, count)
+    group_of_result = group[closed.trade]
+    worth = values.value.sums(np.where(is_counted, number + np.where(is_bought, 0, count), 2 * count), 2 * count)
     columns = zip(
-        counted(bought),
-        counted(~bought),
-        counted(~value.is_known),
-        counted(~fee.is_known),
-        worth[1::2],
-        worth[0::2],
-        fee.sums(group, count),
-        counted(np.ones(len(net), np.bool_), group_of_result),
-        counted(net.is_known, group_of_result),
-        net.sums(group_of_result, count),
+        _counted(group[is_bought], count),
+        _counted(group[~is_bought], count),
+        _counted(group[~values.value.is_known], count),
+        _counted(group[~values.fee.is_known], count),
+        worth[:count],
+        worth[count:],
+        values.fee.sums(group, count),
+        _counted(group_of_result, count),
+        _counted(group_of_result[values.net.is_known], count),
+        values.net.sums(group_of_result, count),
         strict=True,
     )
     return {
@@ -237,28 +231,30 @@ def trade_sums(values: TradeValues, spans: Mapping[HopperId, tuple[int, int]]) -
     trades, none = values.trades, (0, 0)
     if not len(trades):
         return []
-    edges = np.array([spans.get(kind.hopper, none) for kind in trades.kinds], np.int64)[trades.kind]
-    rows = (trades.at >= edges[:, 0]) & (trades.at < edges[:, 1])
+    edges = np.array([spans.get(kind.hopper, none) for kind in trades.kinds], np.int64)
+    since, until = (_of_kinds(trades, column) for column in edges.T)
+    inside = (trades.at >= since) & (trades.at < until)
     is_free = trades.fee_units.signs() == 0
-    flags = 4 * values.value.is_known + 2 * values.fee.is_known + is_free
-    code = (8 * trades.kind + flags)[rows]
-    found = np.flatnonzero(np.bincount(code, minlength=8 * len(trades.kinds)))
-    group, count, at = np.searchsorted(found, code), len(found), trades.at[rows]
-    first, newest = np.full(count, NEVER), np.full(count, NEVER)
-    np.maximum.at(first, group, -at)
-    np.maximum.at(newest, group, at)
+    code = 8 * trades.kind + 4 * values.value.is_known + 2 * values.fee.is_known + is_free
+    numbers = np.bincount(code[inside], minlength=8 * len(trades.kinds))
+    found = np.flatnonzero(numbers)
+    count = len(found)
+    places = np.full(len(numbers), count)
+    places[found] = np.arange(count)
+    group = np.where(inside, places[code], count)
+    first, newest = np.full(count + 1, np.iinfo(np.int64).max), np.full(count + 1, NEVER)
+    np.minimum.at(first, group, trades.at)
+    np.maximum.at(newest, group, trades.at)
 
     def summed(column: ExactColumn) -> list[Decimal]:
-        return column.at(rows).sums(group, count)
+        return column.sums(group, count)
 
     amounts = zip(
         *map(summed, (trades.quantity, trades.total, values.value, values.native)),
         *map(summed, (trades.fee_units, values.fee, values.native_fee)),
         strict=True,
     )
-    told = zip(
-        found.tolist(), np.bincount(group, minlength=count).tolist(), first.tolist(), newest.tolist(), strict=True
-    )
+    told = zip(*(each.tolist() for each in (found, numbers[found], first[:-1], newest[:-1])), strict=True)
     sums = []
     for (code_, number, first_, newest_), row in zip(told, amounts, strict=True):
         quantity, total, value, native, fee_units, fee, native_fee = row
@@ -271,15 +267,21 @@ def trade_sums(values: TradeValues, spans: Mapping[HopperId, tuple[int, int]]) -
                 native if is_valued else None,
                 native_fee if is_fee_valued else None,
                 kind.has_result,
-                -first_,
+                first_,
                 newest_,
             )
         )
     return sums
 
 
+def _of_kinds(trades: TradeColumns, told: Sequence[bool] | Whole) -> NDArray[Any]:
+    """What is told of each kind, of each trade."""
+    column = np.asarray(told)
+    return column[trades.kind] if len(column) else np.empty(0, np.bool_)
+
+
 def _counted(groups: Whole, count: int) -> list[int]:
-    found: list[int] = np.bincount(groups, minlength=count).tolist()
+    found: list[int] = np.bincount(groups, minlength=count)[:count].tolist()
     return found
 
 

@@ -168,4 +168,4 @@ def valued(trades: TradeColumns, steps: RateSteps | None) -> TradeValues:
         at_closed = at_trades.at(closed.trade)
         value, fee = (one.times(at_trades) for one in (native, native_fee))
         net, fees = (one.times(at_closed) for one in (net, fees))
-    return TradeValues(trades, native, native_fee.or_zero(is_free), value, fee.or_zero(is_free), net.carried(), fees)
+    return TradeValues(trades, native, native_fee.or_zero(is_free), value, fee.or_zero(is_free), net, fees)

@@ -61,7 +61,7 @@ def exact(sent: Any, lengths: NDArray[np.int64]) -> ExactColumn:
     """
     is_known, ends = lengths > 0, np.cumsum(lengths) // 2
     if not is_known.any():
-        return ExactColumn(np.zeros((1, len(lengths))), 0, is_known)
+        return ExactColumn.made(np.zeros((1, len(lengths))), 0, is_known)
     words = np.frombuffer(sent or b"", ">i2").astype(np.int16)
     if ends[-1] != len(words):
         raise Corrupt("numbers are not as long as they were said to be")
@@ -78,7 +78,7 @@ def exact(sent: Any, lengths: NDArray[np.int64]) -> ExactColumn:
         np.multiply(words.take(begins - np.int32(power), mode="clip"), is_there, out=digits[row], casting="unsafe")
     if (sign == _MINUS).any():
         digits *= np.where(sign == _MINUS, -1.0, 1.0)
-    return ExactColumn(digits, -bottom, is_known)
+    return ExactColumn.made(digits, -bottom, is_known)
 
 
 def _microseconds(array: Any) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """What the hoppers of a scope traded, in columns, and summed for what coins have earned and for figures of trades."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
@@ -56,12 +57,12 @@ async def trade_columns(reading: Reading, since: datetime | None = None) -> Asyn
 async def trade_values(reading: Reading, currency: Asset, since: datetime | None = None) -> AsyncIterator[TradeValues]:
     """Those of them that were made while hoppers counted in ``currency``, in the currency of the scope."""
     span = _span(reading.scope, since)
-    whole = await _whole(reading, span)
+    whole, steps = await asyncio.gather(_whole(reading, span), _steps(reading, currency))  # made while it is read
     if whole is not None:
-        yield await reading.once(("values", span, currency), lambda: _valued(reading, whole, currency))
+        yield await reading.once(("values", span, currency), lambda: _valued(whole, currency, steps))
         return
     async for part in _parts(reading, span):
-        yield await _valued(reading, part, currency)
+        yield await _valued(part, currency, steps)
 
 
 async def _whole(reading: Reading, span: tuple[datetime, datetime]) -> TradeColumns | None:
@@ -78,8 +79,8 @@ async def _parts(reading: Reading, span: tuple[datetime, datetime]) -> AsyncIter
         yield found
 
 
-async def _valued(reading: Reading, trades: TradeColumns, currency: Asset) -> TradeValues:
-    return valued(trades.of_currency(currency), await _steps(reading, currency))
+async def _valued(trades: TradeColumns, currency: Asset, steps: RateSteps | None) -> TradeValues:
+    return valued(trades.of_currency(currency), steps)
 
 
 async def _steps(reading: Reading, currency: Asset) -> RateSteps | None:
