@@ -1,7 +1,7 @@
 """What the API asks the database for an operation, the first time and again, and what it answers."""
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -112,6 +112,12 @@ class _Noting(Database):
     async def row(self, query: str, *values: Any) -> asyncpg.Record | None:
         self._note(query, values)
         return await self._rows.row(query, *values)
+
+    async def rows(self, query: str, values: Sequence[Sequence[Any]]) -> AsyncIterator[asyncpg.Record | None]:
+        for one in values:
+            self._note(query, tuple(one))
+        async for row in self._rows.rows(query, values):
+            yield row
 
     async def value(self, query: str, *values: Any) -> Any:
         self._note(query, values)

@@ -200,14 +200,18 @@ def stretches(values: TradeValues, since: int, until: int, starts: Whole) -> dic
     """What happened in ``[since, until)``, by which of ``starts``, ascending, was the last at or before it; what was
     before all of them counts nowhere, nor does a trade whose result is not computed yet. Where nothing was is left out.
     """
-    trades, closed, count = values.trades, values.trades.closed, len(starts)
+    trades, closed = values.trades, values.trades.closed
     has_result = _of_kinds(trades, [kind.has_result for kind in trades.kinds])
     is_bought = _of_kinds(trades, [kind.side is Side.BUY for kind in trades.kinds])
     number = np.searchsorted(starts, trades.at, side="right") - 1
     is_counted = has_result & (trades.at >= since) & (trades.at < until) & (number >= 0)
-    group = np.where(is_counted, number, count)
+    if not is_counted.any():
+        return {}
+    first, last = int(number[is_counted].min()), int(number[is_counted].max())
+    count = last - first + 1
+    group = np.where(is_counted, number - first, count)
     group_of_result = group[closed.trade]
-    worth = values.value.sums(np.where(is_counted, number + np.where(is_bought, 0, count), 2 * count), 2 * count)
+    worth = values.value.sums(np.where(is_counted, group + np.where(is_bought, 0, count), 2 * count), 2 * count)
     columns = zip(
         _counted(group[is_bought], count),
         _counted(group[~is_bought], count),
@@ -222,7 +226,9 @@ def stretches(values: TradeValues, since: int, until: int, starts: Whole) -> dic
         strict=True,
     )
     return {
-        place: Stretch(TradeTally(*row[:7]), Earned(*row[7:])) for place, row in enumerate(columns) if row[0] + row[1]
+        place: Stretch(TradeTally(*row[:7]), Earned(*row[7:]))
+        for place, row in enumerate(columns, first)
+        if row[0] + row[1]
     }
 
 

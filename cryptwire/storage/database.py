@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -101,6 +101,27 @@ class Database:
         """The first row, if there is one."""
         with our_errors():
             return await self._pool.fetchrow(query, *values)
+
+    async def rows(self, query: str, values: Sequence[Sequence[Any]]) -> AsyncIterator[asyncpg.Record | None]:
+        """The first row for each of ``values``, in their order, by one connection.
+
+        While one is looked at the database works on the next. To be read to the end, or closed.
+        """
+        with our_errors():
+            async with self._pool.acquire(timeout=10) as connection:
+                asked: asyncio.Task[asyncpg.Record | None] | None = None
+                try:
+                    for number in range(len(values)):
+                        row = await (asked or connection.fetchrow(query, *values[number]))
+                        asked = None
+                        if number + 1 < len(values):
+                            asked = asyncio.create_task(connection.fetchrow(query, *values[number + 1]))
+                            await asyncio.sleep(0)  # it is sent before anybody looks at this one
+                        yield row
+                finally:
+                    if asked is not None:
+                        asked.cancel()
+                        await asyncio.wait([asked])
 
     async def value(self, query: str, *values: Any) -> Any:
         """The first column of the first row, if there is one."""

@@ -4,7 +4,7 @@ Results are read by themselves, since they say all that is needed of a trade; tr
 are few and stored lately, and are valued if that takes nobody else's word.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -22,8 +22,8 @@ from cryptwire.errors import Corrupt
 from cryptwire.storage.columns import exact, whole
 from cryptwire.storage.database import Database
 
-MOST = 100_000
-"""Trades that are told at once; their columns take some 30 MB."""
+MOST = 60_000
+"""Trades that are told at once; their columns take some 20 MB."""
 STORED_SINCE = """
     t.hopper_id = n.hopper_id AND t.stored_at >= coalesce(p.computed_at - interval '10 minutes', '-infinity')
 """
@@ -102,6 +102,7 @@ _CUTS = f"""
 """  # noqa: S608
 
 Span = tuple[datetime, datetime]
+"""From the first moment until before the second."""
 Numbers = NDArray[np.int64]
 
 
@@ -113,21 +114,23 @@ class TradeColumnRows:
         self._most = most
 
     async def of(
-        self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime
-    ) -> TradeColumns | None:
-        """Trades of hoppers in ``[since, until)``; each hopper with its base currency of now, which is that of trades
-        without a result. None when there are more than are told at once: then parts of it are to be asked for.
+        self, hoppers: Sequence[tuple[HopperId, Asset]], spans: Sequence[Span]
+    ) -> AsyncIterator[TradeColumns | None]:
+        """Trades of hoppers in each of some spans; each hopper with its base currency of now, which is that of trades
+        without a result. While one is looked at the next is read. None when there are more in it than are told at once:
+        then parts of it are to be asked for.
         """
         names, currencies = [id for id, _ in hoppers], [currency for _, currency in hoppers]
-        row = await self._database.row(_COLUMNS, names, currencies, since, until, self._most + 1)
-        assert row is not None
-        return None if row[0] > self._most else _columns(row, names)
+        values = [(names, currencies, *span, self._most + 1) for span in spans]
+        async for row in self._database.rows(_COLUMNS, values):
+            assert row is not None
+            yield None if row[0] > self._most else _columns(row, names)
 
-    async def parts(self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime) -> list[Span]:
+    async def parts(self, hoppers: Sequence[tuple[HopperId, Asset]], span: Span) -> list[Span]:
         """The same span in parts that follow each other, of half as many trades as are told at once."""
         names, currencies = [id for id, _ in hoppers], [currency for _, currency in hoppers]
-        rows = await self._database.fetch(_CUTS, names, currencies, since, until, max(self._most // 2, 1))
-        return list(pairwise([since, *sorted({row[0] for row in rows} - {since}), until]))
+        rows = await self._database.fetch(_CUTS, names, currencies, *span, max(self._most // 2, 1))
+        return list(pairwise([span[0], *sorted({row[0] for row in rows} - {span[0]}), span[1]]))
 
 
 def _columns(row: asyncpg.Record, names: Sequence[HopperId]) -> TradeColumns:

@@ -1,6 +1,6 @@
 """What the analytics want from the world; every method raises Unavailable."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -149,12 +149,12 @@ class HealthSources:
 class TradeColumnRows(Protocol):
     """See cryptwire/storage/trade_columns.py."""
 
-    async def of(
-        self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime
-    ) -> TradeColumns | None: ...
+    def of(
+        self, hoppers: Sequence[tuple[HopperId, Asset]], spans: Sequence[tuple[datetime, datetime]]
+    ) -> AsyncIterator[TradeColumns | None]: ...
 
     async def parts(
-        self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime
+        self, hoppers: Sequence[tuple[HopperId, Asset]], span: tuple[datetime, datetime]
     ) -> list[tuple[datetime, datetime]]: ...
 
 

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
 
 from api.handlers.analytics.days import conversions
+from api.handlers.analytics.ports import TradeColumnRows
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from cryptwire.clock import to_us
@@ -21,6 +24,11 @@ BEFORE = timedelta(hours=36)
 
 Span = tuple[HopperId, datetime, datetime]
 """Whose trades, from when and until when."""
+Hoppers = Sequence[tuple[HopperId, Asset]]
+"""Each with its base currency."""
+
+_PART, _MOST_PARTS = timedelta(days=250), 4
+"""About so long are parts in which trades are read."""
 
 
 def ends_at(scope: Scope) -> datetime:
@@ -42,41 +50,76 @@ async def standing_of(reading: Reading) -> dict[HopperId, Standing]:
 
 
 async def trade_columns(reading: Reading, since: datetime | None = None) -> AsyncIterator[TradeColumns]:
-    """Trades of the scope, or those of it from ``since`` on, oldest first: all at once, or, when they are very many, in
-    parts that are read anew each time they are asked for.
+    """Trades of the scope, or those of it from ``since`` on, in parts that follow each other.
+
+    Each is read once for an operation, and while one is looked at the next is being read. Of a part with very many
+    trades smaller ones are read anew each time they are asked for.
     """
-    span = _span(reading.scope, since)
-    whole = await _whole(reading, span)
-    if whole is not None:
-        yield whole
-        return
-    async for part in _parts(reading, span):
-        yield part
+    for span, read in (await _parts(reading, since)).read:
+        async for trades in _told(reading, span, await read):
+            yield trades
 
 
 async def trade_values(reading: Reading, currency: Asset, since: datetime | None = None) -> AsyncIterator[TradeValues]:
     """Those of them that were made while hoppers counted in ``currency``, in the currency of the scope."""
-    span = _span(reading.scope, since)
-    whole, steps = await asyncio.gather(_whole(reading, span), _steps(reading, currency))  # made while it is read
+    parts = await _parts(reading, since)
+    steps = await _steps(reading, currency)  # made while the first part is read
+    for span, read in parts.read:
+        whole = await read
+        if whole is not None:
+            yield await reading.once(("values", span, currency), partial(_valued, whole, currency, steps))
+            continue
+        async for trades in _told(reading, span, whole):
+            yield await _valued(trades, currency, steps)
+
+
+class _Parts:
+    """Trades of some spans, read one after the other, each decoded while the database works on the next."""
+
+    def __init__(self, rows: TradeColumnRows, hoppers: Hoppers, spans: Sequence[tuple[datetime, datetime]]) -> None:
+        loop = asyncio.get_running_loop()
+        self.read: list[tuple[tuple[datetime, datetime], asyncio.Future[TradeColumns | None]]] = [
+            (span, loop.create_future()) for span in spans
+        ]
+        """Of each span what it holds; None: too many to be told at once."""
+        self._reading = asyncio.ensure_future(self._read(rows.of(hoppers, spans)))
+
+    async def _read(self, told: AsyncIterator[TradeColumns | None]) -> None:
+        waiting = [future for _, future in reversed(self.read)]
+        try:
+            async for trades in told:
+                waiting.pop().set_result(trades)
+                await asyncio.sleep(0)  # who waits for it goes on
+        except Exception as error:  # noqa: BLE001 - it is theirs who wait, all of them
+            for future in waiting:
+                future.set_exception(error)
+                future.exception()  # nobody needs to
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+async def _parts(reading: Reading, since: datetime | None) -> _Parts:
+    async def begun() -> _Parts:
+        begin, end = since or _since(reading.scope), ends_at(reading.scope)
+        number = min(_MOST_PARTS, 1 + (end - begin) // _PART)
+        starts = [begin + (end - begin) * place / number for place in range(number)]
+        return _Parts(reading.sources.trade_columns, _hoppers(reading.scope), list(pairwise([*starts, end])))
+
+    return await reading.once(("trades", since), begun)
+
+
+async def _told(
+    reading: Reading, span: tuple[datetime, datetime], whole: TradeColumns | None
+) -> AsyncIterator[TradeColumns]:
     if whole is not None:
-        yield await reading.once(("values", span, currency), lambda: _valued(whole, currency, steps))
+        yield whole
         return
-    async for part in _parts(reading, span):
-        yield await _valued(part, currency, steps)
-
-
-async def _whole(reading: Reading, span: tuple[datetime, datetime]) -> TradeColumns | None:
-    rows = reading.sources.trade_columns
-    return await reading.once(("trades", span), lambda: rows.of(_hoppers(reading.scope), *span))
-
-
-async def _parts(reading: Reading, span: tuple[datetime, datetime]) -> AsyncIterator[TradeColumns]:
     rows, hoppers = reading.sources.trade_columns, _hoppers(reading.scope)
-    for part in await reading.once(("parts", span), lambda: rows.parts(hoppers, *span)):
-        found = await rows.of(hoppers, *part)
-        if found is None:
+    async for part in rows.of(hoppers, await reading.once(("parts", span), lambda: rows.parts(hoppers, span))):
+        if part is None:
             raise Invalid("too many trades were made at one moment: choose other days, or fewer hoppers")
-        yield found
+        yield part
 
 
 async def _valued(trades: TradeColumns, currency: Asset, steps: RateSteps | None) -> TradeValues:
@@ -85,7 +128,7 @@ async def _valued(trades: TradeColumns, currency: Asset, steps: RateSteps | None
 
 async def _steps(reading: Reading, currency: Asset) -> RateSteps | None:
     """What all trades are converted by; kept, since to make it takes as long as what is done with it."""
-    since, rates = _span(reading.scope)[0], await trade_rates(reading, currency)
+    since, rates = _since(reading.scope), await trade_rates(reading, currency)
 
     async def made() -> RateSteps | None:
         return RateSteps.of(rates, since, rates.until)
@@ -97,11 +140,11 @@ async def _steps(reading: Reading, currency: Asset) -> RateSteps | None:
     return await reading.once(("steps", currency), kept)
 
 
-def _span(scope: Scope, since: datetime | None = None) -> tuple[datetime, datetime]:
-    return since or scope.begins_at - BEFORE, ends_at(scope)
+def _since(scope: Scope) -> datetime:
+    return scope.begins_at - BEFORE
 
 
-def _hoppers(scope: Scope) -> list[tuple[HopperId, Asset]]:
+def _hoppers(scope: Scope) -> Hoppers:
     return [(one.hopper.id, one.hopper.base) for one in scope.hoppers]
 
 
@@ -122,10 +165,8 @@ async def traded(reading: Reading, spans: Sequence[Span], currency: Asset) -> li
     today = day_at(zone_of(reading.scope.zone), reading.scope.now).begins_at
     past = [(id, since, min(until, today)) for id, since, until in spans if since < min(until, today)]
     newer = [(id, max(since, today), until) for id, since, until in spans if max(since, today) < until]
-    return [
-        *await _kept(reading, tuple(past), currency),
-        *await _kept(reading, tuple(newer), currency, today),
-    ]
+    both = await asyncio.gather(_kept(reading, tuple(past), currency), _kept(reading, tuple(newer), currency, today))
+    return [one for part in both for one in part]
 
 
 async def _kept(

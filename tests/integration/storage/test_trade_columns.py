@@ -103,7 +103,7 @@ def whole(parts: Iterable[TradeSum]) -> dict[tuple[object, ...], list[Decimal]]:
 async def summed(
     columns: TradeColumnRows, since: datetime, until: datetime, steps: RateSteps | None = STEPS
 ) -> list[TradeSum]:
-    trades = await columns.of(HOPPERS, since, until)
+    (trades,) = [one async for one in columns.of(HOPPERS, [(since, until)])]
     assert trades is not None
     return trade_sums(valued(trades.of_currency(USDT), steps), {ONE: (to_us(since), to_us(until))})
 
@@ -121,8 +121,8 @@ async def test_two_spans_add_up_to_the_whole_wherever_they_meet(owner: asyncpg.C
 
 async def test_very_many_are_told_in_parts(owner: asyncpg.Connection, rows: Database) -> None:
     few, end = TradeColumnRows(rows, most=40), T + HOURS * HOUR
-    assert await few.of(HOPPERS, T, end) is None
-    parts = await few.parts(HOPPERS, T, end)
+    assert [one async for one in few.of(HOPPERS, [(T, end)])] == [None]
+    parts = await few.parts(HOPPERS, (T, end))
     assert len(parts) > COUNT / 40
     assert [T, *(until for _, until in parts)] == [*(since for since, _ in parts), end]
     assert whole([one for part in parts for one in await summed(few, *part)]) == whole(
@@ -132,7 +132,7 @@ async def test_very_many_are_told_in_parts(owner: asyncpg.Connection, rows: Data
 
 async def test_columns_are_the_rows_themselves(owner: asyncpg.Connection, rows: Database) -> None:
     await owner.execute(_CLOSED)
-    told = await TradeColumnRows(rows).of(HOPPERS, T, T + HOURS * HOUR)
+    (told,) = [one async for one in TradeColumnRows(rows).of(HOPPERS, [(T, T + HOURS * HOUR)])]
     assert told is not None
     assert len(told) == COUNT
     place = {id: number for number, id in enumerate(told.ids)}
@@ -171,7 +171,7 @@ async def test_words_that_no_gateway_tells_are_no_other_words(owner: asyncpg.Con
     await owner.execute(_CLOSED)
     await owner.execute("UPDATE trade_results SET buy_strategy = 'a' || chr(30) || 'b' WHERE trade_id = '12'")
     with pytest.raises(Corrupt, match="control character"):
-        await TradeColumnRows(rows).of(HOPPERS, T, T + HOURS * HOUR)
+        [one async for one in TradeColumnRows(rows).of(HOPPERS, [(T, T + HOURS * HOUR)])]
 
 
 async def test_every_trade_counts_at_the_rate_of_its_hour(owner: asyncpg.Connection, rows: Database) -> None:
