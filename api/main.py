@@ -46,6 +46,7 @@ from api.handlers.subscriptions import Sockets
 from api.handlers.targets import Targets
 from api.handlers.told import Told
 from api.handlers.trade_news import TradeNews
+from api.handlers.warm_up import warm_up
 from api.handlers.web import AppFiles, Guard, config_json
 from api.ports import Passwords
 from api.schema.context import Services
@@ -196,6 +197,8 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             Prices(LastPrices(store), runtime.clock),
             Targets(targets.Targets(db), Hoppers(db), changes),
         )
+        if settings.is_warmed_up:
+            await warm_up(services, settings.connections)
         billing = None
         if settings.billing_secret is not None:
             told = (settings.billing_secret, settings.billing_provider)

@@ -21,6 +21,8 @@ class Settings:
     ``address_attempts_a_minute``: from one network address; ``mails_an_hour``: to one address, that anybody can cause.
     ``trusted_proxies`` stand before us and add to X-Forwarded-For.
 
+    ``is_warmed_up``: it asks itself for figures before it is ready (``api.handlers.warm_up``).
+
     ``most_…``: what one operation may be (``api.schema.cost``); ``points_a_minute`` is what all of a user's may cost.
     ``has_introspection`` and ``has_playground`` are for development. ``known_operations`` is a file of the only
     operations that are executed (``python -m api.operations``). ``origins`` are the native apps': their pages may ask
@@ -59,6 +61,7 @@ class Settings:
     address_attempts_a_minute: int = 60
     mails_an_hour: int = 10
     trusted_proxies: int = 0
+    is_warmed_up: bool = True
     most_tokens: int = 2_000
     most_depth: int = 10
     most_aliases: int = 30

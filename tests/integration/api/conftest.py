@@ -118,6 +118,7 @@ async def world(database_url: str, redis_url: str, nats_url: str, app_folder: Pa
                 Hopper(HopperId(number), whose, name, Exchange("binance"), Asset("USDT"), False, timedelta(seconds=60))
             )
         settings = Settings(
+            is_warmed_up=False,
             database_url=url_of("api", database_url),
             nats_url=nats_url,
             redis_url=redis_url,

@@ -124,6 +124,7 @@ async def test_it_starts_without_database_and_nats_and_says_so(
     world: World, servers: Any, database_url: str, redis_url: str, nats_url: str
 ) -> None:
     settings = Settings(
+        is_warmed_up=False,
         database_url="postgresql://nobody:x@127.0.0.1:9/none",
         nats_url="nats://127.0.0.1:9",
         redis_url="redis://127.0.0.1:9",

@@ -235,6 +235,7 @@ async def test_guesses_from_one_address_are_limited_and_proxies_are_believed_onl
         world.settings.nats_url,
         world.settings.redis_url,
         **world.keys.settings(),
+        is_warmed_up=False,
         is_development=True,
         trusted_proxies=1,
         address_attempts_a_minute=5,
@@ -261,6 +262,7 @@ async def test_while_redis_is_away_each_process_counts_by_itself(world: World) -
         world.settings.nats_url,
         "redis://127.0.0.1:9",
         **world.keys.settings(),
+        is_warmed_up=False,
         is_development=True,
         attempts_a_minute=3,
     )

@@ -62,7 +62,9 @@ async def test_the_cookies_are_kept_from_scripts_and_other_sites(world: World) -
 
 
 async def test_outside_development_the_cookies_are_secure(world: World, database_url: str, nats_url: str) -> None:
-    settings = Settings(world.settings.database_url, nats_url, world.settings.redis_url, **world.keys.settings())
+    settings = Settings(
+        world.settings.database_url, nats_url, world.settings.redis_url, is_warmed_up=False, **world.keys.settings()
+    )
     async with running(settings) as (base, _):
         async with world.http.post(f"{base}/graphql", json={"query": SIGN_IN}, headers=OURS) as response:
             assert [text.count("; Secure") for text in response.headers.getall("set-cookie")] == [1, 1]

@@ -1,0 +1,97 @@
+"""What the API asks itself before it says that it is ready.
+
+The first question to a process would find statements that no connection has prepared, permissions that are not decided
+and code that has never run: 100 ms of a large dashboard. So all figures that there are are asked for a hopper that has
+never traded, once for each connection, and nobody sees the answer.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from graphql import (
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
+from starlette.requests import HTTPConnection
+
+from api.schema import SCHEMA
+from api.schema.context import Context, Services
+from api.schema.cost import Limits
+from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.domain.hopper_change import KnownHopper
+from cryptwire.domain.preferences import Preferences
+from cryptwire.log import Log
+from cryptwire.storage.owners import Owner
+from cryptwire.storage.sessions import Caller
+
+_log = Log(__name__)
+_ALL = 1_000_000
+_LIMITS = Limits(tokens=_ALL, depth=100, aliases=_ALL, directives=_ALL, fields=_ALL, cost=2**53)
+_LONGEST = timedelta(seconds=5)
+_NOBODY = UserId("00000000-0000-0000-0000-000000000000")
+
+
+async def warm_up(services: Services, times: int) -> None:
+    """Ask ``times`` at once; what cannot be answered now is left to those who ask. Takes five seconds at most."""
+    figures = replace(services.analytics, owners=_Nobody(services))
+    asked = replace(services, analytics=figures, limits=_LIMITS, spending=_Free())
+    caller = Caller(_NOBODY, b"", services.clock.now() + timedelta(days=1), "pro")
+    text = f'query {{ analytics(currency: "EUR") {everything(SCHEMA._schema, "Analytics")} }}'
+
+    async def ask() -> int:
+        context = Context(asked, HTTPConnection({"type": "http", "headers": []})).asked_by(caller)
+        answer = await SCHEMA.execute(text, {}, context)
+        return len(answer.errors or ())
+
+    began = services.clock.now()
+    try:
+        async with asyncio.timeout(_LONGEST.total_seconds()):
+            errors = await asyncio.gather(*(ask() for _ in range(times)))
+    except TimeoutError:
+        _log.warning("is not warm: servers are away or slow", after=_LONGEST)
+    else:
+        _log.info("is warm", took=services.clock.now() - began, errors=max(errors))
+
+
+def everything(schema: GraphQLSchema, name: str) -> str:
+    """A selection of all that can be asked of an object of this type without saying more."""
+    kind = schema.type_map[name]
+    assert isinstance(kind, GraphQLObjectType)
+    return _selection(kind, (kind,))
+
+
+def _selection(kind: GraphQLObjectType, within: tuple[GraphQLObjectType, ...]) -> str:
+    fields = [told for name, field in kind.fields.items() if (told := _field(name, field, within)) is not None]
+    return f"{{ {' '.join(fields)} }}" if fields else "{ __typename }"
+
+
+def _field(name: str, field: GraphQLField, within: tuple[GraphQLObjectType, ...]) -> str | None:
+    if any(map(is_required_argument, field.args.values())):
+        return None
+    inner = get_named_type(field.type)
+    if is_leaf_type(inner):
+        return name
+    if not isinstance(inner, GraphQLObjectType) or inner in within:
+        return None
+    return f"{name} {_selection(inner, (*within, inner))}"
+
+
+class _Nobody:
+    """Somebody who has one hopper, which nobody has."""
+
+    def __init__(self, services: Services) -> None:
+        self._now = services.clock.now()
+
+    async def of(self, user: UserId) -> Owner:
+        hopper = Hopper(HopperId(""), user, "", Exchange(""), Asset("USDT"), False, timedelta(minutes=1))
+        return Owner("UTC", "EUR", Preferences(), [KnownHopper(hopper, self._now, None, None)])
+
+
+class _Free:
+    def spend(self, key: str, points: int) -> int:
+        return 0
