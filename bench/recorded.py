@@ -1,7 +1,7 @@
 """What the API asks the database for an operation, the first time and again, and what it answers."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from cryptwire.domain.hopper import UserId
 from cryptwire.metrics import Meters
 from cryptwire.permissions import Permissions
 from cryptwire.storage import database, redis
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.sessions import Caller
 
 
@@ -98,30 +98,41 @@ class _Noting(Database):
         self._rows = rows
         self.asked: list[dict[str, Any]] = []
 
-    def _note(self, query: str, values: tuple[Any, ...], *, is_planned: bool = False) -> None:
-        self.asked.append({"text": query, "values": list(values), "isPlanned": is_planned})
+    def _note(self, query: str, values: tuple[Any, ...]) -> None:
+        self.asked.append({"text": query, "values": list(values)})
 
     async def fetch(self, query: str, *values: Any) -> list[asyncpg.Record]:
         self._note(query, values)
         return await self._rows.fetch(query, *values)
 
-    async def planned(self, query: str, *values: Any) -> list[asyncpg.Record]:
-        self._note(query, values, is_planned=True)
-        return await self._rows.planned(query, *values)
-
     async def row(self, query: str, *values: Any) -> asyncpg.Record | None:
         self._note(query, values)
         return await self._rows.row(query, *values)
 
-    async def rows(self, query: str, values: Sequence[Sequence[Any]]) -> AsyncIterator[asyncpg.Record | None]:
-        for one in values:
-            self._note(query, tuple(one))
-        async for row in self._rows.rows(query, values):
-            yield row
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        async with self._rows.snapshot() as connection:
+            yield cast("Connection", _NotingConnection(connection, self._note))
 
     async def value(self, query: str, *values: Any) -> Any:
         self._note(query, values)
         return await self._rows.value(query, *values)
+
+
+class _NotingConnection:
+    """Of a snapshot: notes what is asked, too."""
+
+    def __init__(self, connection: Connection, note: Callable[[str, tuple[Any, ...]], None]) -> None:
+        self._connection = connection
+        self._note = note
+
+    async def fetch(self, query: str, *values: Any) -> list[asyncpg.Record]:
+        self._note(query, values)
+        return await self._connection.fetch(query, *values)
+
+    async def fetchrow(self, query: str, *values: Any) -> asyncpg.Record | None:
+        self._note(query, values)
+        return await self._connection.fetchrow(query, *values)
 
 
 class _Free:

@@ -32,8 +32,7 @@ const TRADES = `
    WHERE t.hopper_id = $1 ORDER BY t.at DESC, t.trade_id DESC LIMIT $2`;
 
 // a statement is prepared once and its plan kept, but where the API has it planned for its values
-const asked = dashboard[when].map(({ text, values, isPlanned }, number) =>
-  isPlanned ? { text, values } : { name: `dashboard ${number}`, text, values },
+const asked = dashboard[when].map(({ text, values }, number) => ({ name: `dashboard ${number}`, text, values }),
 );
 
 const resolvers = {

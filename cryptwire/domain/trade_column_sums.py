@@ -16,7 +16,7 @@ from cryptwire.domain.coin_profit import Traded
 from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade import Side
-from cryptwire.domain.trade_columns import NEVER, Reason, TradeColumns, TradeValues, Whole
+from cryptwire.domain.trade_columns import NEVER, Reason, TradeColumns, TradeValues, Whole, one_list
 from cryptwire.domain.trade_statistics import Tally
 from cryptwire.domain.trade_tally import Earned, Stretch, TradeTally
 
@@ -71,9 +71,12 @@ class Closings:
 
 
 class ClosedRows(NamedTuple):
-    """What ``Closings`` are made of, of one part of the trades; ``lot``: which of ``lots``, whose coins they are."""
+    """What ``Closings`` are made of, of one part of the trades, in no order; ``lot``: which of ``lots``, whose coins
+    they are.
+    """
 
     at: Whole
+    ids: Sequence[str]
     signs: NDArray[np.int8]
     nets: NDArray[np.float64]
     shares: NDArray[np.float64]
@@ -127,11 +130,10 @@ def result_sums(values: TradeValues, since: int, until: int) -> ResultSums:
 
 
 def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
-    """Results of which the net is known that closed in ``[since, until)``, in their order."""
+    """Results of which the net is known that closed in ``[since, until)``."""
     closed = trades.closed
     at = trades.at[closed.trade]
     rows = np.flatnonzero((at >= since) & (at < until) & closed.net.is_known)
-    rows = rows[_order(trades, closed.trade[rows])]
     place = closed.trade[rows]
     kind, net, is_short = trades.kind[place], closed.net.at(rows), closed.is_short[rows]
     opened_with = closed.opened_with.at(rows).about()
@@ -139,6 +141,7 @@ def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
     currencies = np.array([one.currency for one in trades.kinds], np.str_)
     return ClosedRows(
         at[rows],
+        list(map(trades.ids.__getitem__, place.tolist())),
         net.signs(),
         net.times(trades.rate.at(place)).about(),
         net.about() / np.where(opened_with == 0, np.nan, opened_with),
@@ -150,45 +153,50 @@ def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
     )
 
 
+_NO_ROWS = ClosedRows(
+    np.empty(0, np.int64),
+    (),
+    np.empty(0, np.int8),
+    np.empty(0),
+    np.empty(0),
+    np.empty(0, np.str_),
+    np.empty(0, np.int64),
+    np.empty(0),
+    np.empty(0, np.int64),
+    (),
+)
+
+
 def closings(parts: Sequence[ClosedRows]) -> Closings:
-    """Of parts that follow each other; one at least."""
-    numbers: dict[tuple[HopperId, Asset, bool], int] = {}
-    lots = [
-        np.array([numbers.setdefault(lot, len(numbers)) for lot in part.lots], np.int64)[part.lot] for part in parts
-    ]
-    lot = np.concatenate(lots)
-    at, opened_at = (
-        np.concatenate(columns) for columns in zip(*((one.at, one.opened_at) for one in parts), strict=True)
-    )
+    """Of all parts, in their order."""
+    parts = parts or [_NO_ROWS]
+    lots, lot = one_list([part.lots for part in parts], [part.lot for part in parts])
+    at, opened_at = np.concatenate([one.at for one in parts]), np.concatenate([one.opened_at for one in parts])
+    order = _order(at, [id for part in parts for id in part.ids], [lots[number][0] for number in lot.tolist()])
+    at, opened_at, lot = at[order], opened_at[order], lot[order]
     is_opened = opened_at != NEVER
     moment = np.unique(opened_at, return_inverse=True)[1]
     return Closings(
         at,
-        np.concatenate([one.signs for one in parts]),
-        np.concatenate([one.nets for one in parts]),
-        np.concatenate([one.shares for one in parts]),
-        np.concatenate([one.currencies for one in parts]),
+        np.concatenate([one.signs for one in parts])[order],
+        np.concatenate([one.nets for one in parts])[order],
+        np.concatenate([one.shares for one in parts])[order],
+        np.concatenate([one.currencies for one in parts])[order],
         np.where(is_opened, (at - np.where(is_opened, opened_at, at)) / 1e6, np.nan),
-        np.concatenate([one.quantities for one in parts]),
-        np.unique(moment * max(len(numbers), 1) + lot, return_inverse=True)[1],
+        np.concatenate([one.quantities for one in parts])[order],
+        np.unique(moment * max(len(lots), 1) + lot, return_inverse=True)[1],
     )
 
 
-def _order(trades: TradeColumns, places: Whole) -> Whole:
+def _order(at: Whole, ids: Sequence[str], hoppers: Sequence[HopperId]) -> Whole:
     """As they were made: of one moment those with the shorter id first, then the lower one, then by hopper."""
-    at = trades.at[places]
     by_time = np.argsort(at, kind="stable")
     same = np.flatnonzero(np.diff(at[by_time]) == 0)
     if not len(same):
         return by_time
-
-    def key(row: int) -> tuple[int, str, str]:
-        place = int(places[row])
-        id = trades.ids[place]
-        return len(id), id, trades.kinds[trades.kind[place]].hopper
-
+    alike = by_time[np.union1d(same, same + 1)].tolist()
     rank = np.zeros(len(at), np.int64)
-    for number, row in enumerate(sorted(by_time[np.union1d(same, same + 1)].tolist(), key=key)):
+    for number, row in enumerate(sorted(alike, key=lambda row: (len(ids[row]), ids[row], hoppers[row]))):
         rank[row] = number
     return np.lexsort((rank, at))
 

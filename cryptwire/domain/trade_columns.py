@@ -4,15 +4,16 @@ Amounts are exact (``exact_column.py``). What is told in a quote becomes the hop
 that was found for its trade, and the currency that is asked for by the rate of that moment; nothing is rounded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cryptwire.domain import exact_column
 from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import Asset, HopperId
@@ -24,6 +25,7 @@ _SECOND = 1_000_000
 
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Key = TypeVar("Key", bound=Hashable)
 
 
 class TradeKind(NamedTuple):
@@ -115,6 +117,46 @@ class TradeColumns:
             ),
             *(one.at(where) for one in (self.quantity, self.total, self.fee_units, self.fee, self.rate)),
         )
+
+
+def joined(parts: Sequence[TradeColumns]) -> TradeColumns:
+    """Several as one, in their order; one at least."""
+    if len(parts) == 1:
+        return parts[0]
+    kinds, kind = one_list([part.kinds for part in parts], [part.kind for part in parts])
+    closed = [part.closed for part in parts]
+    reasons, reason = one_list([one.reasons for one in closed], [one.reason for one in closed])
+    begins = np.cumsum([0, *map(len, parts)])
+    return TradeColumns(
+        np.concatenate([part.at for part in parts]),
+        kind,
+        kinds,
+        [id for part in parts for id in part.ids],
+        ClosedColumns(
+            np.concatenate([one.trade + begin for one, begin in zip(closed, begins, strict=False)]),
+            reason,
+            reasons,
+            np.concatenate([one.opened_at for one in closed]),
+            np.concatenate([one.is_short for one in closed]),
+            np.concatenate([one.is_unknown for one in closed]),
+            exact_column.joined([one.quantity for one in closed]),
+            exact_column.joined([one.net for one in closed]),
+            exact_column.joined([one.fees for one in closed]),
+            exact_column.joined([one.opened_with for one in closed]),
+        ),
+        exact_column.joined([part.quantity for part in parts]),
+        exact_column.joined([part.total for part in parts]),
+        exact_column.joined([part.fee_units for part in parts]),
+        exact_column.joined([part.fee for part in parts]),
+        exact_column.joined([part.rate for part in parts]),
+    )
+
+
+def one_list(told: Sequence[Sequence[Key]], columns: Sequence[Whole]) -> tuple[list[Key], Whole]:
+    """What several lists hold, each once, and columns of places in these as one of places in it."""
+    numbers: dict[Key, int] = {}
+    places = [np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64) for keys in told]
+    return list(numbers), np.concatenate([place[column] for place, column in zip(places, columns, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -23,12 +23,6 @@ SERVICES = ("analyser", "api", "controller", "datafeed", "gateway", "processor",
 """Those with a role of their own in the database."""
 
 _LONGEST_COPY = 600.0  # seconds
-# What joins tens of thousands of rows with long arrays does so by hash and in memory; a second process and
-# compiling are not worth it.
-_FOR_THESE = """
-    SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '32MB';
-    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off
-"""
 _AWAY = (
     OSError,
     TimeoutError,
@@ -67,7 +61,6 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._planned = asyncio.Semaphore(max(pool.get_max_size() // 2, 1))
 
     async def open(self) -> None:
         """Make all connections now, so that nobody waits for one; while the server is away it is done when needed."""
@@ -83,45 +76,25 @@ class Database:
             async with self._pool.acquire(timeout=10) as connection, connection.transaction():
                 yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection for several questions that are all answered as of one moment."""
+        with our_errors():
+            async with (
+                self._pool.acquire(timeout=10) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield connection
+
     async def fetch(self, query: str, *values: Any) -> list[asyncpg.Record]:
         """All rows."""
         with our_errors():
             return await self._pool.fetch(query, *values)
 
-    async def planned(self, query: str, *values: Any) -> list[asyncpg.Record]:
-        """All rows, by a plan that is made for these values: one for any of them takes long arrays for short ones.
-
-        Such statements take long, too: half of the connections are left to others, who would wait for them.
-        """
-        async with self._planned, self.transaction() as connection:
-            await connection.execute(_FOR_THESE)
-            return await connection.fetch(query, *values)
-
     async def row(self, query: str, *values: Any) -> asyncpg.Record | None:
         """The first row, if there is one."""
         with our_errors():
             return await self._pool.fetchrow(query, *values)
-
-    async def rows(self, query: str, values: Sequence[Sequence[Any]]) -> AsyncIterator[asyncpg.Record | None]:
-        """The first row for each of ``values``, in their order, by one connection.
-
-        While one is looked at the database works on the next. To be read to the end, or closed.
-        """
-        with our_errors():
-            async with self._pool.acquire(timeout=10) as connection:
-                asked: asyncio.Task[asyncpg.Record | None] | None = None
-                try:
-                    for number in range(len(values)):
-                        row = await (asked or connection.fetchrow(query, *values[number]))
-                        asked = None
-                        if number + 1 < len(values):
-                            asked = asyncio.create_task(connection.fetchrow(query, *values[number + 1]))
-                            await asyncio.sleep(0)  # it is sent before anybody looks at this one
-                        yield row
-                finally:
-                    if asked is not None:
-                        asked.cancel()
-                        await asyncio.wait([asked])
 
     async def value(self, query: str, *values: Any) -> Any:
         """The first column of the first row, if there is one."""

@@ -1,29 +1,29 @@
-"""Tables ``trades`` and ``trade_results`` as columns: what trades moved and what they closed.
+"""Tables ``trades``, ``trade_results`` and ``trade_packs`` as columns: what trades moved and what they closed.
 
-Results are read by themselves, since they say all that is needed of a trade; trades whose result is not computed yet
-are few and stored lately, and are valued if that takes nobody else's word.
+Months that are over are read as they were packed, the others row by row. Results say all that is needed of a trade;
+trades whose result is not computed yet are few and stored lately, and are valued if that takes nobody else's word.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
 from cryptwire.clock import to_us
+from cryptwire.codec.trade_pack import trade_pack_from_bytes, trade_pack_to_bytes
 from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade import Side
-from cryptwire.domain.trade_columns import NEVER, ClosedColumns, Reason, TradeColumns, TradeKind
+from cryptwire.domain.trade_columns import NEVER, ClosedColumns, Reason, TradeColumns, TradeKind, joined
 from cryptwire.errors import Corrupt
 from cryptwire.storage.columns import exact, whole
-from cryptwire.storage.database import Database
+from cryptwire.storage.database import Connection, Database
 
-MOST = 60_000
-"""Trades that are told at once; their columns take some 20 MB."""
+MOST = 20_000
+"""About so many trades are told at once: then columns stay in the processor's cache, and nobody waits long."""
 STORED_SINCE = """
     t.hopper_id = n.hopper_id AND t.stored_at >= coalesce(p.computed_at - interval '10 minutes', '-infinity')
 """
@@ -33,44 +33,46 @@ _ROW, _PART, _NONE = "\x1e", "\x1f", "\x1d"
 """Between rows, between their parts, and for nothing; words have no control characters (gateway/dialect/scalars.py)."""
 _IS_SELL, _HAS_RESULT, _IS_RESULT = 1, 2, 4
 _IS_UNKNOWN, _IS_SHORT = 1, 2
+_SHORT = timedelta(seconds=1)
 _EPOCH = to_us(datetime(2000, 1, 1, tzinfo=UTC))
 """PostgreSQL's."""
 _BITS = 12
 _MASK = 2**_BITS - 1
 _MOVED = ("quantity", "total", "fee_units", "fee", "rate")
 _CLOSED = ("closed", "net", "fees", "opened_with")
-# OFFSET 0: what is made of a row is made once. Late trades are found by when they were stored.
-_ROWS = f"""
-    SELECT n.number, true AS has_result, r.trade_id, r.at, r.base, r.quote, r.side, r.fee_currency, r.currency,
+_RESULTS = """
+    SELECT s.number, true AS has_result, r.trade_id, r.at, r.base, r.quote, r.side, r.fee_currency, r.currency,
            r.quantity, r.total, r.fee_units, r.fee, r.rate, r.closed, r.net, r.fees,
            CASE WHEN r.is_short THEN r.proceeds ELSE r.cost END AS opened_with, r.cost IS NULL AS is_unknown,
            r.is_short, r.opened_at, r.buy_trigger, r.trigger, r.buy_strategy
-      FROM named n JOIN trade_results r ON r.hopper_id = n.hopper_id
-     WHERE r.at >= $3 AND r.at < $4
-    UNION ALL
-    SELECT n.number, false, t.trade_id, t.at, t.base, t.quote, t.side, t.fee_currency, n.currency,
-           t.quantity, t.total, t.fee,
-           CASE t.fee_currency WHEN t.quote THEN t.fee WHEN t.base THEN t.fee * t.rate END,
-           CASE WHEN t.quote = n.currency THEN 1 END,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-      FROM named n LEFT JOIN result_progress p USING (hopper_id)
+      FROM unnest($1::text[], $2::int[], $3::timestamptz[], $4::timestamptz[]) AS s(hopper_id, number, since, until)
+      JOIN trade_results r ON r.hopper_id = s.hopper_id AND r.at >= s.since AND r.at < s.until
+"""
+# late ones are found by when they were stored (OFFSET 0)
+_LATE = f"""
+    SELECT n.number::int, false AS has_result, t.trade_id, t.at, t.base, t.quote, t.side, t.fee_currency, n.currency,
+           t.quantity, t.total, t.fee AS fee_units,
+           CASE t.fee_currency WHEN t.quote THEN t.fee WHEN t.base THEN t.fee * t.rate END AS fee,
+           CASE WHEN t.quote = n.currency THEN 1::numeric END AS rate,
+           NULL::numeric AS closed, NULL::numeric AS net, NULL::numeric AS fees, NULL::numeric AS opened_with,
+           NULL::bool AS is_unknown, NULL::bool AS is_short, NULL::timestamptz AS opened_at,
+           NULL::text AS buy_trigger, NULL::text AS trigger, NULL::text AS buy_strategy
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n(hopper_id, currency, number)
+      LEFT JOIN result_progress p USING (hopper_id)
      CROSS JOIN LATERAL (SELECT * FROM trades t WHERE {STORED_SINCE} OFFSET 0) t
      WHERE t.at >= $3 AND t.at < $4
        AND NOT EXISTS (SELECT FROM trade_results r WHERE r.hopper_id = t.hopper_id AND r.trade_id = t.trade_id)
 """  # noqa: S608 - parts of ours, as below
-_NAMED = """
-    WITH named AS (
-        SELECT * FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n(hopper_id, currency, number))
-"""
+# OFFSET 0: what is made of a row is made once
 _SENT = f"""
     SELECT trade_id, at, closed IS NOT NULL AS is_result, coalesce(opened_at, '-infinity') AS opened_at,
-           number * 8 + (closed IS NOT NULL)::int * 4 + has_result::int * 2 + side - 1 AS flags,
+           number::int8 * 8 + (closed IS NOT NULL)::int * 4 + has_result::int * 2 + side - 1 AS flags,
            base || '{_PART}' || quote || '{_PART}' || fee_currency || '{_PART}' || currency AS words,
            {", ".join(f"numeric_send({name}) AS {name}" for name in (*_MOVED, *_CLOSED))},
            (is_short::int * 2 + is_unknown::int)::int8 AS closed_flags,
            CASE WHEN closed IS NOT NULL THEN coalesce(buy_trigger, '{_NONE}') || '{_PART}'
                || coalesce(trigger, '{_NONE}') || '{_PART}' || coalesce(buy_strategy, '{_NONE}') END AS reason
-      FROM ({_ROWS} LIMIT $5) row OFFSET 0
+      FROM ({{rows}}) row OFFSET 0
 """  # noqa: S608
 
 
@@ -87,7 +89,6 @@ def _all(of: str, where: str = "") -> str:
 
 _ONLY = " FILTER (WHERE is_result)"
 _COLUMNS = f"""
-    {_NAMED}
     SELECT count(*), {_all("at")}, {_all("flags")}, string_agg(words, '{_ROW}'), string_agg(trade_id, '{_ROW}'),
            {_all(_lengths(_MOVED))}, {", ".join(f"string_agg({name}, '')" for name in _MOVED)},
            {_all("opened_at", _ONLY)}, {_all("closed_flags", _ONLY)},
@@ -95,15 +96,37 @@ _COLUMNS = f"""
            {_all(_lengths(_CLOSED), _ONLY)}, {", ".join(f"string_agg({name}, '')" for name in _CLOSED)}
       FROM ({_SENT}) sent
 """  # noqa: S608
-_CUTS = f"""
-    {_NAMED}
-    SELECT at FROM (SELECT at, row_number() OVER (ORDER BY at) AS number FROM ({_ROWS}) row) counted
-     WHERE number % $5 = 0 ORDER BY at
+_OF_RESULTS, _OF_LATE = (_COLUMNS.replace("{rows}", rows) for rows in (_RESULTS + "LIMIT $5", _LATE))
+_PACKS = """
+    SELECT hopper_id, month, trades FROM trade_packs
+     WHERE hopper_id = ANY($1::text[]) AND month >= $2 AND month < $3 ORDER BY month, hopper_id
+"""
+_PACKED = """
+    SELECT p.hopper_id, p.packed FROM unnest($1::text[], $2::date[]) AS n(hopper_id, month)
+      JOIN trade_packs p USING (hopper_id, month) ORDER BY p.month, p.hopper_id
+"""
+_MONTH = "date_trunc('month', {} AT TIME ZONE 'UTC')"
+_UNPACKED = f"""
+    SELECT DISTINCT {_MONTH.format("at")}::date FROM trade_results
+     WHERE hopper_id = $1
+       AND at < (SELECT {_MONTH.format("until_at")} AT TIME ZONE 'UTC' FROM result_progress WHERE hopper_id = $1)
+    EXCEPT SELECT month FROM trade_packs WHERE hopper_id = $1
+    ORDER BY 1
 """  # noqa: S608
+_PUT = "INSERT INTO trade_packs (hopper_id, month, trades, packed) VALUES ($1, $2, $3, $4)"
 
-Span = tuple[datetime, datetime]
-"""From the first moment until before the second."""
 Numbers = NDArray[np.int64]
+Hoppers = Sequence[tuple[HopperId, Asset]]
+"""Each with its base currency of now."""
+
+
+class _Span(NamedTuple):
+    """Results of the hopper of a number, from one in a list, in ``[since, until)``."""
+
+    hopper: HopperId
+    number: int
+    since: datetime
+    until: datetime
 
 
 class TradeColumnRows:
@@ -113,24 +136,109 @@ class TradeColumnRows:
         self._database = database
         self._most = most
 
-    async def of(
-        self, hoppers: Sequence[tuple[HopperId, Asset]], spans: Sequence[Span]
-    ) -> AsyncIterator[TradeColumns | None]:
-        """Trades of hoppers in each of some spans; each hopper with its base currency of now, which is that of trades
-        without a result. While one is looked at the next is read. None when there are more in it than are told at once:
-        then parts of it are to be asked for.
+    async def of(self, hoppers: Hoppers, since: datetime, until: datetime) -> AsyncGenerator[TradeColumns]:
+        """Trades of hoppers in ``[since, until)``, as of one moment, in parts that are in no order; to be read to the
+        end, or closed. The base currency of a hopper is that of its trades without a result.
         """
-        names, currencies = [id for id, _ in hoppers], [currency for _, currency in hoppers]
-        values = [(names, currencies, *span, self._most + 1) for span in spans]
-        async for row in self._database.rows(_COLUMNS, values):
-            assert row is not None
-            yield None if row[0] > self._most else _columns(row, names)
+        names = [id for id, _ in hoppers]
+        async with self._database.snapshot() as connection:
+            packs = await connection.fetch(
+                _PACKS, names, _month_after(since), until.astimezone(UTC).date().replace(day=1)
+            )
+            for some in _in_parts(packs, self._most):
+                rows = await connection.fetch(
+                    _PACKED, [row["hopper_id"] for row in some], [row["month"] for row in some]
+                )
+                yield joined([trade_pack_from_bytes(row["packed"], HopperId(row["hopper_id"])) for row in rows])
+            async for trades in self._results(connection, _unpacked(names, packs, since, until), names):
+                yield trades
+            late = await _row(connection, _OF_LATE, names, [base for _, base in hoppers], since, until)
+            if late[0]:
+                yield _columns(late, names)
 
-    async def parts(self, hoppers: Sequence[tuple[HopperId, Asset]], span: Span) -> list[Span]:
-        """The same span in parts that follow each other, of half as many trades as are told at once."""
-        names, currencies = [id for id, _ in hoppers], [currency for _, currency in hoppers]
-        rows = await self._database.fetch(_CUTS, names, currencies, *span, max(self._most // 2, 1))
-        return list(pairwise([span[0], *sorted({row[0] for row in rows} - {span[0]}), span[1]]))
+    async def _results(
+        self, connection: Connection, spans: Sequence[_Span], names: Sequence[HopperId]
+    ) -> AsyncGenerator[TradeColumns]:
+        """Results row by row; where there are very many in halves."""
+        if not spans:
+            return
+        row = await _row(connection, _OF_RESULTS, *map(list, zip(*spans, strict=True)), 3 * self._most)
+        if row[0] < 3 * self._most or all(one.until - one.since < _SHORT for one in spans):
+            if row[0]:
+                yield _columns(row, names)
+            return
+        middles = [one.since + (one.until - one.since) / 2 for one in spans]
+        halves = (
+            [one._replace(until=middle) for one, middle in zip(spans, middles, strict=True)],
+            [one._replace(since=middle) for one, middle in zip(spans, middles, strict=True)],
+        )
+        for half in halves:
+            async for trades in self._results(connection, half, names):
+                yield trades
+
+
+async def pack_months(connection: Connection, hopper: HopperId) -> int:
+    """Pack the months of a hopper that are over, as its results say, and are not packed; how many. Nobody else must
+    write its results meanwhile.
+    """
+    rows = await connection.fetch(_UNPACKED, hopper)
+    for (month,) in rows:
+        begins = datetime(month.year, month.month, 1, tzinfo=UTC)
+        spans = [hopper], [1], [begins], [_next(begins)]
+        trades = _columns(await _row(connection, _OF_RESULTS, *spans, None), [hopper])
+        await connection.execute(_PUT, hopper, month, len(trades), trade_pack_to_bytes(trades))
+    return len(rows)
+
+
+async def _row(connection: Connection, query: str, *values: Any) -> asyncpg.Record:
+    """The one row of sums over all rows."""
+    row = await connection.fetchrow(query, *values)
+    assert row is not None
+    return row
+
+
+def _in_parts(packs: Sequence[asyncpg.Record], most: int) -> list[list[asyncpg.Record]]:
+    """Packs that follow each other, of about ``most`` trades together."""
+    parts: list[list[asyncpg.Record]] = []
+    trades = most
+    for pack in packs:
+        if trades + pack["trades"] > most:
+            parts.append([])
+            trades = 0
+        parts[-1].append(pack)
+        trades += pack["trades"]
+    return parts
+
+
+def _unpacked(
+    names: Sequence[HopperId], packs: Iterable[asyncpg.Record], since: datetime, until: datetime
+) -> list[_Span]:
+    """What is in no pack, oldest first for each hopper."""
+    packed: dict[str, list[datetime]] = {}
+    for pack in packs:
+        month = pack["month"]
+        packed.setdefault(pack["hopper_id"], []).append(datetime(month.year, month.month, 1, tzinfo=UTC))
+    spans = []
+    for number, name in enumerate(names, 1):
+        begin = since
+        for month in packed.get(name, ()):
+            if begin < month:
+                spans.append(_Span(name, number, begin, month))
+            begin = _next(month)
+        if begin < until:
+            spans.append(_Span(name, number, begin, until))
+    return spans
+
+
+def _month_after(moment: datetime) -> date:
+    """The first day of the first month that begins at the moment or after it."""
+    begins = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (begins if begins == moment else _next(begins)).date()
+
+
+def _next(month: datetime) -> datetime:
+    """When the month after begins."""
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 
 def _columns(row: asyncpg.Record, names: Sequence[HopperId]) -> TradeColumns:

@@ -12,6 +12,7 @@ from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade_result import KnownTrade, Place, ResultProgress, ResultStanding, TradeResult
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.hoppers import hopper_of
+from cryptwire.storage.trade_columns import pack_months
 from cryptwire.storage.trades import COLUMNS, ORDER, trade_of
 
 _HOPPER = "h.hopper_id, h.user_id::text, h.name, h.exchange, h.base_currency, h.is_paper, h.refresh_seconds"
@@ -104,11 +105,23 @@ _MOVE = """
 _FIRST = Place(datetime(1, 1, 2, tzinfo=UTC), "")
 
 
+# where nothing is packed yet although a month is over
+_UNPACKED = """
+    SELECT p.hopper_id FROM result_progress p
+     WHERE p.hopper_id > $1
+       AND EXISTS (SELECT FROM trade_results r WHERE r.hopper_id = p.hopper_id
+                      AND r.at < date_trunc('month', p.until_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
+       AND NOT EXISTS (SELECT FROM trade_packs k WHERE k.hopper_id = p.hopper_id)
+     ORDER BY p.hopper_id LIMIT $2
+"""
+
+
 class Writing:
     """A hopper's results while one alone writes them; all at once or not at all."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, before: Place | None) -> None:
         self._connection = connection
+        self._oldest = None if before is None else before.at
 
     async def page(self, hopper: HopperId, after: Place | None, most: int) -> list[KnownTrade]:
         """As ``TradeResults.page``."""
@@ -117,10 +130,11 @@ class Writing:
     async def add(self, rows: Sequence[TradeResult]) -> None:
         """Some thousands at most; those that are there are written over where they differ."""
         if rows:
+            self._oldest = min(rows[0].trade.at, self._oldest or rows[0].trade.at)
             await self._connection.execute(_ADD, *map(list, zip(*map(_row, rows), strict=True)))
 
     async def move(self, progress: ResultProgress) -> None:
-        """How far they are there now."""
+        """How far they are there now; months that are over by them are packed."""
         until_at, until_id = progress.until or (None, None)
         await self._connection.execute(
             _MOVE,
@@ -134,6 +148,8 @@ class Writing:
             progress.computed_at,
             progress.said,
         )
+        if until_at is not None and _month(self._oldest or until_at) < _month(until_at):
+            await pack_months(self._connection, progress.hopper)
 
 
 class TradeResults:
@@ -173,9 +189,23 @@ class TradeResults:
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(_MINE, hopper) and await connection.fetchval(_IS_THERE, hopper)
             if is_mine and await connection.fetchval(_COMPUTED_AT, hopper) == standing.computed_at:
-                yield Writing(connection)
+                yield Writing(connection, standing.until)
             else:
                 yield None
+
+    async def unpacked(self, after: str, most: int) -> list[HopperId]:
+        """Hoppers of which no month is packed though one is over, by id, after ``after``."""
+        return [HopperId(row["hopper_id"]) for row in await self._database.fetch(_UNPACKED, after, most)]
+
+    async def pack(self, hopper: HopperId) -> int:
+        """Pack its months that are over; how many. None while somebody else is at its results."""
+        async with self._database.transaction() as connection:
+            return await pack_months(connection, hopper) if await connection.fetchval(_MINE, hopper) else 0
+
+
+def _month(moment: datetime) -> tuple[int, int]:
+    utc = moment.astimezone(UTC)
+    return utc.year, utc.month
 
 
 def _standing(row: asyncpg.Record) -> ResultStanding:

@@ -100,7 +100,23 @@ class Results:
                 await asyncio.gather(*working)
             finally:
                 await end(working)
+        outcomes["packed"] += await self._pack()
+        outcomes += Counter()  # without those of which there is none
         return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "all are there"
+
+    async def _pack(self) -> int:
+        """Pack the months of hoppers of which nothing is packed; of how many."""
+        number, after = 0, ""
+        while hoppers := await self._store.unpacked(after, _DUE):
+            after = hoppers[-1]
+            for hopper in hoppers:
+                try:
+                    number += await self._store.pack(hopper) > 0
+                except Unavailable:
+                    raise
+                except CryptwireError as error:  # one that cannot be packed holds up no other
+                    _log.error("results cannot be packed", hopper=hopper, reason=error)
+        return number
 
     async def _mend(self, hoppers: Iterator[HopperId], outcomes: Counter[str]) -> None:
         for hopper in hoppers:

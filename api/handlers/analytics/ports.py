@@ -1,6 +1,6 @@
 """What the analytics want from the world; every method raises Unavailable."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -150,12 +150,8 @@ class TradeColumnRows(Protocol):
     """See cryptwire/storage/trade_columns.py."""
 
     def of(
-        self, hoppers: Sequence[tuple[HopperId, Asset]], spans: Sequence[tuple[datetime, datetime]]
-    ) -> AsyncIterator[TradeColumns | None]: ...
-
-    async def parts(
-        self, hoppers: Sequence[tuple[HopperId, Asset]], span: tuple[datetime, datetime]
-    ) -> list[tuple[datetime, datetime]]: ...
+        self, hoppers: Sequence[tuple[HopperId, Asset]], since: datetime, until: datetime
+    ) -> AsyncGenerator[TradeColumns]: ...
 
 
 class Standings(Protocol):

@@ -1,13 +1,11 @@
 """What the hoppers of a scope traded, in columns, and summed for what coins have earned and for figures of trades."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import pairwise
 
 from api.handlers.analytics.days import conversions
-from api.handlers.analytics.ports import TradeColumnRows
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from cryptwire.clock import to_us
@@ -16,7 +14,6 @@ from cryptwire.domain.day import day_at, zone_of
 from cryptwire.domain.hopper import Asset, HopperId
 from cryptwire.domain.trade_column_sums import TradeSum, trade_sums
 from cryptwire.domain.trade_columns import RateSteps, TradeColumns, TradeValues, valued
-from cryptwire.errors import Invalid
 from cryptwire.storage.result_standings import Standing
 
 BEFORE = timedelta(hours=36)
@@ -24,11 +21,8 @@ BEFORE = timedelta(hours=36)
 
 Span = tuple[HopperId, datetime, datetime]
 """Whose trades, from when and until when."""
-Hoppers = Sequence[tuple[HopperId, Asset]]
-"""Each with its base currency."""
-
-_PART, _MOST_PARTS = timedelta(days=250), 4
-"""About so long are parts in which trades are read."""
+_MOST_KEPT = 300_000
+"""Trades that an operation keeps; their columns take some 100 MB."""
 
 
 def ends_at(scope: Scope) -> datetime:
@@ -50,80 +44,61 @@ async def standing_of(reading: Reading) -> dict[HopperId, Standing]:
 
 
 async def trade_columns(reading: Reading, since: datetime | None = None) -> AsyncIterator[TradeColumns]:
-    """Trades of the scope, or those of it from ``since`` on, in parts that follow each other.
+    """Trades of the scope, or those of it from ``since`` on, in parts that are in no order.
 
-    Each is read once for an operation, and while one is looked at the next is being read. Of a part with very many
-    trades smaller ones are read anew each time they are asked for.
+    They are read once for an operation; when they are very many each time they are asked for.
     """
-    for span, read in (await _parts(reading, since)).read:
-        async for trades in _told(reading, span, await read):
+    kept = await _kept_parts(reading, since)
+    if kept is not None:
+        for trades in kept:
             yield trades
+            await asyncio.sleep(0)
+        return
+    async for trades in _read(reading, since):
+        yield trades
 
 
 async def trade_values(reading: Reading, currency: Asset, since: datetime | None = None) -> AsyncIterator[TradeValues]:
     """Those of them that were made while hoppers counted in ``currency``, in the currency of the scope."""
-    parts = await _parts(reading, since)
-    steps = await _steps(reading, currency)  # made while the first part is read
-    for span, read in parts.read:
-        whole = await read
-        if whole is not None:
-            yield await reading.once(("values", span, currency), partial(_valued, whole, currency, steps))
-            continue
-        async for trades in _told(reading, span, whole):
-            yield await _valued(trades, currency, steps)
-
-
-class _Parts:
-    """Trades of some spans, read one after the other, each decoded while the database works on the next."""
-
-    def __init__(self, rows: TradeColumnRows, hoppers: Hoppers, spans: Sequence[tuple[datetime, datetime]]) -> None:
-        loop = asyncio.get_running_loop()
-        self.read: list[tuple[tuple[datetime, datetime], asyncio.Future[TradeColumns | None]]] = [
-            (span, loop.create_future()) for span in spans
-        ]
-        """Of each span what it holds; None: too many to be told at once."""
-        self._reading = asyncio.ensure_future(self._read(rows.of(hoppers, spans)))
-
-    async def _read(self, told: AsyncIterator[TradeColumns | None]) -> None:
-        waiting = [future for _, future in reversed(self.read)]
-        try:
-            async for trades in told:
-                waiting.pop().set_result(trades)
-                await asyncio.sleep(0)  # who waits for it goes on
-        except Exception as error:  # noqa: BLE001 - it is theirs who wait, all of them
-            for future in waiting:
-                future.set_exception(error)
-                future.exception()  # nobody needs to
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-async def _parts(reading: Reading, since: datetime | None) -> _Parts:
-    async def begun() -> _Parts:
-        begin, end = since or _since(reading.scope), ends_at(reading.scope)
-        number = min(_MOST_PARTS, 1 + (end - begin) // _PART)
-        starts = [begin + (end - begin) * place / number for place in range(number)]
-        return _Parts(reading.sources.trade_columns, _hoppers(reading.scope), list(pairwise([*starts, end])))
-
-    return await reading.once(("trades", since), begun)
-
-
-async def _told(
-    reading: Reading, span: tuple[datetime, datetime], whole: TradeColumns | None
-) -> AsyncIterator[TradeColumns]:
-    if whole is not None:
-        yield whole
+    kept, steps = await asyncio.gather(_kept_parts(reading, since), _steps(reading, currency))
+    if kept is None:
+        async for trades in _read(reading, since):
+            yield valued(trades.of_currency(currency), steps)
         return
-    rows, hoppers = reading.sources.trade_columns, _hoppers(reading.scope)
-    async for part in rows.of(hoppers, await reading.once(("parts", span), lambda: rows.parts(hoppers, span))):
-        if part is None:
-            raise Invalid("too many trades were made at one moment: choose other days, or fewer hoppers")
-        yield part
+
+    async def values() -> list[TradeValues]:
+        found = []
+        for trades in kept:
+            found.append(valued(trades.of_currency(currency), steps))
+            await asyncio.sleep(0)  # others may ask the database for what they need
+        return found
+
+    for one in await reading.once(("values", since, currency), values):
+        yield one
+        await asyncio.sleep(0)  # others may ask the database for what they need
 
 
-async def _valued(trades: TradeColumns, currency: Asset, steps: RateSteps | None) -> TradeValues:
-    return valued(trades.of_currency(currency), steps)
+async def _kept_parts(reading: Reading, since: datetime | None) -> list[TradeColumns] | None:
+    """All parts; None when they are too many to be kept."""
+
+    async def read() -> list[TradeColumns] | None:
+        parts, trades = [], 0
+        async with aclosing(_read(reading, since)) as told:
+            async for part in told:
+                parts.append(part)
+                trades += len(part)
+                if trades > _MOST_KEPT:
+                    return None
+        return parts
+
+    return await reading.once(("trades", since), read)
+
+
+def _read(reading: Reading, since: datetime | None) -> AsyncGenerator[TradeColumns]:
+    """A connection is theirs until all are read: nothing else may be waited for meanwhile."""
+    scope = reading.scope
+    hoppers = [(one.hopper.id, one.hopper.base) for one in scope.hoppers]
+    return reading.sources.trade_columns.of(hoppers, since or _since(scope), ends_at(scope))
 
 
 async def _steps(reading: Reading, currency: Asset) -> RateSteps | None:
@@ -140,16 +115,12 @@ async def _steps(reading: Reading, currency: Asset) -> RateSteps | None:
     return await reading.once(("steps", currency), kept)
 
 
-def _since(scope: Scope) -> datetime:
-    return scope.begins_at - BEFORE
-
-
-def _hoppers(scope: Scope) -> Hoppers:
-    return [(one.hopper.id, one.hopper.base) for one in scope.hoppers]
-
-
 def _size_of_steps(steps: RateSteps | None) -> int:
     return 0 if steps is None else steps.rates.digits.size // 60
+
+
+def _since(scope: Scope) -> datetime:
+    return scope.begins_at - BEFORE
 
 
 # ---- summed ----------------------------------------------------------------------------------------------------------

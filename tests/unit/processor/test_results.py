@@ -69,6 +69,12 @@ class TwinStore:
     async def due(self, now: datetime, after: str, most: int) -> list[HopperId]:
         return []
 
+    async def unpacked(self, after: str, most: int) -> list[HopperId]:
+        return []
+
+    async def pack(self, hopper: HopperId) -> int:
+        return 0
+
     async def asks_prices(self, standing: ResultStanding) -> bool:
         return True
 
