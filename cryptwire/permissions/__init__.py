@@ -73,6 +73,7 @@ class Permissions:
         rules = _checked(policy.read_text())
         self._enforcer = casbin.Enforcer(str(model), str(policy))
         self._decided = lru_cache(maxsize=10_000)(self._decide)
+        self._allowed = lru_cache(maxsize=10_000)(self._enforcer.enforce)
         self.plans: list[str] = sorted(
             {subject.removeprefix(_PLAN) for _, subject, *_ in rules if subject.startswith(_PLAN)}
         )
@@ -97,11 +98,11 @@ class Permissions:
         return sorted(rules)
 
     def _decide(self, roles: Roles, needs: Needs) -> bool:
-        if not self._enforcer.enforce(roles.plan, needs.resource, needs.action):
+        if not self._allowed(roles.plan, needs.resource, needs.action):
             return False
         if roles.scopes is None:
             return True
-        return any(self._enforcer.enforce(scope, needs.resource, needs.action) for scope in roles.scopes)
+        return any(self._allowed(scope, needs.resource, needs.action) for scope in roles.scopes)
 
 
 def _checked(policy: str) -> list[list[str]]:

@@ -25,8 +25,7 @@ _SECOND = timedelta(seconds=1)
 _NEAR_BY = FRESH + _SECOND
 """What was told within a second counts from the next one."""
 _TOLD = f"""
-    SELECT array_send(array_agg(at)), array_send(array_agg(source)), array_send(array_agg(number::float8)),
-           array_to_string(array_agg(number), ' ')
+    SELECT array_send(array_agg(at)), array_send(array_agg(source)), string_agg(number::text, ' ')
       FROM (SELECT at, source, per_usd AS number FROM rates WHERE currency = $1 AND at > $2 AND at <= $3
              UNION ALL
             SELECT at, 0::smallint, price FROM market_caps
@@ -90,7 +89,8 @@ class RateSeries:
         begin, end = (datetime.fromtimestamp(second - 1, UTC) for second in (since, until))
         row = await self._database.row(_TOLD, currency, begin, end, currency in FIAT)
         assert row is not None
-        return Tellings(seconds_after(row[0]), small(row[1]), floats(row[2]), _texts(row[3]))
+        texts = np.array((row[2] or "").split(), dtype=np.bytes_)
+        return Tellings(seconds_after(row[0]), small(row[1]), texts.astype(np.float64), texts)
 
     async def near(self, currencies: Sequence[Asset], seconds: NDArray[np.int64]) -> dict[Asset, Tellings]:
         """As much of what was told as says what currencies were worth at these ``seconds``, not exactly: without texts.
@@ -126,7 +126,3 @@ def _in_order(told: Tellings) -> Tellings:
     """Oldest first, of one moment who goes before first."""
     order = np.lexsort((told.by, told.at))
     return Tellings(told.at[order], told.by[order], told.numbers[order], told.texts[order])
-
-
-def _texts(listed: Any) -> NDArray[np.bytes_]:
-    return np.array((listed or "").split(), dtype=np.bytes_)

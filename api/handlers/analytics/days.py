@@ -1,5 +1,6 @@
 """The days of a scope: of each hopper, and of all of them as one portfolio, the day in progress included."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,9 +82,10 @@ async def _read(reading: Reading) -> ScopeDays:
     if scope.includes_today:
         stored = await _with_today(reading, stored, told_at)
     currencies = {currency for days in stored.values() for currency in days.currency}
-    rates = await conversions(reading, currencies)
+    rates, flows, computed_until = await asyncio.gather(
+        conversions(reading, currencies), _flows(reading, stored), rows.computed_until(scope.ids, scope.zone)
+    )
     hoppers = {id: converted(days, scope.currency, rates) for id, days in stored.items()}
-    flows = await _flows(reading, hoppers)
     ends = [int(days.ends_at[-1]) for days in stored.values() if len(days)]
     as_of = max(told_at, default=None) or (datetime.fromtimestamp(max(ends), UTC) if ends else None)
     return ScopeDays(
@@ -91,7 +93,7 @@ async def _read(reading: Reading) -> ScopeDays:
         flows,
         await _moves(reading, hoppers, flows),
         as_of,
-        await rows.computed_until(scope.ids, scope.zone),
+        computed_until,
         _notes(rates),
     )
 
