@@ -1,8 +1,8 @@
 """Trades of one hopper in columns <-> bytes, as table ``trade_packs`` keeps them.
 
 Four bytes say how long the head is, which is JSON: the version, how many trades and results there are, their kinds and
-reasons, how long the ids are, and of each exact column how many digits to the base 10,000 it has and the power of the
-lowest. Then come the columns, one behind the other, little end first: a trade takes some 90 bytes.
+reasons, how long the ids are, and of each exact column how many digits to the base 10,000 it has, the power of the
+lowest, and the largest. Then come the columns, one behind the other, little end first: a trade takes some 90 bytes.
 """
 
 import json
@@ -36,7 +36,7 @@ def trade_pack_to_bytes(trades: TradeColumns) -> bytes:
         "kinds": [[one.base, one.quote, int(one.side), one.fee_currency, one.currency] for one in trades.kinds],
         "reasons": closed.reasons,
         "ids": len(ids),
-        "exact": [[len(column.digits), column.lowest] for column in exact],
+        "exact": [[len(column.digits), column.lowest, int(column.most)] for column in exact],
     }
     told = json.dumps(head, separators=(",", ":")).encode()
     return b"".join(
@@ -76,8 +76,8 @@ def _read(columns: "_Columns", head: dict[str, Any], hopper: HopperId) -> TradeC
     at, kind = columns.next("<i8", count), columns.next("<u2", count)
     closed = [columns.next(dtype, results) for dtype in ("<u4", "<u4", "<i8", "<u1", "<u1")]
     exact = [
-        columns.exact(digits, lowest, count if number < _MOVED else results)
-        for number, (digits, lowest) in enumerate(head["exact"])
+        columns.exact(digits, lowest, most, count if number < _MOVED else results)
+        for number, (digits, lowest, most) in enumerate(head["exact"])
     ]
     columns.end()
     trade, reason, opened_at, is_short, is_unknown = closed
@@ -130,10 +130,10 @@ class _Columns:
         self._place += column.nbytes
         return column
 
-    def exact(self, digits: int, lowest: int, count: int) -> ExactColumn:
+    def exact(self, digits: int, lowest: int, most: int, count: int) -> ExactColumn:
         is_known = np.unpackbits(self.next("u1", -(-count // 8)), count=count).astype(np.bool_)
         told = self.next("<i2", digits * count).reshape(digits, count)
-        return ExactColumn.made(told.astype(np.float64), lowest, is_known)
+        return ExactColumn(told.astype(np.float64), lowest, is_known, float(most))
 
     def end(self) -> None:
         if self._place != len(self._packed):

@@ -43,10 +43,11 @@ class ExactColumn:
         """Finite numbers; None: nobody knows."""
         listed = list(numbers)
         is_known = np.array([one is not None for one in listed], np.bool_)
-        texts = ["0" if one is None else str(one) for one in listed]
-        if any("E" in one for one in texts):
-            texts = ["0" if one is None else format(one, "f") for one in listed]
-        text = " ".join([*texts, ""])
+        text = " ".join(["0" if one is None else str(one) for one in listed])
+        if "E" in text:
+            text = " ".join(["0" if one is None else format(one, "f") for one in listed])
+        if listed:
+            text += " "
         return cls.made(*_digits(np.frombuffer(text.encode(), np.uint8)), is_known)
 
     @classmethod

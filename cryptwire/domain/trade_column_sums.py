@@ -4,7 +4,7 @@ Exact where they are Decimals. Moments are microseconds since the epoch. Sums of
 in parts; what was closed is put in order of all parts here.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
@@ -71,12 +71,13 @@ class Closings:
 
 
 class ClosedRows(NamedTuple):
-    """What ``Closings`` are made of, of one part of the trades, in no order; ``lot``: which of ``lots``, whose coins
-    they are.
+    """What ``Closings`` are made of, of one part of the trades, in no order: each is the trade at a ``place`` among
+    ``ids``; ``lot``: which of ``lots``, whose coins they are.
     """
 
     at: Whole
     ids: Sequence[str]
+    place: Whole
     signs: NDArray[np.int8]
     nets: NDArray[np.float64]
     shares: NDArray[np.float64]
@@ -141,7 +142,8 @@ def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
     currencies = np.array([one.currency for one in trades.kinds], np.str_)
     return ClosedRows(
         at[rows],
-        list(map(trades.ids.__getitem__, place.tolist())),
+        trades.ids,
+        place,
         net.signs(),
         net.times(trades.rate.at(place)).about(),
         net.about() / np.where(opened_with == 0, np.nan, opened_with),
@@ -156,6 +158,7 @@ def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
 _NO_ROWS = ClosedRows(
     np.empty(0, np.int64),
     (),
+    np.empty(0, np.int64),
     np.empty(0, np.int8),
     np.empty(0),
     np.empty(0),
@@ -168,12 +171,19 @@ _NO_ROWS = ClosedRows(
 
 
 def closings(parts: Sequence[ClosedRows]) -> Closings:
-    """Of all parts, in their order."""
+    """Of all parts, as they were made: of one moment the shorter id first, then the lower one, then by hopper."""
     parts = parts or [_NO_ROWS]
     lots, lot = one_list([part.lots for part in parts], [part.lot for part in parts])
     at, opened_at = np.concatenate([one.at for one in parts]), np.concatenate([one.opened_at for one in parts])
-    order = _order(at, [id for part in parts for id in part.ids], [lots[number][0] for number in lot.tolist()])
-    at, opened_at, lot = at[order], opened_at[order], lot[order]
+    begins = np.cumsum([0, *(len(one.at) for one in parts)])
+
+    def rank(row: int) -> tuple[int, str, str]:
+        number = int(np.searchsorted(begins, row, side="right")) - 1
+        id = parts[number].ids[parts[number].place[row - begins[number]]]
+        return len(id), id, lots[lot[row]][0]
+
+    order = _order(at, rank)
+    at, opened_at, lots_in_order = at[order], opened_at[order], lot[order]
     is_opened = opened_at != NEVER
     moment = np.unique(opened_at, return_inverse=True)[1]
     return Closings(
@@ -184,21 +194,20 @@ def closings(parts: Sequence[ClosedRows]) -> Closings:
         np.concatenate([one.currencies for one in parts])[order],
         np.where(is_opened, (at - np.where(is_opened, opened_at, at)) / 1e6, np.nan),
         np.concatenate([one.quantities for one in parts])[order],
-        np.unique(moment * max(len(lots), 1) + lot, return_inverse=True)[1],
+        np.unique(moment * max(len(lots), 1) + lots_in_order, return_inverse=True)[1],
     )
 
 
-def _order(at: Whole, ids: Sequence[str], hoppers: Sequence[HopperId]) -> Whole:
-    """As they were made: of one moment those with the shorter id first, then the lower one, then by hopper."""
+def _order(at: Whole, rank: Callable[[int], tuple[int, str, str]]) -> Whole:
+    """As they were made: of one moment by their rank."""
     by_time = np.argsort(at, kind="stable")
     same = np.flatnonzero(np.diff(at[by_time]) == 0)
     if not len(same):
         return by_time
-    alike = by_time[np.union1d(same, same + 1)].tolist()
-    rank = np.zeros(len(at), np.int64)
-    for number, row in enumerate(sorted(alike, key=lambda row: (len(ids[row]), ids[row], hoppers[row]))):
-        rank[row] = number
-    return np.lexsort((rank, at))
+    places = np.zeros(len(at), np.int64)
+    for number, row in enumerate(sorted(by_time[np.union1d(same, same + 1)].tolist(), key=rank)):
+        places[row] = number
+    return np.lexsort((places, at))
 
 
 # ---- trades ----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from cryptwire.errors import Corrupt
 from cryptwire.storage.columns import exact, whole
 from cryptwire.storage.database import Connection, Database
 
-MOST = 20_000
+MOST = 25_000
 """About so many trades are told at once: then columns stay in the processor's cache, and nobody waits long."""
 STORED_SINCE = """
     t.hopper_id = n.hopper_id AND t.stored_at >= coalesce(p.computed_at - interval '10 minutes', '-infinity')
@@ -140,16 +140,26 @@ class TradeColumnRows:
         """Trades of hoppers in ``[since, until)``, as of one moment, in parts that are in no order; to be read to the
         end, or closed. The base currency of a hopper is that of its trades without a result.
         """
+        held, trades = list[TradeColumns](), 0
+        async for piece in self._pieces(hoppers, since, until):
+            if held and trades + len(piece) > self._most:
+                yield joined(held)
+                held, trades = [], 0
+            held.append(piece)
+            trades += len(piece)
+        if held:
+            yield joined(held)
+
+    async def _pieces(self, hoppers: Hoppers, since: datetime, until: datetime) -> AsyncGenerator[TradeColumns]:
+        """The same as they are read: month by month, what is in no pack, and what has no result."""
         names = [id for id, _ in hoppers]
+        months = _month_after(since), until.astimezone(UTC).date().replace(day=1)
         async with self._database.snapshot() as connection:
-            packs = await connection.fetch(
-                _PACKS, names, _month_after(since), until.astimezone(UTC).date().replace(day=1)
-            )
-            for some in _in_parts(packs, self._most):
-                rows = await connection.fetch(
-                    _PACKED, [row["hopper_id"] for row in some], [row["month"] for row in some]
-                )
-                yield joined([trade_pack_from_bytes(row["packed"], HopperId(row["hopper_id"])) for row in rows])
+            packs = await connection.fetch(_PACKS, names, *months)
+            for part in _in_parts(packs, self._most):
+                keys = zip(*((row["hopper_id"], row["month"]) for row in part), strict=True)
+                for row in await connection.fetch(_PACKED, *map(list, keys)):
+                    yield trade_pack_from_bytes(row["packed"], HopperId(row["hopper_id"]))
             async for trades in self._results(connection, _unpacked(names, packs, since, until), names):
                 yield trades
             late = await _row(connection, _OF_LATE, names, [base for _, base in hoppers], since, until)
