@@ -198,7 +198,7 @@ async def opened(settings: Settings, runtime: Runtime, passwords: Passwords | No
             Targets(targets.Targets(db), Hoppers(db), changes),
         )
         if settings.is_warmed_up:
-            await warm_up(services, settings.connections)
+            await warm_up(services, persisted, settings.connections)
         billing = None
         if settings.billing_secret is not None:
             told = (settings.billing_secret, settings.billing_provider)

@@ -51,7 +51,7 @@ class Endpoint(GraphQL[Context, None]):
         self._services = services
         self._persisted = persisted
         self._has_playground = has_playground
-        self._unfinished: set[asyncio.Task[Response]] = set()
+        self._unfinished: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -114,6 +114,10 @@ class Endpoint(GraphQL[Context, None]):
         context = await self.get_context(request, beside)
         operation = await self.parse_http_body(asked)
         result = await self.execute_single(request, asked, beside, context, None, operation)
+        if operation.query and not result.errors and context.is_of_somebody:
+            keeping = asyncio.create_task(self._persisted.answered(operation.query))
+            self._unfinished.add(keeping)
+            keeping.add_done_callback(self._unfinished.discard)
         return self.create_response(await self.process_result(request, result), beside)
 
     # What strawberry asks

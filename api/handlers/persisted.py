@@ -22,6 +22,7 @@ from cryptwire.log import Log
 _log = Log(__name__)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MOST_TEXT = 20_000  # characters
+_MOST_ANSWERED = 500
 
 
 class Texts(Protocol):
@@ -33,6 +34,10 @@ class Texts(Protocol):
 
     async def keep(self, hashed: str, text: str) -> None:
         """Keep it for a while."""
+        ...
+
+    async def newest(self, count: int) -> list[str]:
+        """Those that were kept last."""
         ...
 
 
@@ -48,6 +53,7 @@ class Persisted:
         self._limits = limits
         self._known = known
         self._forms = None if known is None else {form_of(text, limits) for text in known.values()}
+        self._answered: set[str] = set()
 
     async def text_of(self, query: str | None, extensions: Mapping[str, Any]) -> str | None:
         """The text of the operation that is asked for by ``query``, by ``extensions.persistedQuery``, or by both.
@@ -71,6 +77,25 @@ class Persisted:
         if self._known is None and len(query) <= MOST_TEXT:
             await self._keep(hashed, query)
         return text
+
+    async def likely(self, count: int) -> list[str]:
+        """Texts that somebody is likely to ask for: those that are known, or those that were answered lately."""
+        if self._known is not None:
+            return list(self._known.values())[:count]
+        try:
+            return await self._texts.newest(count)
+        except Unavailable as error:
+            _log.warning("texts that were asked lately cannot be read", reason=error)
+            return []
+
+    async def answered(self, text: str) -> None:
+        """It was answered: another process may be asked for it, too."""
+        if self._known is not None or text in self._answered or len(text) > MOST_TEXT:
+            return
+        if len(self._answered) >= _MOST_ANSWERED:
+            self._answered.clear()
+        self._answered.add(text)
+        await self._keep(hashlib.sha256(text.encode()).hexdigest(), text)
 
     def _allowed(self, query: str | None) -> str | None:
         if query and self._forms is not None and form_of(query, self._limits) not in self._forms:

@@ -100,6 +100,11 @@ class Context:
             key = f"address {logic.network(self.address())}"
         self.points_left = self.services.spending.spend(key, cost)
 
+    @property
+    def is_of_somebody(self) -> bool:
+        """Whether it is known already that who asks is signed in."""
+        return self._caller is not None
+
     def asked_by(self, caller: Caller) -> Self:
         """The same, asked by somebody who is known already: the one whose socket it is."""
         self._caller = caller

@@ -290,6 +290,17 @@ _FAULTS: Remembered[list[GraphQLError]] = Remembered(_MOST_REMEMBERED)
 _COSTS: Remembered[int] = Remembered(_MOST_REMEMBERED)
 
 
+def prepare(schema: GraphQLSchema, text: str, limits: Limits) -> None:
+    """Parse, measure and validate a document that is likely to be asked, as it will be when it is: once."""
+    try:
+        document = parsed(text, limits.tokens)
+        must_be_small(_SHAPES.of((document,), None, lambda: shape_of(document)), limits)
+    except (GraphQLError, CryptwireError):
+        return  # whoever asks is told
+    is_open = limits.has_introspection
+    _FAULTS.of((schema, document), is_open, partial(_faults, schema, document, has_introspection=is_open))
+
+
 class Limited(Gate):
     """Parses, measures, validates and prices an operation; stands before ``Permitted``. Documents are remembered.
 

@@ -161,7 +161,9 @@ def one_list(told: Sequence[Sequence[Key]], columns: Sequence[Whole]) -> tuple[l
 
 @dataclass(frozen=True, slots=True)
 class RateSteps:
-    """What one unit of a currency is worth in another: from each of ``seconds``, ascending, the rate at its place."""
+    """What one unit of a currency is worth in another: from each of ``seconds``, in order, the rate at its place; of
+    several at one second the last counts.
+    """
 
     seconds: Whole
     rates: ExactColumn
@@ -173,6 +175,12 @@ class RateSteps:
             return None
         seconds, rates = conversion.steps(since, until)
         return cls(np.array(seconds, np.int64), ExactColumn.of(rates))
+
+    @classmethod
+    def joined(cls, parts: Sequence["RateSteps"]) -> "RateSteps":
+        """Those of spans that follow each other; one at least."""
+        seconds = np.concatenate([one.seconds for one in parts])
+        return cls(seconds, exact_column.joined([one.rates for one in parts]))
 
     def at(self, moments: Whole) -> ExactColumn:
         """At each of these, microseconds; before the first nobody knows."""

@@ -1,6 +1,7 @@
 """Keys ``cw:queries`` and ``cw:query:*``: texts of persisted queries by their hash, the newest few thousand."""
 
 from datetime import timedelta
+from typing import Any
 
 from cryptwire.clock import Clock
 from cryptwire.storage.redis import LIVE_KEYS, Redis, our_errors
@@ -23,6 +24,13 @@ class QueryTexts:
         with our_errors():
             text: bytes | None = await self._client.get(_PREFIX + hashed)  # type: ignore[assignment]  # never decoded
         return None if text is None else text.decode()
+
+    async def newest(self, count: int) -> list[str]:
+        """The texts that were kept last, the newest first. Raises Unavailable."""
+        with our_errors():
+            hashes: Any = await self._client.zrevrange(_ORDER, 0, count - 1)
+            found: Any = await self._client.mget([_PREFIX + each.decode() for each in hashes]) if hashes else []
+        return [text.decode() for text in found if text is not None]
 
     async def keep(self, hashed: str, text: str) -> None:
         """Keep it for a week; raises Unavailable."""

@@ -93,6 +93,9 @@ class KeptTexts(dict[str, str]):
     async def of(self, hashed: str) -> str | None:
         return self.get(hashed)
 
+    async def newest(self, count: int) -> list[str]:
+        return list(reversed(self.values()))[:count]
+
     async def keep(self, hashed: str, text: str) -> None:
         self[hashed] = text
 
