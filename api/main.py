@@ -65,7 +65,7 @@ from cryptwire.log import Log
 from cryptwire.messaging import bus as messaging
 from cryptwire.messaging.subjects import LIVE
 from cryptwire.permissions import Needs, Permissions
-from cryptwire.runtime import Runtime, collect_seldom, jobs, keep_told, serving
+from cryptwire.runtime import Runtime, collect_seldom, jobs, keep_memory, keep_told, serving
 from cryptwire.storage import dashboards, database, redis, rule_history, rule_sets, targets
 from cryptwire.storage import sources as asked
 from cryptwire.storage.account_changes import AccountChanges
@@ -129,8 +129,13 @@ NEEDS: Mapping[str, Needs] = {
 """What each route needs; no route is made without."""
 
 
+_FOR_COLUMNS = 64 * 2**20
+"""Bytes: columns of 50,000 trades, and what is made of them."""
+
+
 async def main(settings: Settings, runtime: Runtime) -> None:
     """Serve until told to stop."""
+    keep_memory(_FOR_COLUMNS)
     collect_seldom()  # a schema is 100,000 objects, and looking through them was a tenth of the work
     async with (
         opened(settings, runtime) as app,
