@@ -75,7 +75,7 @@ class ExactColumn:
         return replace(self, is_known=self.is_known | where)
 
     def signed(self, signs: NDArray[np.int8]) -> "ExactColumn":
-        """Each with its sign, -1 or 1, or nothing of it, 0."""
+        """Each times -1, 0 or 1."""
         return replace(self, digits=self.digits * signs)
 
     def times(self, other: "ExactColumn") -> "ExactColumn":
@@ -147,11 +147,16 @@ class ExactColumn:
             total += digit * float(BASE**power) if power >= 0 else digit / float(BASE**-power)
         return np.where(self.is_known, total, np.nan)
 
-    def sums(self, groups: NDArray[np.int64], count: int) -> list[Decimal]:
-        """Of those that are known, by the numbers of their groups, (numbers,); those of ``count`` are in none."""
+    def grouped(self, groups: NDArray[np.int64], count: int) -> "ExactColumn":
+        """Sums of those that are known, by the numbers of their groups, (numbers,); those of ``count`` are in none."""
         column = self if self.most * max(len(self), 1) < _EXACT_BELOW else self.carried()
         added = np.array([np.bincount(groups, digit, count)[:count] for digit in column.digits])
-        added = ExactColumn(added, 0, np.ones(count, np.bool_), _EXACT_BELOW).carried().digits
+        most = float(np.abs(added).max(initial=0.0)) if added.size else 0.0
+        return ExactColumn(added, self.lowest, np.ones(count, np.bool_), max(most, BASE)).carried()
+
+    def sums(self, groups: NDArray[np.int64], count: int) -> list[Decimal]:
+        """The same as numbers."""
+        added = self.grouped(groups, count).digits
         parts = [
             (_WEIGHTS[: len(added) - power] @ added[power : power + _AT_ONCE].astype(np.int64)).tolist()
             for power in range(0, len(added), _AT_ONCE)

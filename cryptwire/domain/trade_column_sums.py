@@ -99,35 +99,39 @@ def result_sums(values: TradeValues, since: int, until: int) -> ResultSums:
     coins, coin_of_kind = _numbered([(kind.hopper, kind.base) for kind in trades.kinds])
     reasons, reason_of = _numbered(closed.reasons)
     coin, reason = coin_of_kind[trades.kind[closed.trade]], reason_of[closed.reason]
-    is_known, fees = values.net.is_known, values.fees.only(values.net.is_known)
+    is_known = values.net.is_known
     signs = closed.net.signs() * is_known  # rates are above 0
-    moved = values.net.plus(fees).signed(closed.net.plus(closed.fees).signs())
-    counted = (
-        signs > 0,
-        signs < 0,
-        is_known & (signs == 0),
-        closed.is_unknown,
-        ~closed.is_unknown & ~is_known,
-    )  # as Tally has them
+    counted = (signs > 0, signs < 0, is_known & (signs == 0), closed.is_unknown, ~closed.is_unknown & ~is_known)
+    # all results are added up once, by coin, reason and signs; from then on there are few
+    gross = closed.net.plus(closed.fees).signs()
+    groups, group = np.unique(
+        ((coin * max(len(reasons), 1) + reason) * 3 + signs + 1) * 3 + gross + 1, return_inverse=True
+    )
+    group = np.where(inside, group, len(groups))
+    net, fees = values.net.grouped(group, len(groups)), values.fees.only(is_known).grouped(group, len(groups))
+    rest, gross_of = np.divmod(groups, 3)
+    place, sign_of = np.divmod(rest, 3)
+    moved = net.plus(fees).signed((gross_of - 1).astype(np.int8))
 
-    def tallies(of: Whole, count: int) -> list[Tally]:
-        group = np.where(inside, of, count)
-        by_sign = np.where(signs == 0, 2 * count, group + count * (signs < 0))
-        by_sign[group == count] = 2 * count
-        nets = values.net.sums(by_sign, 2 * count)
+    def tallies(of_result: Whole, of_group: Whole, count: int) -> list[Tally]:
+        results = np.where(inside, of_result, count)
         columns = zip(
-            *(_counted(group[where], count) for where in counted),
-            nets[:count],
-            nets[count:],
-            fees.sums(group, count),
-            moved.sums(group, count),
+            *(_counted(results[where], count) for where in counted),
+            net.sums(np.where(sign_of > 1, of_group, count), count),
+            net.sums(np.where(sign_of < 1, of_group, count), count),
+            fees.sums(of_group, count),
+            moved.sums(of_group, count),
             strict=True,
         )
         return [Tally(*row) for row in columns]
 
-    by_coin = {key: one for key, one in zip(coins, tallies(coin, len(coins)), strict=True) if one.count}
-    by_reason = {key: one for key, one in zip(reasons, tallies(reason, len(reasons)), strict=True) if one.count}
-    return ResultSums(by_coin, by_reason, int(at[inside].max()) if inside.any() else None)
+    by_coin = tallies(coin, place // max(len(reasons), 1), len(coins))
+    by_reason = tallies(reason, place % max(len(reasons), 1), len(reasons))
+    return ResultSums(
+        {key: one for key, one in zip(coins, by_coin, strict=True) if one.count},
+        {key: one for key, one in zip(reasons, by_reason, strict=True) if one.count},
+        int(at[inside].max()) if inside.any() else None,
+    )
 
 
 def closed_rows(trades: TradeColumns, since: int, until: int) -> ClosedRows:
