@@ -71,8 +71,9 @@ class ExactColumn:
         return replace(self, digits=self.digits * where, is_known=self.is_known & where)
 
     def or_zero(self, where: NDArray[np.bool_]) -> "ExactColumn":
-        """The same, those that nobody knows being 0 where it is true."""
-        return replace(self, is_known=self.is_known | where)
+        """The same, those being 0 where it is true."""
+        is_zero = not self.digits[:, where].any()  # mostly they are
+        return replace(self, digits=self.digits if is_zero else self.digits * ~where, is_known=self.is_known | where)
 
     def signed(self, signs: NDArray[np.int8]) -> "ExactColumn":
         """Each times -1, 0 or 1."""

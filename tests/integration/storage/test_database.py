@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from cryptwire.errors import Invalid
+from cryptwire.errors import Corrupt
 from cryptwire.storage import database
 from cryptwire.storage.database import with_database
 from devstack.servers import free_port
@@ -30,30 +30,27 @@ async def test_a_server_that_is_away_is_waited_for_later() -> None:
         await rows.open()
 
 
-async def test_a_long_statement_that_fails_or_is_given_up_leaves_nothing(
+async def test_a_snapshot_sees_one_moment_and_leaves_nothing(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with database.connect(database_url, "test", 1) as rows:
-        jit = await rows.value("SHOW jit")
-        with pytest.raises(Invalid):
-            await rows.planned("SELECT set_config('jit', 'off', true), 1 / 0")
-        sleeping = asyncio.create_task(rows.planned("SELECT pg_sleep(60)"))
+    async with database.connect(database_url, "test", 2) as rows:
+        await rows.execute("CREATE TABLE told (number integer)")
+        async with rows.snapshot() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM told") == 0
+            await rows.execute("INSERT INTO told VALUES (1)")
+            assert await connection.fetchval("SELECT count(*) FROM told") == 0, "it would be of another moment"
+        with pytest.raises(Corrupt, match="read-only"):
+            async with rows.snapshot() as connection:
+                await connection.execute("INSERT INTO told VALUES (2)")
+
+        async def sleep() -> None:
+            async with rows.snapshot() as connection:
+                await connection.execute("SELECT pg_sleep(60)")
+
+        sleeping = asyncio.create_task(sleep())
         await asyncio.sleep(0.1)
         sleeping.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sleeping
-        assert await rows.value("SHOW jit") == jit
-        assert [row[0] for row in await rows.planned("SELECT 7")] == [7]
+        assert await rows.value("SELECT count(*) FROM told") == 1
     assert not caplog.records
-
-
-async def test_long_statements_leave_connections_to_others(database_url: str) -> None:
-    holder = await asyncpg.connect(database_url)
-    await holder.execute("SELECT pg_advisory_lock(7)")
-    async with database.connect(database_url, "test", 2) as rows:
-        long = [asyncio.create_task(rows.planned("SELECT pg_advisory_xact_lock(7)")) for _ in range(3)]
-        assert await rows.value("SELECT 1") == 1, "it would wait for them"
-        assert not any(one.done() for one in long)
-        await holder.execute("SELECT pg_advisory_unlock(7)")
-        await asyncio.gather(*long)
-    await holder.close()

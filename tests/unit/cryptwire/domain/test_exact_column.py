@@ -100,9 +100,7 @@ def test_parts_are_joined_chosen_and_left_out(parts: list[list[Decimal | None]])
     odd = np.arange(len(numbers)) % 2 == 1
     assert column.at(odd).numbers() == column.at(np.flatnonzero(odd)).numbers() == numbers[1::2]
     assert column.only(odd).numbers() == [one if number % 2 else None for number, one in enumerate(numbers)]
-    assert column.or_zero(odd).numbers() == [
-        D(0) if number % 2 and one is None else one for number, one in enumerate(numbers)
-    ]
+    assert column.or_zero(odd).numbers() == [D(0) if number % 2 else one for number, one in enumerate(numbers)]
 
 
 def test_zeros_at_the_end_are_not_told() -> None:
