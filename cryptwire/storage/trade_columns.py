@@ -93,7 +93,7 @@ _COLUMNS = f"""
            {_all(_lengths(_MOVED))}, {", ".join(f"string_agg({name}, '')" for name in _MOVED)},
            {_all("opened_at", _ONLY)}, {_all("closed_flags", _ONLY)},
            string_agg(reason, '{_ROW}'),
-           {_all(_lengths(_CLOSED), _ONLY)}, {", ".join(f"string_agg({name}, '')" for name in _CLOSED)}
+           {_all(_lengths(_CLOSED), _ONLY)}, {", ".join(f"string_agg({name}, ''){_ONLY}" for name in _CLOSED)}
       FROM ({_SENT}) sent
 """  # noqa: S608
 _OF_RESULTS, _OF_LATE = (_COLUMNS.replace("{rows}", rows) for rows in (_RESULTS + "LIMIT $5", _LATE))

@@ -145,6 +145,10 @@ async def test_texts_of_queries_are_kept_for_a_week_the_newest_only(redis_url: s
         for number in range(5):
             await texts.keep(f"hash{number}", f"text {number}")
         assert [await texts.of(f"hash{number}") for number in range(5)] == [None, None, "text 2", "text 3", "text 4"]
+        assert await texts.newest(2) == ["text 4", "text 3"]
+        await client.delete("cw:query:hash4")
+        assert await texts.newest(9) == ["text 3", "text 2"], "one is gone before the list knows"
+        await texts.keep("hash4", "text 4")
         assert len([key async for key in client.scan_iter("cw:quer*")]) == 4
         assert 0 < await client.ttl("cw:query:hash4") <= timedelta(days=7).total_seconds()
 

@@ -65,6 +65,28 @@ async def play(database_url: str) -> AsyncIterator[Play]:
         yield Play(world, await world.hopper("1", await world.user("UTC")))
 
 
+PACKED = "SELECT array_agg(to_char(month, 'YYYY-MM') || ' ' || trades ORDER BY month) FROM trade_packs"
+
+
+async def test_a_month_that_is_over_is_packed_and_packed_again_when_it_changes(play: Play) -> None:
+    await play.told(trade(1, BUY, "2", "100"), trade(2, BUY, "2", "100"))
+    assert await play.rows.value(PACKED) is None, "the month goes on"
+    await play.told(trade(3, SELL, "1", "150", 29 * DAY, closes="1"))
+    assert await play.rows.value(PACKED) == ["2026-02 2"]
+    await play.told(trade(4, SELL, "1", "150", 30 * DAY, closes="2"))
+    assert await play.rows.value(PACKED) == ["2026-02 2"]
+    await play.told(trade(5, BUY, "1", "90", 3 * DAY), trade(6, BUY, "1", "90", 70 * DAY))
+    assert await play.rows.value(PACKED) == ["2026-02 3", "2026-03 2"], "one came late, and another month is over"
+
+
+async def test_what_was_never_packed_is_packed_by_the_look_at_all(play: Play) -> None:
+    await play.told(trade(1, BUY, "2", "100"), trade(2, SELL, "1", "150", 29 * DAY, closes="1"))
+    await play.world.owner.execute("DELETE FROM trade_packs")
+    assert await play.results().mend() == "1 packed"
+    assert await play.rows.value(PACKED) == ["2026-02 1"]
+    assert await play.results().mend() == "all are there"
+
+
 async def test_a_trade_is_worked_into_what_is_there(play: Play) -> None:
     bought = trade(1, BUY, "2", "100", fee="0.2", trigger="Signal", strategy="macd")
     sold = trade(2, SELL, "1", "150", fee="0.001", fee_in="BNB", closes="1", trigger="Take profit")
