@@ -167,10 +167,6 @@ class ExactColumn:
             totals = [high * _HIGHER + low for high, low in zip(totals, part, strict=True)]
         return _numbers(totals, _WIDTH * self.lowest)
 
-    def total(self) -> Decimal:
-        """The sum of those that are known."""
-        return self.sums(np.zeros(len(self), np.int64), 1)[0]
-
     def numbers(self) -> list[Decimal | None]:
         """Each of them."""
         return [

@@ -1,10 +1,9 @@
 """Figures of results: what was won and lost, and how long it took (shared reference: performance-metrics 3 and 7).
 
 A result is a sell matched to what it closes (``cryptwire/domain/result.py``); partial sells are results, and all
-figures count results. Money must be right to the last digit and a dashboard has no time to carry 25,000 results with
-five decimals each out of the database, so there are two ways in. What is a sum is a ``Tally``: exact, grouped by the
-database, and tallies add up; ratios come of the sums. What hangs on the order of results takes columns of numbers that
-need not be exact: the sign of a result for streaks, seconds for holding times.
+figures count results. There are two ways in. What is a sum is a ``Tally``: exact, made of columns of trades
+(``trade_column_sums.py``), and tallies add up; ratios come of the sums. What hangs on the order of results takes
+columns of numbers that need not be exact: the sign of a result for streaks, seconds for holding times.
 """
 
 from collections.abc import Callable, Hashable, Iterable
