@@ -29,7 +29,7 @@ from cryptwire.tasks import end
 _log = log.Log(__name__)
 SHUTDOWN = timedelta(seconds=10)
 _LOOKS_EVERY = timedelta(seconds=2)
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _LARGEST_IN_HEAP = -1, -3, 32 * 2**20  # malloc.h
 _SELDOM = 50_000  # new objects between two looks for cycles
 S = TypeVar("S")
 
@@ -86,7 +86,7 @@ def collect_seldom() -> None:
 
 
 def keep_memory(size: int) -> None:
-    """Keep up to ``size`` bytes that are free, in one piece, instead of giving them back, and have them from now on.
+    """Keep up to ``size`` bytes that are free, in one piece, instead of giving them back, and have most of them now.
 
     For services that need tens of megabytes for a moment again and again: having each page anew, zeroed by the kernel,
     took a sixth of their time. What keeps it is glibc (mallopt(3)); with another library nothing is done.
@@ -95,9 +95,11 @@ def keep_memory(size: int) -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    mallopt(_M_MMAP_THRESHOLD, size)
+    mallopt(_M_MMAP_THRESHOLD, _LARGEST_IN_HEAP)
     mallopt(_M_TRIM_THRESHOLD, size)
-    bytearray(size - 1)  # zeroed, so that its pages are there
+    piece = _LARGEST_IN_HEAP // 4
+    pieces = [b"1" * piece for _ in range(size // piece - 1)]  # written, so that they are there; all would be too many
+    del pieces
 
 
 @contextlib.asynccontextmanager
