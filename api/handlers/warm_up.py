@@ -64,9 +64,11 @@ async def warm_up(services: Services, persisted: Persisted, times: int) -> None:
         async with asyncio.timeout(_LONGEST.total_seconds()):
             errors = await asyncio.gather(*map(ask, islice(callers, times)))
     except TimeoutError:
-        _log.warning("is not warm: servers are away or slow", after=_LONGEST)
+        outcome = "late"
     else:
-        _log.info("is warm", took=services.clock.now() - began, errors=max(errors))
+        outcome = "with errors" if any(errors) else "answered"
+    services.meters.count("api_warm_ups", "Times it asked itself before it was ready", outcome=outcome)
+    _log.info("has asked itself for figures", outcome=outcome, took=services.clock.now() - began)
 
 
 def everything(schema: GraphQLSchema, name: str) -> str:

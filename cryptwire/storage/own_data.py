@@ -123,6 +123,7 @@ EXPORTED: tuple[Held, ...] = (
 )
 
 NOT_EXPORTED: Mapping[str, str] = {
+    "trade_packs": "rows of trade_results, which are exported, once more",
     "custody.tokens": "sealed tokens: the gateway's alone; `link` tells their state",
     "custody.hoppers": "the same hoppers as in `hoppers`, as the gateway knows them; the gateway's alone",
     "custody.link_requests": "a secret of a consent that is under way; the gateway's alone, gone in minutes",

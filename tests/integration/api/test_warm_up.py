@@ -1,11 +1,9 @@
 """What an API does before it is ready: it asks itself, knows what others were asked, and waits for no server."""
 
 import asyncio
-import logging
 import time
 from dataclasses import replace
 
-import pytest
 from graphql import parse, validate
 
 from api.handlers.warm_up import everything
@@ -24,14 +22,11 @@ def test_everything_is_an_operation_that_holds_all_figures() -> None:
         assert f" {field} {{" in text
 
 
-async def test_it_is_warm_before_it_is_ready(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        async with running(replace(world.settings, is_warmed_up=True)) as (base, _):
-            (said,) = [record.message for record in caplog.records if record.name == "api.handlers.warm_up"]
-            assert said.startswith("is warm")
-            assert said.endswith("errors=0")
-            async with world.http.get(f"{base}/config.json") as answer:
-                assert answer.status == 200
+async def test_it_is_warm_before_it_is_ready(world: World) -> None:
+    async with running(replace(world.settings, is_warmed_up=True)) as (base, runtime):
+        assert runtime.meters.value("api_warm_ups", outcome="answered") == 1
+        async with world.http.get(f"{base}/config.json") as answer:
+            assert answer.status == 200
 
 
 async def test_what_was_answered_is_known_to_the_next_process(world: World, redis_url: str) -> None:
@@ -51,7 +46,7 @@ async def test_what_was_answered_is_known_to_the_next_process(world: World, redi
         assert refused not in await kept()
 
 
-async def test_servers_that_are_away_keep_nobody_waiting(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_servers_that_are_away_keep_nobody_waiting(world: World) -> None:
     settings = replace(
         world.settings,
         is_warmed_up=True,
@@ -64,3 +59,4 @@ async def test_servers_that_are_away_keep_nobody_waiting(world: World, caplog: p
         async with world.http.get(f"{base}/config.json") as answer:
             assert answer.status == 200
         assert not runtime.health.is_ready
+        assert not runtime.meters.value("api_warm_ups", outcome="answered")
