@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -66,6 +66,7 @@ class HopperDays:
         return len(self.days)
 
 
+@lru_cache(20_000)  # half a century; each is told in a dozen columns
 def date_of(day: int) -> date:
     """The date of a number of days since the epoch."""
     return date.fromordinal(_EPOCH.toordinal() + day)

@@ -273,6 +273,8 @@ async def held_for(reading: Reading, sign: int | None = None) -> HoldingTimes:
     some are here, some there.
     """
 
+    scope = reading.scope
+
     async def work_out() -> HoldingTimes:
         closed = await closings(reading)
         known = closed.seconds == closed.seconds
@@ -280,7 +282,11 @@ async def held_for(reading: Reading, sign: int | None = None) -> HoldingTimes:
             known &= closed.signs == sign
         return holding_times(closed.positions[known], closed.seconds[known], closed.quantities[known])
 
-    return await reading.once(("holding times", sign), work_out)
+    async def read() -> HoldingTimes:
+        key, version = ("holding times", sign, tuple(scope.ids), _edges(scope)), await _version(reading, scope.ids)
+        return await reading.sources.kept.of(key, version, work_out, len)
+
+    return await reading.once(("holding times", sign), read)
 
 
 def trades_a_day(scope: Scope, trades: int, first: Mapping[HopperId, datetime]) -> Measured:
