@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryptwire.domain.currencies import DOLLAR, DOLLARS, FIAT
+from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import Asset
+from cryptwire.domain.quotients import DIGITS, Scaled, quotients, scaled, times
 
 Seconds = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -28,9 +30,6 @@ FRESH = timedelta(hours=2)
 FIAT_HELD = timedelta(days=30)
 COIN_HELD = timedelta(days=2)
 """So long the last word on a coin stands: a day that nobody tells of between two that are told."""
-DIGITS = 20
-"""Significant ones of an exact rate; nobody publishes half as many."""
-
 _UNKNOWN, _ONE = -1, -2  # rows that are none: nobody knows; one dollar
 _EXACT = Context(prec=120)
 _ROUNDED = Context(prec=DIGITS)
@@ -156,6 +155,16 @@ class Worth:
             numbers[place] = Decimal(1) if rows[place] == _ONE else None
         return numbers, is_price.tolist()
 
+    def scaled(self, rows: Seconds) -> tuple[Scaled | None, NDArray[np.bool_]]:
+        """The same numbers in columns, those of what nobody knows being 1; None: not all can be so."""
+        is_told = rows >= 0
+        which = rows[is_told]
+        texts = np.full(len(rows), b"1", self.told.texts.dtype)
+        texts[is_told] = self.told.texts[which]
+        is_price = ~is_told
+        is_price[is_told] = self.told.by[which] == Told.LISTED
+        return scaled(texts), is_price
+
     def exactly_once(self, second: int) -> tuple[Decimal | None, bool]:
         """The number that counts at one moment, and whether it is dollars for one unit: as ``exactly``, but quicker."""
         place = int(self.at.searchsorted(second, "right")) - 1
@@ -278,9 +287,35 @@ class Conversion:
 
         Whole seconds since the epoch, in order: at a moment the last step that began at or before it counts.
         """
-        first = max(int(np.searchsorted(self._at, _whole(since), side="right")) - 1, 0)
-        at = self._at[first : max(int(np.searchsorted(self._at, _whole(until), side="right")), first + 1)]
+        at = self._steps_within(since, until)
         return at.tolist(), [Decimal(1)] * len(at) if self.is_identity else self._exact(at)
+
+    def _steps_within(self, since: datetime, until: datetime) -> Seconds:
+        first = max(int(np.searchsorted(self._at, _whole(since), side="right")) - 1, 0)
+        return self._at[first : max(int(np.searchsorted(self._at, _whole(until), side="right")), first + 1)]
+
+    def columns(self, since: datetime, until: datetime) -> tuple[Seconds, ExactColumn]:
+        """``steps`` in columns, in a tenth of the time where numbers are no longer than they usually are."""
+        at = self._steps_within(since, until)
+        return at, self._quotients(at) or ExactColumn.of(self._exact(at))
+
+    def _quotients(self, seconds: Seconds) -> ExactColumn | None:
+        """See ``_rate``: dollars for a source and units of a target go above, the others below."""
+        above, below = list[Scaled](), list[Scaled]()
+        is_known = np.ones(len(seconds), np.bool_)
+        for one, is_above_as_price in zip(self._of, (True, False), strict=True):
+            rows = one.rows_at(seconds)
+            numbers, is_price = one.scaled(rows)
+            if numbers is None:
+                return None
+            is_known &= rows != _UNKNOWN
+            is_above = is_price == is_above_as_price
+            for side, is_there in ((above, is_above), (below, ~is_above)):
+                side.append(Scaled(np.where(is_there, numbers.whole, 1), np.where(is_there, numbers.scale, 0)))
+        numerators, denominators = times(*above), times(*below)
+        if numerators is None or denominators is None:
+            return None
+        return quotients(numerators, denominators, is_known)
 
     def exactly_at(self, seconds: Seconds) -> list[Decimal | None]:
         """``exactly`` at each of these moments, seconds since the epoch, in any order."""

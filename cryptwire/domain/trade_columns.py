@@ -173,8 +173,7 @@ class RateSteps:
         """Those that count somewhere in ``[since, until]``; None: nothing is converted."""
         if conversion.is_identity:
             return None
-        seconds, rates = conversion.steps(since, until)
-        return cls(np.array(seconds, np.int64), ExactColumn.of(rates))
+        return cls(*conversion.columns(since, until))
 
     @classmethod
     def joined(cls, parts: Sequence["RateSteps"]) -> "RateSteps":

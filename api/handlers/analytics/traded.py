@@ -21,8 +21,8 @@ BEFORE = timedelta(hours=36)
 
 Span = tuple[HopperId, datetime, datetime]
 """Whose trades, from when and until when."""
-_PIECES = 6
-"""In so many rates are made ready: thousands of them take some hundredths of a second."""
+_PIECES = 2
+"""In so many rates are made ready: of two years each takes some milliseconds."""
 _MOST_KEPT = 300_000
 """Trades that an operation keeps; their columns take some 100 MB."""
 

@@ -88,6 +88,9 @@ def test_a_rate_is_what_a_look_at_every_word_says(
     steps, rates = told.steps(moment(since), moment(until))
     assert steps == sorted(set(steps))
     assert steps[0] == since
+    if source != target:
+        seconds, columns = told.columns(moment(since), moment(until))
+        assert (seconds.tolist(), columns.numbers()) == (steps, rates)
     looked = [*range(since, until, 999), until]
     for at, rate in zip(looked, told.at(np.array(looked, np.int64)).tolist(), strict=True):
         a, b = plainly(source, of_source, at), plainly(target, of_target, at)
