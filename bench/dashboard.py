@@ -1,9 +1,10 @@
 """All of a dashboard (bench/dashboard.graphql) of a hopper with 50,000 trades and two years of candles.
 
 Warm and cold over HTTP, as it is deployed: warm is asked again and again, cold is the first question to an API that
-has just become ready, the database being warm. What it costs by the range that is shown, and by the history that is
-not, is measured in this process, warm and with nothing kept, all in turns; both are drawn, too (``PLOT``). The trader
-(bench/trader.py) counts in another currency than his hopper: every amount is converted at the rate of its hour.
+has just become ready, the database being warm; other processes were asked the same before, but for a new document. What
+it costs by the range that is shown, and by the history that is not, is measured in this process, warm and with nothing
+kept, all in turns; both are drawn, too (``PLOT``). The trader (bench/trader.py) counts in another currency than his
+hopper: every amount is converted at the rate of its hour.
 """
 
 import time
@@ -66,6 +67,7 @@ async def measure() -> list[Row]:
         await trader.tell_prices(there.servers.redis.url)
         whole = await _seeded(there, DAYS, there.servers.postgres.url)
         rows = [*await _warm(there, whole), *[await _cold(there, whole, days) for days in (DAYS, SHOWN)]]
+        rows.append(await _cold(there, whole, DAYS, is_new=True))
         ranges = await _costs(there, [(whole, days) for days in RANGES])
         urls = {days: with_database(there.servers.postgres.url, f"days_{days}") for days in HISTORIES if days < DAYS}
         traders = [await _seeded(there, days, url) for days, url in urls.items()]
@@ -113,16 +115,19 @@ async def _warm(there: Place, whole: _Trader) -> list[Row]:
     return found
 
 
-async def _cold(there: Place, whole: _Trader, days: int) -> Row:
-    token, body = await api_process.token_of(whole.url, whole.user), _body(await whole.showing(days))
+async def _cold(there: Place, whole: _Trader, days: int, *, is_new: bool = False) -> Row:
+    """``is_new``: no process was asked this document before; each has a comment of its own."""
+    token, variables = await api_process.token_of(whole.url, whole.user), await whole.showing(days)
     took, cpu = [], []
-    for _ in range(COLD):
+    for number in range(COLD):
+        body = _body(variables, f"# {number}" if is_new else "")
         async with api_process.running(there) as (child, port), aiohttp.ClientSession(headers=_headers(token)) as http:
             before = child.usage().cpu_seconds
             took.append(await _asked(http, port, body))
             cpu.append((child.usage().cpu_seconds - before) * 1e3)
     note = f"; p50 {median(took):.3g} ms; CPU of the API {median(cpu):.3g} ms"
-    return at_most(f"dashboard: {days} days, cold, p99 of {COLD}", percentile(took, 0.99), 400, "ms", note)
+    what = f"{days} days, cold, a new document" if is_new else f"{days} days, cold"
+    return at_most(f"dashboard: {what}, p99 of {COLD}", percentile(took, 0.99), 400, "ms", note)
 
 
 async def _asked(http: aiohttp.ClientSession, port: int, body: bytes) -> float:
@@ -140,8 +145,8 @@ def _headers(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}", "content-type": "application/json"}
 
 
-def _body(variables: dict[str, Any]) -> bytes:
-    return orjson.dumps({"query": _TEXT, "variables": variables})
+def _body(variables: dict[str, Any], comment: str = "") -> bytes:
+    return orjson.dumps({"query": _TEXT + comment, "variables": variables})
 
 
 async def _costs(there: Place, shown: Sequence[tuple[_Trader, int]]) -> list[_Cost]:
