@@ -126,8 +126,12 @@ async def _cold(there: Place, whole: _Trader, days: int, *, is_new: bool = False
             took.append(await _asked(http, port, body))
             cpu.append((child.usage().cpu_seconds - before) * 1e3)
     note = f"; p50 {median(took):.3g} ms; CPU of the API {median(cpu):.3g} ms"
-    what = f"{days} days, cold, a new document" if is_new else f"{days} days, cold"
-    return at_most(f"dashboard: {what}, p99 of {COLD}", percentile(took, 0.99), 400, "ms", note)
+    slowest = percentile(took, 0.99)
+    if is_new:  # the first time that anybody asks it, not the first time that a process is asked
+        return Row(
+            f"dashboard: {days} days, cold, a document nobody asked before, p99 of {COLD}", f"{slowest:.3g} ms{note}"
+        )
+    return at_most(f"dashboard: {days} days, cold, p99 of {COLD}", slowest, 400, "ms", note)
 
 
 async def _asked(http: aiohttp.ClientSession, port: int, body: bytes) -> float:
