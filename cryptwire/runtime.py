@@ -85,21 +85,22 @@ def collect_seldom() -> None:
     gc.set_threshold(_SELDOM)
 
 
-def keep_memory(size: int) -> None:
+def keep_memory(size: int) -> bool:
     """Keep up to ``size`` bytes that are free, in one piece, instead of giving them back, and have most of them now.
 
     For services that need tens of megabytes for a moment again and again: having each page anew, zeroed by the kernel,
-    took a sixth of their time. What keeps it is glibc (mallopt(3)); with another library nothing is done.
+    took a sixth of their time. What keeps it is glibc (mallopt(3)); with another library nothing is done: False.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
-        return
+        return False
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_IN_HEAP)
     mallopt(_M_TRIM_THRESHOLD, size)
     piece = _LARGEST_IN_HEAP // 4
     pieces = [b"1" * piece for _ in range(size // piece - 1)]  # written, so that they are there; all would be too many
     del pieces
+    return True
 
 
 @contextlib.asynccontextmanager

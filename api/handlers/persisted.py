@@ -11,8 +11,13 @@ from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    StringValueNode,
+    Visitor,
     print_ast,
     separate_operations,
+    visit,
 )
 
 from api.schema.cost import Limits, parsed
@@ -23,6 +28,7 @@ _log = Log(__name__)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MOST_TEXT = 20_000  # characters
 _MOST_ANSWERED = 500
+_LONGEST_LITERAL = 12  # characters: names of coins, dates, ids
 
 
 class Texts(Protocol):
@@ -89,8 +95,10 @@ class Persisted:
             return []
 
     async def answered(self, text: str) -> None:
-        """It was answered: another process may be asked for it, too."""
+        """It was answered: another process may be asked for it, too. Only what can hold no secret is kept."""
         if self._known is not None or text in self._answered or len(text) > MOST_TEXT:
+            return
+        if not may_be_kept(parsed(text, self._limits.tokens)):
             return
         if len(self._answered) >= _MOST_ANSWERED:
             self._answered.clear()
@@ -120,6 +128,25 @@ class Persisted:
             return
         except Unavailable as error:
             _log.warning("a persisted query is not kept; clients send it whole", reason=error)
+
+
+def may_be_kept(document: DocumentNode) -> bool:
+    """Whether a document is queries alone, without long literals: passwords stand in changes, tokens are long."""
+    kinds = {one.operation for one in document.definitions if isinstance(one, OperationDefinitionNode)}
+    literals = _Literals()
+    visit(document, literals)
+    return kinds == {OperationType.QUERY} and literals.longest <= _LONGEST_LITERAL
+
+
+class _Literals(Visitor):
+    """How long the longest text in a document is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.longest = 0
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        self.longest = max(self.longest, len(node.value))
 
 
 def form_of(text: str, limits: Limits) -> str:

@@ -80,7 +80,10 @@ class ExactColumn:
         return replace(self, digits=self.digits * signs)
 
     def times(self, other: "ExactColumn") -> "ExactColumn":
-        """Each with that at its place in ``other``; known where both are."""
+        """Each times that at its place in ``other``; known where both are.
+
+        Raises OverflowError for numbers of some hundred million digits.
+        """
         one, two = self, other
         both = one.is_known & two.is_known
         if two._is_one:
@@ -97,7 +100,7 @@ class ExactColumn:
             for other_place, other_digit in enumerate(two.digits):
                 np.multiply(digit, other_digit, out=product)  # one column at a time stays in the processor's cache
                 digits[place + other_place] += product
-        return ExactColumn(digits, one.lowest + two.lowest, both, most)
+        return ExactColumn(digits, one.lowest + two.lowest, both, max(most, BASE))
 
     @property
     def _is_one(self) -> bool:
@@ -115,7 +118,7 @@ class ExactColumn:
         digits = np.zeros((highest - lowest, len(both)))
         for each in (one, two):
             digits[each.lowest - lowest : each.lowest - lowest + len(each.digits)] += each.digits
-        return ExactColumn(digits * both, lowest, both, one.most + two.most)
+        return ExactColumn(digits * both, lowest, both, max(one.most + two.most, BASE))
 
     def carried(self) -> "ExactColumn":
         """The same numbers with digits from -5,000 to 5,000, unless they are as small as they came: in any case the

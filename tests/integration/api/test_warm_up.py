@@ -4,8 +4,10 @@ import asyncio
 import time
 from dataclasses import replace
 
+import pytest
 from graphql import parse, validate
 
+from api.handlers.persisted import may_be_kept
 from api.handlers.warm_up import everything
 from api.schema import SCHEMA
 from cryptwire.clock import SystemClock
@@ -44,6 +46,21 @@ async def test_what_was_answered_is_known_to_the_next_process(world: World, redi
             while asked not in await kept():  # noqa: ASYNC110 - what is awaited has no event
                 await asyncio.sleep(0.01)
         assert refused not in await kept()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ('{ analytics(currency: "EUR") { benchmark(coin: "BTC") { note } } }', True),
+        ("query($token: String!) { shared(token: $token) { name } }", True),
+        ('{ shared(token: "9sD2kfj3LmQpZ81x") { name } }', False),
+        ('mutation { signIn(email: "a@b.c", password: "short") { expiresAt } }', False),
+        ('query A { hoppers { id } } mutation B { signIn(email: "a@b.c", password: "short") { expiresAt } }', False),
+        ('query($x: String = "9sD2kfj3LmQpZ81x") { shared(token: $x) { name } }', False),
+    ],
+)
+def test_what_may_hold_a_secret_is_kept_nowhere(text: str, is_kept: bool) -> None:
+    assert may_be_kept(parse(text)) is is_kept
 
 
 async def test_servers_that_are_away_keep_nobody_waiting(world: World) -> None:

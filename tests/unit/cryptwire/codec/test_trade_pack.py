@@ -3,13 +3,11 @@
 from dataclasses import replace
 from decimal import Decimal
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptwire.codec.trade_pack import trade_pack_from_bytes, trade_pack_to_bytes
-from cryptwire.domain.exact_column import ExactColumn
 from cryptwire.domain.hopper import HopperId
 from cryptwire.domain.trade_columns import NEVER, TradeColumns
 from cryptwire.errors import Corrupt, Invalid
@@ -24,7 +22,7 @@ def test_they_come_back_as_they_were(told: list[TradeRow]) -> None:
     there = [replace(one, has_result=True) for one in told]
     packed = trade_pack_to_bytes(columns_of(there))
     assert rows_of(trade_pack_from_bytes(packed, ONE)) == there
-    assert packed == trade_pack_to_bytes(trade_pack_from_bytes(packed, ONE)) or len({*map(repr, there)}) < len(there)
+    assert packed == trade_pack_to_bytes(trade_pack_from_bytes(packed, ONE))
 
 
 @given(RESULTS, st.data())
@@ -54,4 +52,3 @@ def test_large_numbers_keep_all_digits() -> None:
     row = TradeRow("1", "1", 5, total=Decimal("123456789012345678901234567890.123456789012345678"), opened_at=NEVER)
     (back,) = rows_of(trade_pack_from_bytes(trade_pack_to_bytes(columns_of([row])), ONE))
     assert back == row
-    assert ExactColumn.of([row.total]).most == 9_012 or np.isfinite(ExactColumn.of([row.total]).most)

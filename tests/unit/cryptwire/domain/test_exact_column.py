@@ -57,6 +57,9 @@ def test_products_and_sums_are_exact(
     assert one.times(two).times(three).numbers() == three.times(two.times(one)).numbers() == of_three
     assert one.plus(two).numbers() == added
     assert one.times(two).plus(one.plus(two)).numbers() == both
+    for column, exact in ((one.times(two), products), (one.plus(two), added)):
+        floats = [np.nan if each is None else float(each) for each in exact]
+        np.testing.assert_allclose(column.about(), floats, rtol=1e-14, atol=0)
 
 
 @given(GROUPED)

@@ -46,10 +46,8 @@ class TradeRow:
 
     @property
     def kind(self) -> TradeKind:
-        names = self.base, self.quote, self.side, self.fee_currency, self.currency
-        base, quote, side, fee, currency = names
-        hopper = HopperId(self.hopper)
-        return TradeKind(hopper, Asset(base), Asset(quote), side, Asset(fee), Asset(currency), self.has_result)
+        base, quote, fee, currency = map(Asset, (self.base, self.quote, self.fee_currency, self.currency))
+        return TradeKind(HopperId(self.hopper), base, quote, self.side, fee, currency, self.has_result)
 
 
 def columns_of(rows: Sequence[TradeRow]) -> TradeColumns:
