@@ -114,8 +114,9 @@ class Endpoint(GraphQL[Context, None]):
         context = await self.get_context(request, beside)
         operation = await self.parse_http_body(asked)
         result = await self.execute_single(request, asked, beside, context, None, operation)
-        if operation.query and not result.errors and context.is_of_somebody:
-            keeping = asyncio.create_task(self._persisted.answered(operation.query))
+        text = operation.query
+        if text and not result.errors and context.is_of_somebody and self._persisted.is_to_be_kept(text):
+            keeping = asyncio.create_task(self._persisted.keep(text))
             self._unfinished.add(keeping)
             keeping.add_done_callback(self._unfinished.discard)
         return self.create_response(await self.process_result(request, result), beside)

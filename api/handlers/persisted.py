@@ -94,15 +94,20 @@ class Persisted:
             _log.warning("texts that were asked lately cannot be read", reason=error)
             return []
 
-    async def answered(self, text: str) -> None:
-        """It was answered: another process may be asked for it, too. Only what can hold no secret is kept."""
+    def is_to_be_kept(self, text: str) -> bool:
+        """Whether what was answered is new, so that another process may be asked for it, too; once for each text.
+
+        Only of what can hold no secret.
+        """
         if self._known is not None or text in self._answered or len(text) > MOST_TEXT:
-            return
-        if not may_be_kept(parsed(text, self._limits.tokens)):
-            return
+            return False
         if len(self._answered) >= _MOST_ANSWERED:
             self._answered.clear()
         self._answered.add(text)
+        return may_be_kept(parsed(text, self._limits.tokens))
+
+    async def keep(self, text: str) -> None:
+        """Keep it for a week, for other processes; when Redis is away it is not."""
         await self._keep(hashlib.sha256(text.encode()).hexdigest(), text)
 
     def _allowed(self, query: str | None) -> str | None:
