@@ -35,7 +35,15 @@ PICTURES = ROOT / ".cryptwire" / "tests" / "pictures"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 DAYS = 5  # of history: more candles than a chart asks for at first
 EMAIL, PASSWORD = accounts.DEMOS[0].email, accounts.PASSWORD
+_PATIENCE = 420
+"""Seconds for a journey with the start of its stack: histories wait for budgets and for balances, as a user's do."""
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_PATIENCE))
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str, pause: float = 0.1) -> None:
@@ -130,7 +138,10 @@ class Doors:
             await connection.close()
 
     async def sell(self, hopper: str) -> int:
-        """Sell the open positions of one of the demo user's hoppers at the simulated Cryptohopper; how many."""
+        """Sell the open positions of one of the demo user's hoppers at the simulated Cryptohopper; how many.
+
+        A hopper that happens to have none buys something before.
+        """
         demo, stack = accounts.DEMOS[0], self.stack
         simulated = stack.services["simulator"].ready_url.removesuffix("/healthz")
         redirect = f"{self.base}/link/callback"
@@ -146,12 +157,30 @@ class Doors:
         }
         async with self.http.post(f"{simulated}/oauth2/token", data=grant) as answer:
             token = {"access-token": (await answer.json())["access_token"]}
-        async with self.http.get(f"{simulated}/v1/hopper/{hopper}/position", headers=token) as answer:
-            positions = [position["id"] for position in (await answer.json())["data"]]
-        sell = {"position_id": positions}
-        async with self.http.post(f"{simulated}/v1/hopper/{hopper}/position/sell", json=sell, headers=token) as answer:
-            assert answer.status == 200, await answer.text()
+        listed = f"{simulated}/v1/hopper/{hopper}/position"
+        positions = [position["id"] for position in await self._simulated("GET", listed, token)]
+        if not positions:
+            order = {"command": "order", "value": "buy ETH market", "amount": "0.1"}
+            async with self.http.post(f"{simulated}/control/hopper/{hopper}/command", json=order) as answer:
+                assert answer.status == 200, await answer.text()
+
+            async def is_bought() -> bool:
+                positions[:] = [position["id"] for position in await self._simulated("GET", listed, token)]
+                return bool(positions)
+
+            await until(is_bought, 75, "what was bought is listed", pause=1)  # lists may be a refresh old
+        await self._simulated("POST", f"{listed}/sell", token, json={"position_id": positions})
         return len(positions)
+
+    async def _simulated(self, method: str, url: str, token: dict[str, str], **more: Any) -> Any:
+        """What the simulated Cryptohopper answers, once the user's budget allows it."""
+        for _ in range(80):
+            async with self.http.request(method, url, headers=token, **more) as answer:
+                if answer.status == 200:
+                    return (await answer.json()).get("data")
+                assert answer.status == 429, await answer.text()
+            await asyncio.sleep(1)
+        pytest.fail("the budget allows nothing for more than a minute")
 
     async def begin_session(self, user: str, lifetime: timedelta) -> str:
         """A session that lives for ``lifetime``, written by the owner of the database: what it is shown by."""
@@ -219,7 +248,8 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
             return len(counts) == len(everyone) and all(row["count"] >= DAYS * 96 for row in counts)
 
         await until(is_live, 40, "every hopper has a live value")
-        await until(is_filled, 110, "the history is filled", pause=0.5)  # after a trade it waits a minute for balances
+        # a minute for the token's budget, and after a trade another one for balances that hold it
+        await until(is_filled, 180, "the history is filled", pause=0.5)
         yield doors
 
 

@@ -16,6 +16,9 @@ NEW_EMAIL, NEW_PASSWORD = "david@cryptwire.test", "the battery of a horse"
 USERNAME, CONSENT = "dave", "dave-demo"  # at the simulated Cryptohopper; no demo account is linked to him
 CONNECTS_WITHIN = 20_000
 """Milliseconds: the app itself waits twelve seconds for an answer and then says that there is none."""
+IMPORTED_WITHIN = 240_000
+"""Milliseconds: two hoppers' requests take a minute of the budget, and each that has just traded waits another one for
+balances that hold the trade."""
 PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1440, height=900)
 
 
@@ -104,7 +107,7 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_to_the_end_of_his_acc
     await expect(on("link")).to_have_attribute("data-state", "LINKED")
     await expect(on("import")).to_be_visible(timeout=10_000)
     await pictured(visit, "import")
-    await expect(on("import")).to_have_attribute("data-state", "DONE", timeout=90_000)
+    await expect(on("import")).to_have_attribute("data-state", "DONE", timeout=IMPORTED_WITHIN)
     await visit.go("/hoppers")
     await expect(on("hopper-row").first).to_be_visible(timeout=20_000)
     await expect(on("locked").first).to_contain_text("Pro")

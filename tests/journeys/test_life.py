@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pyotp
-import pytest
 
 from devstack.accounts import authorize
 from tests.journeys.conftest import DAYS, Doors, until
@@ -81,7 +80,6 @@ class Script:
             return await answer.json()
 
 
-@pytest.mark.timeout(400)  # it waits where a user would, for whole polls
 async def test_a_whole_life(doors: Doors) -> None:
     me = Script(doors)
     await sign_up(me)

@@ -63,7 +63,6 @@ footer { margin-top: 2rem; border-top: 1px solid #c9d1da; padding-top: .5rem; fo
   table { font-size: 8.2pt; }
   th, td { padding: 1mm 1.5mm; }
   .cards b { font-size: 13pt; }
-  .definitions { break-before: page; }
   .definitions dl { columns: 3; column-gap: 6mm; font-size: 7.3pt; line-height: 1.35; }
 }
 """
