@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import aiohttp
 import asyncpg
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 
 from cryptwire.codec.access_token import ACCESS_COOKIE
@@ -37,6 +37,9 @@ DAYS = 5  # of history: more candles than a chart asks for at first
 EMAIL, PASSWORD = accounts.DEMOS[0].email, accounts.PASSWORD
 _PATIENCE = 420
 """Seconds for a journey with the start of its stack: histories wait for budgets and for balances, as a user's do."""
+_SOON = 15_000
+"""Milliseconds for whatever a page does: other tests may have the cores."""
+expect.set_options(timeout=_SOON)
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -247,8 +250,8 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
             counts = await doors.rows("SELECT count(*) FROM candles GROUP BY hopper_id")
             return len(counts) == len(everyone) and all(row["count"] >= DAYS * 96 for row in counts)
 
-        await until(is_live, 40, "every hopper has a live value")
         # a minute for the token's budget, and after a trade another one for balances that hold it
+        await until(is_live, 75, "every hopper has a live value")
         await until(is_filled, 180, "the history is filled", pause=0.5)
         yield doors
 
@@ -314,7 +317,7 @@ async def visiting(chromium: Browser, doors: Doors, size: str) -> AsyncIterator[
     )
     try:
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(_SOON)
         visit = Visit(doors, context, page, size)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))
         yield visit

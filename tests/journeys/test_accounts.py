@@ -105,11 +105,11 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_to_the_end_of_his_acc
     await expect(on("link").or_(failure).first).to_be_visible(timeout=CONNECTS_WITHIN)
     assert await failure.all_inner_texts() == []
     await expect(on("link")).to_have_attribute("data-state", "LINKED")
-    await expect(on("import")).to_be_visible(timeout=10_000)
+    await expect(on("import")).to_be_visible()
     await pictured(visit, "import")
     await expect(on("import")).to_have_attribute("data-state", "DONE", timeout=IMPORTED_WITHIN)
     await visit.go("/hoppers")
-    await expect(on("hopper-row").first).to_be_visible(timeout=20_000)
+    await expect(on("hopper-row").first).to_be_visible()
     await expect(on("locked").first).to_contain_text("Pro")
     await pictured(visit, "hoppers-free")
 
@@ -121,7 +121,7 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_to_the_end_of_his_acc
     await pictured(visit, "plan")
     await visit.go("/hoppers")
     await expect(on("locked")).to_have_count(0)
-    await expect(on("hopper-value").first).to_be_visible(timeout=40_000)
+    await expect(on("hopper-value").first).to_be_visible(timeout=75_000)  # after the minute of the budget
 
     # how he wants to see it
     await visit.go("/settings/profile")
@@ -179,7 +179,7 @@ async def test_a_newcomer_goes_from_sign_up_to_figures_and_to_the_end_of_his_acc
     await expect(page.locator("html")).to_have_attribute("data-colours", "red-green")
     change = "mutation { changePreferences(input: {colours: GREEN_RED}) { colours } }"
     assert "errors" not in (await visit.doors.graphql(change, other))[1]
-    await expect(page.locator("html")).to_have_attribute("data-colours", "green-red", timeout=5_000)
+    await expect(page.locator("html")).to_have_attribute("data-colours", "green-red")
     await expect(on("session-row")).to_have_count(2)
     await on("token-new").click()
     await fill(token_name="At night", token_password=PASSWORD)

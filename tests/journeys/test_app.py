@@ -244,8 +244,8 @@ async def test_a_zone_chosen_on_another_device_is_drawn_at_once(desktop: Visit) 
     await visit.go(f"/hoppers/{visit.doors.hoppers[0]}")
     await expect(visit.on("chart-state")).to_have_attribute("data-state", "live")
     async with (
-        page.expect_response(re.compile("/udf/symbols"), timeout=10_000) as symbol,
-        page.expect_response(re.compile("/udf/history"), timeout=10_000),
+        page.expect_response(re.compile("/udf/symbols")) as symbol,
+        page.expect_response(re.compile("/udf/history")),
     ):
         _, said, _ = await visit.doors.graphql(zone, z="Asia/Kathmandu")
         assert "errors" not in said

@@ -34,6 +34,9 @@ export class Session {
   private readonly preferences = inject(Preferences);
   private readonly whoever = signal<User | null>(null);
   private isKnown = false;
+  /** Questions who this is, in the order in which they were asked; and the newest of which the answer counts. */
+  private asked = 0;
+  private heard = 0;
 
   readonly user = this.whoever.asReadonly();
   /** True after a session ended by itself, until the next sign-in. */
@@ -62,13 +65,21 @@ export class Session {
     return this.whoever();
   }
 
-  /** Asks the server who this is now: his plan, what he may, what he prefers. A session that is over is left. */
+  /**
+   * Asks the server who this is now: his plan, what he may, what he prefers. A session that is over is left.
+   *
+   * Answers may overtake each other: one counts for nothing when a later question was answered before, or when he has
+   * signed in or left meanwhile.
+   */
   async read(): Promise<User | null> {
+    const number = ++this.asked;
     const askedAt = this.clock.now();
     let { me } = await this.graph.query(MeDocument, {});
     if (!me && (this.renewal.isWorthTrying || this.whoever()) && (await this.renewal.renew(askedAt)))
       ({ me } = await this.graph.query(MeDocument, {}));
-    if (me) await this.be(me);
+    if (number < this.heard) return this.whoever();
+    this.heard = number;
+    if (me) await this.be(me, number);
     else this.expire();
     return me;
   }
@@ -119,17 +130,20 @@ export class Session {
     this.renewal.begun(begun.expiresAt);
     this.hasExpired.set(false);
     this.isKnown = true;
-    await this.be(begun.user);
+    this.heard = ++this.asked;
+    await this.be(begun.user, this.heard);
     await this.navigation.navigateRoot(path, { animated: false });
   }
 
-  private async be(user: User): Promise<void> {
+  private async be(user: User, number: number): Promise<void> {
     await this.permissions.load(user.permissions);
+    if (number !== this.heard) return;
     this.preferences.apply(user.preferences);
     if (JSON.stringify(user) !== JSON.stringify(this.whoever())) this.whoever.set(user);
   }
 
   private forget(): void {
+    this.heard = ++this.asked;
     this.renewal.ended();
     this.whoever.set(null);
     this.preferences.apply(null);
