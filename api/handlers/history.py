@@ -1,22 +1,20 @@
-"""A hopper's days and flows, for whoever it belongs to."""
+"""A hopper's days, for whoever it belongs to, and what he says of flows."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from api.handlers.changes import Changes
 from api.ports import Hoppers
-from cryptwire.clock import Clock, from_us, to_us
+from cryptwire.clock import Clock
 from cryptwire.domain.daily import Daily
 from cryptwire.domain.flow import DecidedBy, Flow, FlowId, FlowKind, FlowState
 from cryptwire.domain.hopper import Hopper, HopperId, UserId
 from cryptwire.errors import Invalid, NotFound, Unavailable
 
 MOST_DAYS = 3_700
-MOST_FLOWS = 100
-_FIRST = datetime(1971, 1, 1, tzinfo=UTC)
 _YEARS = range(1971, 2200)
 _TRIES = 3
 _MOST_VERSION = 2**31 - 1
@@ -35,15 +33,6 @@ class Days(Protocol):
 class Flows(Protocol):
     """See cryptwire/storage/flows.py; raises Unavailable."""
 
-    async def page(
-        self,
-        hopper: HopperId,
-        since: datetime,
-        state: FlowState | None,
-        after: tuple[datetime, FlowId] | None,
-        most: int,
-    ) -> list[Flow]: ...
-
     async def by_id(self, flow: FlowId) -> Flow: ...
 
     async def decide(self, decided: Sequence[Flow]) -> list[Flow]: ...
@@ -61,12 +50,6 @@ class ReadDays:
     newest_version: int
     until: datetime | None
     days: list[Daily]
-
-
-@dataclass(frozen=True, slots=True)
-class FlowPage:
-    flows: list[Flow]
-    has_more: bool
 
 
 class History:
@@ -96,23 +79,6 @@ class History:
         found = await self._days.read(one.id, zone, since, until + timedelta(days=1), version)
         done = await self._days.until(one.id, zone)
         return ReadDays(one, zone, version or newest, newest, done, found)
-
-    async def flows(
-        self,
-        user: UserId,
-        hopper: HopperId,
-        since: datetime | None,
-        state: FlowState | None,
-        first: int,
-        after: str | None,
-    ) -> FlowPage:
-        """Newest first; ``first`` is 1 to 100. Raises Invalid."""
-        one = await self._hoppers.of(user, hopper)
-        if not 1 <= first <= MOST_FLOWS:
-            raise Invalid(f"first is 1 to {MOST_FLOWS}, not {first}")
-        place = None if after is None else place_of(after)
-        found = await self._flows.page(one.id, max(since or _FIRST, _FIRST), state, place, first + 1)
-        return FlowPage(found[:first], len(found) > first)
 
     async def decide(self, user: UserId, flow: str, kind: FlowKind, *, is_flow: bool) -> Flow:
         """What the user says of a flow is a new version of it, and stays; said again it changes nothing.
@@ -180,19 +146,3 @@ def _flow_id(text: str) -> FlowId:
 
 def _no_flow() -> FlowId:
     raise NotFound("there is no such flow")
-
-
-def cursor_of(flow: Flow) -> str:
-    """Where a page ends."""
-    return f"{to_us(flow.at)}.{flow.id}"
-
-
-def place_of(cursor: str) -> tuple[datetime, FlowId]:
-    """What ``cursor_of`` said; raises Invalid."""
-    at, _, id_ = cursor.partition(".")
-    try:
-        if not (at.isascii() and at.isdigit() and len(at) <= 18):
-            raise ValueError
-        return from_us(int(at)), FlowId(str(uuid.UUID(id_)))
-    except (ValueError, OverflowError):
-        raise Invalid("after is not an endCursor of flows; leave it out to begin") from None

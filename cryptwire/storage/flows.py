@@ -16,12 +16,14 @@ from cryptwire.domain.portfolio import FlowCandidate
 from cryptwire.errors import NotFound
 from cryptwire.storage.database import Connection, Database
 from cryptwire.storage.hoppers import hopper_of
+from cryptwire.storage.keyset import PLACE, Column, Condition, Listing, Order, Row
 from cryptwire.storage.notices import add_within
 
 _COLUMNS = (
     "flow_id, version, hopper_id, at, asset, quantity, price, value_before, kind, state, decided_by, decided_at,"
     " counterpart"
 )
+_EXTERNAL = ", ".join(f"'{kind.value}'" for kind in FlowKind if kind.is_external)
 _ADD = f"""
     INSERT INTO flows ({_COLUMNS}) VALUES
     ($1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text::uuid) ON CONFLICT DO NOTHING
@@ -47,12 +49,29 @@ MOVED_WORTH = """
 """What units that really came, less those that went, were worth then, in the hopper's base currency of then."""
 _BY_ID = f"SELECT {_COLUMNS} FROM flows WHERE flow_id = $1::text::uuid ORDER BY version DESC LIMIT 1"  # noqa: S608
 _VERSIONS = f"SELECT {_COLUMNS} FROM flows WHERE flow_id = $1::text::uuid ORDER BY version"  # noqa: S608
-_PAGE = f"""
-    SELECT * FROM (SELECT DISTINCT ON (flow_id) {_COLUMNS} FROM flows WHERE hopper_id = $1 AND at >= $2
-                    ORDER BY flow_id, version DESC) newest
-     WHERE ($3::text IS NULL OR state = $3) AND ($4::timestamptz IS NULL OR (at, flow_id) < ($4, $5::text::uuid))
-     ORDER BY at DESC, flow_id DESC LIMIT $6
-"""  # noqa: S608
+_TEXT, _NUMBER, _MOMENT = "text", "numeric", "timestamptz"
+LISTING = Listing(
+    fields={name: f"f.{name}" for name in _COLUMNS.split(", ")},
+    source="(SELECT * FROM flows v WHERE NOT EXISTS"
+    " (SELECT FROM flows later WHERE later.flow_id = v.flow_id AND later.version > v.version)) f",
+    owner="f.hopper_id",
+    id="f.flow_id::text",
+    at="f.at",
+    columns={
+        "at": Column("f.at", _MOMENT),
+        "hopper": Column(PLACE, "bigint"),
+        "asset": Column("f.asset", _TEXT),
+        "quantity": Column("f.quantity", _NUMBER),
+        "amount": Column("f.quantity * f.price::text::numeric", _NUMBER),  # a cast by itself keeps 15 digits
+        "value_before": Column("f.value_before::text::numeric", _NUMBER),
+        "kind": Column("f.kind", _TEXT),
+        "state": Column("f.state", _TEXT),
+        "is_flow": Column(f"(f.state = 'confirmed' AND f.kind IN ({_EXTERNAL}))", "boolean"),
+        "decided_by": Column("f.decided_by", _TEXT),
+        "decided_at": Column("f.decided_at", _MOMENT),
+    },
+)
+"""The newest version of each flow, ordered and filtered by what a table of them shows."""
 _NEW = """
     SELECT c.hopper_id, c.at, c.asset, c.quantity, c.price, c.value_before, c.fence
       FROM flow_candidates c JOIN hoppers h USING (hopper_id)
@@ -132,17 +151,14 @@ class Flows:
         return {HopperId(row["hopper_id"]): row["mark"] for row in rows}
 
     async def page(
-        self,
-        hopper: HopperId,
-        since: datetime,
-        state: FlowState | None,
-        after: tuple[datetime, FlowId] | None,
-        most: int,
+        self, hoppers: Sequence[str], order: Order, conditions: Sequence[Condition], after: Row | None, most: int
     ) -> list[Flow]:
-        """Newest first, from behind ``after`` on."""
-        state_name = None if state is None else state.value
-        at, id_ = after or (None, None)
-        return [_flow(row) for row in await self._database.fetch(_PAGE, hopper, since, state_name, at, id_, most)]
+        """At most ``most`` flows of ``hoppers`` in an order, those behind a row; raises Invalid when it is gone."""
+        return [_flow(row) for row in await LISTING.page(self._database, hoppers, order, conditions, after, most)]
+
+    async def count(self, hoppers: Sequence[str], conditions: Sequence[Condition]) -> int:
+        """How many flows there are on all pages together."""
+        return await LISTING.count(self._database, hoppers, conditions)
 
     async def by_id(self, flow: FlowId) -> Flow:
         """Its newest version; raises NotFound."""

@@ -1,9 +1,12 @@
 """Results, which are trades that closed something, as a table of closed positions shows them: ``trade_results``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import NamedTuple
+
+import asyncpg
 
 from cryptwire.storage.database import Database
 from cryptwire.storage.keyset import PLACE, Column, Condition, Listing, Order, Row
@@ -64,6 +67,21 @@ class ListedResult(NamedTuple):
         return _share(self.net, self.proceeds if self.is_short else self.cost)
 
 
+class Earned(NamedTuple):
+    """Of a ``ListedResult`` what its worth in another currency is made of."""
+
+    hopper_id: str
+    trade_id: str
+    at: datetime
+    currency: str
+    net: Decimal | None
+    rate: Decimal | None
+
+    @property
+    def row(self) -> Row:
+        return Row(self.hopper_id, self.trade_id)
+
+
 def _share(amount: Decimal | None, whole: Decimal | None) -> Decimal | None:
     """Rounded as PostgreSQL does, to 18 decimals."""
     return None if amount is None or not whole else _EXACT.divide(amount, whole).quantize(_GRAIN, context=_EXACT)
@@ -112,8 +130,12 @@ LISTING = Listing(
     },
 )
 """Ordered and filtered by any of its fields, by hopper, and by ``outcome``: 1 won, -1 lost, 0 neither, NULL unknown."""
-
-
+_EARNED = replace(LISTING, fields={name: LISTING.fields[name] for name in Earned._fields})
+_SOME = f"""
+    SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())}
+      FROM unnest($1::text[], $2::text[]) AS n(hopper_id, trade_id)
+      JOIN trade_results r ON r.hopper_id = n.hopper_id AND r.trade_id = n.trade_id AND r.closed IS NOT NULL
+"""  # noqa: S608 - columns of ours
 _CLOSED_AT = f"""
     SELECT {", ".join(f"{sql} AS {name}" for name, sql in LISTING.fields.items())} FROM trade_results r
      WHERE r.hopper_id = ANY($1::text[]) AND r.at = ANY($2::timestamptz[]) AND r.closed IS NOT NULL
@@ -131,13 +153,29 @@ class ResultList:
     ) -> list[ListedResult]:
         """At most ``most`` results of ``hoppers`` in an order, those behind a row; raises Invalid when it is gone."""
         rows = await LISTING.page(self._database, hoppers, order, conditions, after, most)
-        return [ListedResult(*row) for row in rows]
+        return list(map(_listed, rows))
 
     async def count(self, hoppers: Sequence[str], conditions: Sequence[Condition]) -> int:
         """How many results there are on all pages together."""
         return await LISTING.count(self._database, hoppers, conditions)
 
+    async def earned(
+        self, hoppers: Sequence[str], order: Order, conditions: Sequence[Condition], most: int
+    ) -> list[Earned]:
+        """What each of the first ``most`` results in an order earned."""
+        return [Earned(*row) for row in await _EARNED.page(self._database, hoppers, order, conditions, None, most)]
+
+    async def some(self, rows: Sequence[Row]) -> list[ListedResult]:
+        """The results that these rows are, in their order; without those that are not there any more."""
+        owners, ids = [row.owner for row in rows], [row.id for row in rows]
+        found = {one.row: one for one in map(_listed, await self._database.fetch(_SOME, owners, ids))}
+        return [found[row] for row in rows if row in found]
+
     async def closed_at(self, hoppers: Sequence[str], moments: Sequence[datetime]) -> list[ListedResult]:
         """Results of ``hoppers`` that closed at one of ``moments``, in no order."""
         rows = await self._database.fetch(_CLOSED_AT, list(hoppers), list(moments))
-        return [ListedResult(*row) for row in rows]
+        return list(map(_listed, rows))
+
+
+def _listed(row: asyncpg.Record) -> ListedResult:
+    return ListedResult(*row)

@@ -21,6 +21,7 @@ from cryptwire.domain.trade_columns import TradeColumns
 from cryptwire.storage.day_series import Worth
 from cryptwire.storage.heartbeats import Beat
 from cryptwire.storage.hopper_health import HopperHealth
+from cryptwire.storage.keyset import Condition, Order, Row
 from cryptwire.storage.positions import Held
 from cryptwire.storage.result_standings import Standing
 from cryptwire.storage.sources import Source
@@ -47,6 +48,12 @@ class FlowRows(Protocol):
     """See cryptwire/storage/flows.py."""
 
     async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Flow]]: ...
+
+    async def page(
+        self, hoppers: Sequence[str], order: Order, conditions: Sequence[Condition], after: Row | None, most: int
+    ) -> list[Flow]: ...
+
+    async def count(self, hoppers: Sequence[str], conditions: Sequence[Condition]) -> int: ...
 
 
 class BalanceRows(Protocol):

@@ -1,7 +1,7 @@
 """What the groups of figures have in common: a scope, what was read for it, and masking, which is done here alone."""
 
 import copy
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, wraps
@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.types.base import StrawberryContainer, StrawberryObjectDefinition, get_object_definition
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from api.handlers.analytics.reading import Reading
 from api.handlers.analytics.scope import Scope
 from api.schema.rules import covered, field
 from cryptwire.domain.definitions import DEFINITIONS
 from cryptwire.domain.masking import rough
+from cryptwire.errors import Invalid
 
 _AMOUNT, _QUOTIENT, _TRADED_AT = "amount", "quotient", "traded at"
 Resolver = TypeVar("Resolver", bound=Callable[..., Awaitable[Any]])
@@ -150,6 +152,13 @@ class Between:
         """The same for what amounts were divided for, while they are masked: no finer than what is told of it."""
         least, most = (None if bound is None else rough(bound) for bound in (self.least, self.most))
         return Between(least=least, most=most)
+
+
+def refuse_bounds(amounts: Mapping[str, Between | None]) -> None:
+    """Refuse bounds of what is masked, by their names in Python: it could be found by asking again and again."""
+    hidden = [to_camel_case(name) for name, said in amounts.items() if said is not None]
+    if hidden:
+        raise Invalid(f"amounts are masked: leave {', '.join(hidden)} out of the filter, or ask with masked: false")
 
 
 @covered("view", "statistics")

@@ -9,14 +9,13 @@ from typing import cast
 import strawberry
 
 from api.handlers.analytics.paging import among, between, cursor_of, place_of, up_to, within
-from api.handlers.analytics.results import profits
+from api.handlers.analytics.results import PROFIT, by_profit, profits
 from api.handlers.analytics.scope import Asked
 from api.schema.analytics import Kind, parts
 from api.schema.analytics.parts import Between, quotient
 from api.schema.context import Info
 from api.schema.rules import covered, field
 from cryptwire.domain.hopper import Asset
-from cryptwire.errors import Invalid
 from cryptwire.storage.keyset import Condition, Order
 from cryptwire.storage.result_list import ListedResult
 
@@ -98,6 +97,7 @@ class ResultColumn(Enum):
     FEES = strawberry.enum_value("fees", description="The number alone, whatever the quote.")
     NET = strawberry.enum_value("net", description="The number alone, whatever the quote.")
     GAIN = "gain"
+    PROFIT = strawberry.enum_value(PROFIT, description="In the currency that is asked for; of 50,000 at most.")
     OUTCOME = strawberry.enum_value("outcome", description="Lost, even, won.")
     BUY_TRIGGER = "buy_trigger"
     SELL_TRIGGER = "sell_trigger"
@@ -148,13 +148,19 @@ class ResultFilter:
     cost: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
     fees: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
     net: Between | None = strawberry.field(default=None, description="Refused while amounts are masked.")
+    profit: Between | None = strawberry.field(
+        default=None,
+        description="In the currency that is asked for; among 50,000 at most. Refused while amounts are masked.",
+    )
 
     def conditions(self, *, is_masked: bool) -> list[Condition]:
-        """Raises Invalid; also for bounds of what is masked, which could be found by asking again and again."""
+        """All but that of profit.
+
+        Raises Invalid; also for bounds of what is masked, which could be found by asking again and again.
+        """
         amounts = {name: getattr(self, name) for name in _AMOUNTS}
-        hidden = [name for name, said in amounts.items() if said is not None]
-        if is_masked and hidden:
-            raise Invalid(f"amounts are masked: leave {', '.join(hidden)} out of the filter, or ask with masked: false")
+        if is_masked:
+            parts.refuse_bounds({**amounts, PROFIT: self.profit})
         found = within("at", self.since, self.until) + within("opened_at", self.opened_since, self.opened_until)
         outcomes = None if self.outcomes is None else [cast("int | None", each.value) for each in self.outcomes]
         found += among("outcome", outcomes, "outcomes")
@@ -190,9 +196,12 @@ class ResultConnection:
     end_cursor: strawberry.ID | None = strawberry.field(description="Pass it as after for the next; null for none.")
     hoppers: strawberry.Private[Sequence[str]]
     conditions: strawberry.Private[Sequence[Condition]]
+    counted: strawberry.Private[int | None] = None
 
     @field("view", "trades", "How many there are on all pages together; counted only when it is asked for.")
     async def total(self, info: Info) -> int:
+        if self.counted is not None:
+            return self.counted
         return await info.context.services.analytics.result_list.count(self.hoppers, self.conditions)
 
 
@@ -236,14 +245,36 @@ class ResultQuery:
         order = Order(sort.column.value, sort.descending) if sort else NEWEST_FIRST
         conditions = filter.conditions(is_masked=scope.is_masked) if filter else []
         place = None if after is None else place_of(after, order)
-        found = await sources.result_list.page(scope.ids, order, conditions, place, up_to(first) + 1)
-        page, has_more = found[:first], len(found) > first
-        earned = await profits(sources.conversions, scope.currency, page)
-        nodes = [_told(row, scope.currency, profit) for row, profit in zip(page, earned, strict=True)]
+        bounds = filter.profit if filter else None
+        count = None
+        if bounds is not None or order.column == PROFIT:
+            is_wanted = bounds.holds if bounds is not None else _any
+            found = await by_profit(
+                sources.result_list,
+                sources.conversions,
+                scope.currency,
+                scope.ids,
+                order,
+                conditions,
+                is_wanted,
+                place,
+                first,
+            )
+            told, has_more, count = found
+        else:
+            rows = await sources.result_list.page(scope.ids, order, conditions, place, up_to(first) + 1)
+            page, has_more = rows[:first], len(rows) > first
+            told = list(zip(page, await profits(sources.conversions, scope.currency, page), strict=True))
+        nodes = [_told(row, scope.currency, profit) for row, profit in told]
         return ResultConnection(
             nodes=parts.masked(nodes) if scope.is_masked else nodes,
             has_more=has_more,
-            end_cursor=strawberry.ID(cursor_of(order, page[-1].row)) if page else None,
+            end_cursor=strawberry.ID(cursor_of(order, told[-1][0].row)) if told else None,
             hoppers=scope.ids,
             conditions=conditions,
+            counted=count,
         )
+
+
+def _any(_: Decimal | None) -> bool:
+    return True

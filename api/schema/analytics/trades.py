@@ -15,7 +15,6 @@ from api.schema.analytics.parts import Between, plain
 from api.schema.context import Info
 from api.schema.rules import covered, field
 from cryptwire.domain.trade import Side
-from cryptwire.errors import Invalid
 from cryptwire.storage.keyset import Condition, Order
 from cryptwire.storage.trade_list import ListedTrade
 
@@ -95,9 +94,8 @@ class TradeFilter:
     def conditions(self, *, is_masked: bool) -> list[Condition]:
         """Raises Invalid; also for bounds of what is masked, which could be found by asking again and again."""
         amounts = {"quantity": self.quantity, "total": self.total, "fee": self.fee, "net": self.net}
-        hidden = [name for name, said in amounts.items() if said is not None]
-        if is_masked and hidden:
-            raise Invalid(f"amounts are masked: leave {', '.join(hidden)} out of the filter, or ask with masked: false")
+        if is_masked:
+            parts.refuse_bounds(amounts)
         found = within("at", self.since, self.until)
         found += among("side", self.sides and [int(side) for side in self.sides], "sides")
         for column, values, what in (

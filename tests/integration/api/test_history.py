@@ -21,10 +21,8 @@ DAYS = """query($id: ID!, $since: Date!, $until: Date!, $version: Int, $masked: 
   dailyStatistics(hopperId: $id, since: $since, until: $until, version: $version, masked: $masked) {
     currency zone version newestVersion computedUntil date value closing realised fees flows index isMadeUp gap
     differences { asset quantity } otherFees { asset quantity } } }"""
-FLOWS = """query($id: ID!, $first: Int! = 50, $after: String, $state: FlowState, $since: DateTime, $masked: Boolean) {
-  flows(hopperId: $id, first: $first, after: $after, state: $state, since: $since, masked: $masked) {
-    hasMore endCursor
-    nodes { id hopperId at asset quantity amount valueBefore kind state isFlow decidedBy version } } }"""
+FLOWS = """query($id: ID!, $masked: Boolean) { flows(hopperIds: [$id], masked: $masked) { hasMore endCursor
+  nodes { id hopperId at asset quantity amount valueBefore kind state isFlow decidedBy version } } }"""
 DECIDE = """mutation($id: ID!, $kind: FlowKind!, $isFlow: Boolean!) {
   decideFlow(id: $id, kind: $kind, isFlow: $isFlow) { id kind state isFlow decidedBy version } }"""
 
@@ -198,34 +196,6 @@ async def test_a_strangers_flow_is_not_there_and_changes_need_their_header(world
         assert code_of(await world.ask(DECIDE, id=wrong, kind="DEPOSIT", isFlow=True)) == "NOT_FOUND"
     assert code_of(await world.ask(DECIDE, {}, id=mine.id, kind="DEPOSIT", isFlow=True)) == "FORBIDDEN"
     assert code_of(await world.ask(FLOWS, id="2")) == "NOT_FOUND"
-
-
-async def test_flows_come_newest_first_in_pages(world: World) -> None:
-    made = [await flow(world, minutes=number) for number in range(5)]
-    await world.sign_in()
-    seen: list[str] = []
-    after = None
-    while True:
-        page = (await world.ask(FLOWS, id="1", first=2, after=after))["data"]["flows"]
-        seen += [node["id"] for node in page["nodes"]]
-        after = page["endCursor"]
-        if not page["hasMore"]:
-            break
-    assert seen == [one.id for one in reversed(made)]
-    await world.ask(DECIDE, id=made[2].id, kind="DEPOSIT", isFlow=True)
-    assert len((await world.ask(FLOWS, id="1", first=100))["data"]["flows"]["nodes"]) == 5
-    confirmed = (await world.ask(FLOWS, id="1", state="CONFIRMED"))["data"]["flows"]["nodes"]
-    assert [node["id"] for node in confirmed] == [made[2].id]
-    since = (await world.ask(FLOWS, id="1", since=made[3].at.isoformat()))["data"]["flows"]["nodes"]
-    assert [node["id"] for node in since] == [made[4].id, made[3].id]
-    for wrong in (
-        {"first": 0},
-        {"first": 101},
-        {"after": "x"},
-        {"after": "9" * 30 + "." + seen[0]},
-        {"after": "1.\x00"},
-    ):
-        assert code_of(await world.ask(FLOWS, id="1", **wrong)) == "INVALID", wrong
 
 
 async def test_many_who_decide_at_once_make_versions_one_after_the_other(world: World) -> None:

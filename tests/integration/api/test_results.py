@@ -6,9 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
+import pytest
+
+from api.handlers.analytics.results import PROFIT, by_profit
+from cryptwire.clock import SystemClock
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
+from cryptwire.errors import Invalid
+from cryptwire.storage.conversions import Conversions
 from cryptwire.storage.hoppers import Hoppers
 from cryptwire.storage.keyset import Condition, Is, Order
+from cryptwire.storage.rate_series import RateSeries
 from cryptwire.storage.result_list import LISTING, ListedResult, ResultList
 from tests.integration.api.conftest import World, code_of
 
@@ -72,6 +79,17 @@ async def has_closed(world: World) -> None:
     await world.sign_in()
 
 
+async def rates_are_told(world: World) -> None:
+    """Of the euro two, and of the dollar coin."""
+    for currency, at, number in (
+        ("EUR", T - MINUTE, "0.5"),
+        ("EUR", T + 2 * MINUTE, "0.25"),
+        ("USDT", T - MINUTE, "1"),
+    ):
+        rate = "INSERT INTO rates (currency, at, per_usd) VALUES ($1, $2, $3)"
+        await world.owner.execute(rate, currency, at, D(number))
+
+
 async def ask(world: World, **variables: Any) -> dict[str, Any]:
     answer = await world.ask(RESULTS, **variables)
     assert "errors" not in answer, answer
@@ -132,13 +150,7 @@ async def test_a_closed_position_is_told_with_all_its_columns(world: World) -> N
 
 async def test_what_was_earned_is_told_in_any_currency_by_the_rates_of_its_time(world: World) -> None:
     await has_closed(world)
-    rate = "INSERT INTO rates (currency, at, per_usd) VALUES ($1, $2, $3)"
-    for currency, at, number in (
-        ("EUR", T - MINUTE, "0.5"),
-        ("EUR", T + 2 * MINUTE, "0.25"),
-        ("USDT", T - MINUTE, "1"),
-    ):
-        await world.owner.execute(rate, currency, at, D(number))
+    await rates_are_told(world)
     found = await ask(world, ids=["1"], currency="EUR", sort={"column": "AT", "descending": False})
     assert [one["profit"] and D(one["profit"]) for one in found["nodes"]] == [D(5), D("-2.5"), D(0)]
     assert {one["currency"] for one in found["nodes"]} == {"EUR"}
@@ -194,6 +206,75 @@ async def test_pages_in_every_order_are_all_rows_once_and_in_order(world: World)
                 expected = [row for row in found if value(row, column) == one]
                 assert await listed.page(hoppers, order, same, None, 1_000) == expected
                 assert await listed.count(hoppers, same) == len(expected)
+
+
+async def test_by_profit_in_any_currency_pages_are_all_rows_once_and_in_order(world: World) -> None:
+    await has_closed(world)
+    chance = random.Random(9)
+    for number in range(10, 60):
+        await closed(
+            world,
+            chance.choice(["1", "3"]),
+            number,
+            chance.choice([None, "70", "90", "95"]),
+            chance.choice([None, "70", "80", "90"]),
+            at=T + chance.randrange(12) * MINUTE,
+        )
+    await rates_are_told(world)
+    for currency, descending in itertools.product(("EUR", "USDT", "XYZ"), (False, True)):
+        by_time = (await ask(world, currency=currency, sort={"column": "AT", "descending": descending}))["nodes"]
+        known = [one for one in by_time if one["profit"] is not None]
+        known.sort(key=lambda one: D(one["profit"]), reverse=descending)
+        expected = known + [one for one in by_time if one["profit"] is None]
+        assert (len(known) > 10) is (currency != "XYZ")
+        found: list[dict[str, Any]] = []
+        after = None
+        while True:
+            order = {"column": "PROFIT", "descending": descending}
+            page = await ask(world, currency=currency, sort=order, first=7, after=after, counts=True)
+            found += page["nodes"]
+            assert page["total"] == len(by_time)
+            after = page["endCursor"]
+            if not page["hasMore"]:
+                break
+        assert found == expected
+
+
+async def test_bounds_of_profit_hold_in_any_order_and_are_counted(world: World) -> None:
+    await has_closed(world)
+    rows = (await ask(world, currency="USDT"))["nodes"]
+    for column, least, most in (("AT", "0", "10"), ("COIN", "-10", "0"), ("PROFIT", "-10", "10")):
+        sort = {"column": column, "descending": True}
+        listed = (await ask(world, currency="USDT", sort=sort))["nodes"]
+        expected = [one for one in listed if one["profit"] is not None and D(least) <= D(one["profit"]) <= D(most)]
+        assert 1 < len(expected) < len(rows)
+        wanted = {"profit": {"least": least, "most": most}}
+        seen: list[dict[str, Any]] = []
+        after = None
+        for _ in expected:
+            page = await ask(world, currency="USDT", sort=sort, filter=wanted, first=1, after=after, counts=True)
+            assert (page["total"], page["hasMore"]) == (len(expected), len(seen) + 1 < len(expected))
+            seen += page["nodes"]
+            after = page["endCursor"]
+        assert seen == expected
+    both = {"profit": {"least": "0"}, "coins": ["XRP"]}
+    assert names(await ask(world, currency="USDT", filter=both)) == ["3/t5"], "with other filters, too"
+
+
+async def test_more_than_can_be_looked_at_by_profit_is_refused_in_words(world: World) -> None:
+    await has_closed(world)
+    listed, conversions = ResultList(world.owner), Conversions(RateSeries(world.owner), SystemClock())
+
+    async def ask_by_profit(looks_at: int) -> int:
+        asset, order = Asset("USDT"), Order(PROFIT)
+        page = await by_profit(
+            listed, conversions, asset, ["1"], order, [], lambda _: True, None, 10, looks_at=looks_at
+        )
+        return page.on_all
+
+    assert await ask_by_profit(3) == 3
+    with pytest.raises(Invalid, match="by profit 2 closed positions can be looked at; narrow the filter by since"):
+        await ask_by_profit(2)
 
 
 async def test_filters_hold_together_and_live_is_apart_from_paper(world: World) -> None:
@@ -253,7 +334,7 @@ async def test_masked_amounts_are_neither_told_nor_to_be_found_out(world: World)
     for one, other in zip(shown["nodes"], masked["nodes"], strict=True):
         told = {name: str(SIX_DIGITS.create_decimal(one[name])) for name in ("entryPrice", "exitPrice", "gain")}
         assert other == {**one, **hidden, **told}
-    for column in ("quantity", "proceeds", "cost", "fees", "net"):
+    for column in ("quantity", "proceeds", "cost", "fees", "net", "profit"):
         answer = await world.ask(RESULTS, filter={column: {"least": "1"}}, masked=True)
         assert code_of(answer) == "INVALID"
         assert column in answer["errors"][0]["message"]

@@ -140,7 +140,7 @@ FILLED: dict[str, tuple[str, Fill]] = {
     "sessions": ("", _sessions),
     "apiTokens": ("", _api_tokens),
     "notices": ("(first: 100)", _notices),
-    "flows": ('(hopperId: "1", first: 100)', _flows),
+    "flows": ('(hopperIds: ["1"], first: 100)', _flows),
     "ruleSets": ('(hopperId: "1")', _rule_sets),
     "ruleSetVersions": (f'(id: "{_RULE_SET}", first: 100)', _one_rule_set),
     "ruleSetChanges": (f'(id: "{_RULE_SET}", first: 100)', _one_rule_set),
