@@ -1,5 +1,6 @@
 """One request: what came, what goes back, who asks, and with what it is answered."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
@@ -86,6 +87,7 @@ class Context:
     is_change: bool = field(default=False, init=False)
     needed: set[Needs] = field(default_factory=set, init=False)
     _caller: Caller | None = field(default=None, init=False)
+    _masks: asyncio.Future[bool] | None = field(default=None, init=False)
 
     @property
     def limits(self) -> Limits:
@@ -116,10 +118,18 @@ class Context:
             self._caller = await self.services.sessions.who(presented(self.request.headers, self.request.cookies))
         return self._caller
 
-    async def is_masked(self, wanted: bool | None) -> bool:
-        """Whether amounts are not told: as was asked for, else as the caller's preferences say."""
+    async def is_masked(self, wanted: bool | None, *, again: bool = False) -> bool:
+        """Whether amounts are not told: as was asked for, else as the caller's preferences say.
+
+        These are read once an operation, for all of its fields together, or ``again``.
+        """
         if wanted is not None:
             return wanted
+        if self._masks is None or again:
+            self._masks = asyncio.ensure_future(self._masks_amounts())
+        return await self._masks
+
+    async def _masks_amounts(self) -> bool:
         person = await self.services.people.by_id((await self.caller()).user)
         return person.preferences.masks_amounts
 

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Self, cast
 
 import strawberry
 
 from api import logic
 from api.handlers.changes import AGAIN_EVERY
+from api.schema.analytics import parts
 from api.schema.context import Info
 from api.schema.rules import covered, field, subscription
 from cryptwire.domain import account, hopper, hopper_change, portfolio
@@ -18,13 +19,20 @@ from cryptwire.domain import account, hopper, hopper_change, portfolio
 @strawberry.type(description="The balance of one asset.")
 class Holding:
     asset: str = strawberry.field(description="Currency or coin, upper case.")
-    quantity: Decimal = strawberry.field(description="The whole balance, open orders and positions included.")
+    quantity: Decimal | None = strawberry.field(
+        description="The whole balance, open orders and positions included; null when amounts are masked."
+    )
     price: float | None = strawberry.field(description="Last price in the base currency; null when it has none.")
-    value: float | None = strawberry.field(description="Quantity times price; null when it has no price.")
+    value: float | None = parts.amount("Quantity times price; null when it has no price, or amounts are masked.")
+    share: float | None = strawberry.field(
+        description="Of the value of all, as a fraction; null when it has no price, or all is worth nothing."
+    )
 
     @classmethod
-    def of(cls, holding: portfolio.Holding) -> Self:
-        return cls(asset=holding.asset, quantity=holding.quantity, price=holding.price, value=logic.value_of(holding))
+    def of(cls, holding: portfolio.Holding, whole: float) -> Self:
+        value = logic.value_of(holding)
+        share = None if value is None or whole <= 0 else value / whole
+        return cls(asset=holding.asset, quantity=holding.quantity, price=holding.price, value=value, share=share)
 
 
 @covered("view", "live-portfolio")
@@ -32,9 +40,9 @@ class Holding:
 class Position:
     id: strawberry.ID = strawberry.field(description="Cryptohopper's id.")
     pair: str = strawberry.field(description='What was bought and what it was paid with, e.g. "ETH/USDT".')
-    quantity: Decimal = strawberry.field(description="Units bought.")
-    rate: Decimal = strawberry.field(description="Price paid for one unit.")
-    cost: Decimal = strawberry.field(description="What all of it cost.")
+    quantity: Decimal | None = strawberry.field(description="Units bought; null when amounts are masked.")
+    rate: Decimal = parts.quotient("Price paid for one unit.")
+    cost: Decimal | None = strawberry.field(description="What all of it cost; null when amounts are masked.")
     opened_at: datetime | None = strawberry.field(description="When it was bought; null when it is not told.")
 
     @classmethod
@@ -53,8 +61,13 @@ class Position:
 @strawberry.type(description="A hopper's portfolio as it stands, at most ten minutes ago.")
 class Portfolio:
     at: datetime = strawberry.field(description="When this was computed.")
-    value: float = strawberry.field(description="What all of it is worth, in the base currency.")
-    open: float = strawberry.field(description="What it was worth when the candle in progress opened.")
+    value: float | None = parts.amount("What all of it is worth, in the base currency; null when amounts are masked.")
+    open: float | None = parts.amount(
+        "What it was worth when the candle in progress opened; null when amounts are masked."
+    )
+    change: float | None = strawberry.field(
+        description="From open to value, as a fraction; null when it was worth nothing."
+    )
     prices_at: datetime | None = strawberry.field(description="When the exchange was last heard; null when never.")
     assets_at: datetime = strawberry.field(description="When balances and positions were read.")
     is_fresh: bool = strawberry.field(description="True while the exchange's feed lives and this is not old.")
@@ -64,14 +77,16 @@ class Portfolio:
 
     @classmethod
     def of(cls, live: portfolio.Portfolio, now: datetime) -> Self:
+        value, open_ = live.candle.close, live.candle.open
         return cls(
             at=live.at,
-            value=live.candle.close,
-            open=live.candle.open,
+            value=value,
+            open=open_,
+            change=value / open_ - 1 if open_ > 0 else None,
             prices_at=live.prices_at,
             assets_at=live.assets_at,
             is_fresh=logic.is_fresh(live, now),
-            holdings=[Holding.of(holding) for holding in live.holdings],
+            holdings=[Holding.of(holding, value) for holding in live.holdings],
             positions=[Position.of(position) for position in live.positions],
             unpriced=[holding.asset for holding in live.holdings if holding.price is None],
         )
@@ -95,12 +110,17 @@ class Hopper:
         description="Since when Cryptohopper does not show it any more; its history stays."
     )
 
-    @field("view", "live-portfolio", "What it holds now; null when nothing was heard for ten minutes.")
-    def portfolio(self, info: Info) -> Portfolio | None:
+    @field(
+        "view",
+        "live-portfolio",
+        "What it holds now; null when nothing was heard for ten minutes. Without amounts when masked, else as one"
+        " prefers.",
+    )
+    async def portfolio(self, info: Info, masked: bool | None = None) -> Portfolio | None:
         services = info.context.services
         now = services.clock.now()
         live = services.portfolios.of(hopper.HopperId(self.id), now)
-        return None if live is None else Portfolio.of(live, now)
+        return None if live is None else _told(live, now, is_masked=await info.context.is_masked(masked))
 
     @classmethod
     def of(cls, known: hopper_change.KnownHopper) -> Self:
@@ -136,12 +156,16 @@ class HopperSubscription:
     @subscription(
         "view",
         "live-portfolio",
-        "What a hopper holds, each 2 s while it is tracked; NOT_FOUND when it is not the user's.",
+        "What a hopper holds, each 2 s while it is tracked; without amounts when masked, else as one prefers. NOT_FOUND"
+        " when it is not the user's.",
     )
-    async def live_portfolio(self, info: Info, hopper_id: strawberry.ID) -> AsyncIterator[Portfolio]:
+    async def live_portfolio(
+        self, info: Info, hopper_id: strawberry.ID, masked: bool | None = None
+    ) -> AsyncIterator[Portfolio]:
         services = info.context.services
         caller = await info.context.caller()
         one = await services.hoppers.of(caller.user, logic.hopper_id(hopper_id))
+        is_masked = await info.context.is_masked(masked)
         looked_at = services.clock.now()
         async with services.portfolios.follow(one.id, looked_at) as news:
             news.tell(None)
@@ -149,7 +173,13 @@ class HopperSubscription:
                 now = services.clock.now()
                 if now - looked_at >= AGAIN_EVERY:
                     await services.hoppers.of(caller.user, one.id)
+                    is_masked = await info.context.is_masked(masked, again=True)
                     looked_at = now
                 live = services.portfolios.of(one.id, now)
                 if live is not None:
-                    yield Portfolio.of(live, now)
+                    yield _told(live, now, is_masked=is_masked)
+
+
+def _told(live: portfolio.Portfolio, now: datetime, *, is_masked: bool) -> Portfolio:
+    told = Portfolio.of(live, now)
+    return cast("Portfolio", parts.masked(told)) if is_masked else told

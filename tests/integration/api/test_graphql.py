@@ -19,9 +19,9 @@ from tests.integration.api.conftest import OURS, World, code_of, running
 
 HOPPERS = "{ hoppers { id name exchange baseCurrency isPaper portfolio { value } } }"
 PORTFOLIO = """
-query($id: ID!) { hopper(id: $id) { id portfolio {
-  at value open pricesAt assetsAt isFresh unpriced
-  holdings { asset quantity price value }
+query($id: ID!, $masked: Boolean) { hopper(id: $id) { id portfolio(masked: $masked) {
+  at value open change pricesAt assetsAt isFresh unpriced
+  holdings { asset quantity price value share }
   positions { id pair quantity rate cost openedAt } } } }
 """
 
@@ -78,8 +78,11 @@ async def test_the_last_live_state_is_the_portfolio(world: World) -> None:
     assert (shown["value"], shown["open"], shown["isFresh"], shown["unpriced"]) == (1005.5, 1000.0, True, ["XYZ"])
     assert shown["pricesAt"] is None
     assert datetime.fromisoformat(shown["at"]) == now
-    assert shown["holdings"][0] == {"asset": "BTC", "quantity": "0.00012300", "price": 50000.0, "value": 6.15}
-    assert shown["holdings"][2] == {"asset": "XYZ", "quantity": "0.00000001", "price": None, "value": None}
+    assert shown["change"] == pytest.approx(0.0055, rel=1e-12)
+    btc, _, xyz = shown["holdings"]
+    assert btc.pop("share") == pytest.approx(6.15 / 1005.5, rel=1e-12)
+    assert btc == {"asset": "BTC", "quantity": "0.00012300", "price": 50000.0, "value": 6.15}
+    assert xyz == {"asset": "XYZ", "quantity": "0.00000001", "price": None, "value": None, "share": None}
     assert shown["positions"] == [
         {"id": "7", "pair": "BTC/USDT", "quantity": "0.000123", "rate": "40000", "cost": "4.92", "openedAt": None}
     ]
@@ -90,6 +93,29 @@ async def test_the_last_live_state_is_the_portfolio(world: World) -> None:
         async with asyncio.timeout(5):
             while (await world.ask(PORTFOLIO, id="1"))["data"]["hopper"]["portfolio"] is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_a_live_state_is_told_without_amounts_on_request_or_as_one_prefers(world: World) -> None:
+    await world.sign_in()
+    now = datetime.now(UTC)  # noqa: TID251 - real servers, real time
+    await world.bus.publish(LIVE.live(HopperId("1")), portfolio("1", now))
+    await world.bus.flush()
+
+    async def shown(masked: bool | None = None) -> Any:
+        return (await world.ask(PORTFOLIO, id="1", masked=masked))["data"]["hopper"]["portfolio"]
+
+    async with asyncio.timeout(5):
+        while (whole := await shown()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    expected = {**whole, "value": None, "open": None, "change": 0.0055}
+    expected["holdings"] = [{**one, "quantity": None, "value": None} for one in whole["holdings"]]
+    expected["holdings"][0]["share"] = 0.00611636  # six digits, of which nobody finds the amounts
+    expected["holdings"][1]["share"] = 0.99453
+    expected["positions"] = [{**one, "quantity": None, "cost": None} for one in whole["positions"]]
+    assert await shown(masked=True) == expected
+    await world.owner.execute("UPDATE users SET preferences = '{\"masksAmounts\": true}'")
+    assert await shown() == expected
+    assert await shown(masked=False) == whole, "who asks for them is told"
 
 
 @pytest.mark.parametrize(

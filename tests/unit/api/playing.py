@@ -19,6 +19,7 @@ from api.schema.cost import Limits
 from cryptwire.clock import EPOCH, SystemClock
 from cryptwire.domain.hopper import Asset, Exchange, Hopper, HopperId, UserId
 from cryptwire.domain.hopper_change import KnownHopper
+from cryptwire.domain.preferences import Preferences
 from cryptwire.errors import NotFound, Unauthenticated, Unavailable
 from cryptwire.memory.bus import MemoryBus
 from cryptwire.messaging.bus import Handler
@@ -30,6 +31,16 @@ from cryptwire.storage.sessions import Caller
 ME, YOU = UserId("5f0c1c1e-0000-4000-8000-000000000001"), UserId("5f0c1c1e-0000-4000-8000-000000000002")
 LIMITS = Limits()
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class PlayedPeople:
+    """Everybody prefers the same."""
+
+    preferences: Preferences = field(default_factory=Preferences)
+
+    async def by_id(self, user: UserId) -> "PlayedPeople":
+        return self
 
 
 @dataclass
@@ -155,6 +166,7 @@ async def playing(
         "meters": meters,
         "is_development": True,
         "accounts": SimpleNamespace(trusted_proxies=1),
+        "people": PlayedPeople(),
     }
     services: Any = SimpleNamespace(**(parts | more))
     persisted = Persisted(texts, limits, known)

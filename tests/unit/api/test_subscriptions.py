@@ -18,7 +18,7 @@ from generated.wire.v1 import portfolio_pb2 as pb
 from tests.unit.api.playing import ME, YOU, Played, PlayedHoppers, hopper, playing
 
 CHANGED = "subscription { accountChanged }"
-LIVE = "subscription($id: ID!) { livePortfolio(hopperId: $id) { value } }"
+LIVE = "subscription($id: ID!, $masked: Boolean) { livePortfolio(hopperId: $id, masked: $masked) { value isFresh } }"
 
 
 @pytest.fixture
@@ -171,11 +171,14 @@ async def test_a_portfolio_is_told_live_and_only_to_whom_it_belongs(played: Play
     await played.bus.publish("portfolio.1.live", state("1", played, 10.0))
     async with calling(played) as ear:
         await ear.subscribe(LIVE, id="1")
-        assert (await ear.heard())["payload"]["data"] == {"livePortfolio": {"value": 10.0}}
+        assert (await ear.heard())["payload"]["data"] == {"livePortfolio": {"value": 10.0, "isFresh": False}}
         await played.bus.publish("portfolio.2.live", state("2", played, 99.0))
         await played.bus.publish("portfolio.1.live", state("1", played, 11.0))
-        assert (await ear.heard())["payload"]["data"] == {"livePortfolio": {"value": 11.0}}
+        assert (await ear.heard())["payload"]["data"] == {"livePortfolio": {"value": 11.0, "isFresh": False}}
         await ear.send("complete", id="1")
+        await ear.subscribe(LIVE, "masked", id="1", masked=True)
+        assert (await ear.heard())["payload"]["data"] == {"livePortfolio": {"value": None, "isFresh": False}}
+        await ear.send("complete", id="masked")
         answers = []
         for number in ("2", "999", "\x00"):
             await ear.subscribe(LIVE, "other", id=number)

@@ -165,7 +165,7 @@ export type HoppersQueryVariables = Exact<{
 }>;
 
 
-export type HoppersQuery = { hoppers: Array<{ id: string, name: string, exchange: string, baseCurrency: string, isPaper: boolean, isLinked: boolean, portfolio?: { at: string, value: number, open: number, pricesAt: string | null, assetsAt: string, isFresh: boolean, unpriced: Array<string>, positions: Array<{ id: string }> } | null }> };
+export type HoppersQuery = { hoppers: Array<{ id: string, name: string, exchange: string, baseCurrency: string, isPaper: boolean, isLinked: boolean, portfolio?: { at: string, value: number | null, open: number | null, pricesAt: string | null, assetsAt: string, isFresh: boolean, unpriced: Array<string>, positions: Array<{ id: string }> } | null }> };
 
 export type ToldFragment = { id: string, about: NoticeClass, title: string, text: string, hopperId: string | null, at: string, readAt: string | null };
 
@@ -194,7 +194,7 @@ export type PortfolioQueryVariables = Exact<{
 }>;
 
 
-export type PortfolioQuery = { hopper: { id: string, name: string, exchange: string, baseCurrency: string, isPaper: boolean, portfolio?: { at: string, value: number, open: number, pricesAt: string | null, assetsAt: string, isFresh: boolean, unpriced: Array<string>, holdings: Array<{ asset: string, quantity: string, price: number | null, value: number | null }>, positions: Array<{ id: string, pair: string, quantity: string, rate: string, cost: string, openedAt: string | null }> } | null } };
+export type PortfolioQuery = { hopper: { id: string, name: string, exchange: string, baseCurrency: string, isPaper: boolean, portfolio?: { at: string, value: number | null, open: number | null, pricesAt: string | null, assetsAt: string, isFresh: boolean, unpriced: Array<string>, holdings: Array<{ asset: string, quantity: string | null, price: number | null, value: number | null }>, positions: Array<{ id: string, pair: string, quantity: string | null, rate: string, cost: string | null, openedAt: string | null }> } | null } };
 
 export type ResetPasswordMutationVariables = Exact<{
   token: string;
@@ -638,7 +638,7 @@ export const HoppersDocument = new TypedDocumentString(`
     baseCurrency
     isPaper
     isLinked
-    portfolio @include(if: $live) {
+    portfolio(masked: false) @include(if: $live) {
       at
       value
       open
@@ -692,7 +692,7 @@ export const PortfolioDocument = new TypedDocumentString(`
     exchange
     baseCurrency
     isPaper
-    portfolio @include(if: $live) {
+    portfolio(masked: false) @include(if: $live) {
       at
       value
       open

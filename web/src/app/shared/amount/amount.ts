@@ -19,7 +19,8 @@ export class AmountPipe implements PipeTransform {
 export class QuantityPipe implements PipeTransform {
   private readonly preferences = inject(Preferences);
 
-  transform(decimal: string): string {
+  transform(decimal: string | null): string {
+    if (decimal === null) return '—';
     return this.preferences.isMasked() ? DOTS : exact(decimal);
   }
 }
