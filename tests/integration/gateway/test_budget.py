@@ -467,7 +467,7 @@ async def test_by_redis_own_clock(redis_url: str) -> None:
         for budget in budgets:
             await budget.finish()
     sent.sort()
-    assert timedelta(seconds=2.4) <= sent[-1] - sent[0] < timedelta(seconds=4)
+    assert timedelta(seconds=2.4) <= sent[-1] - sent[0] < timedelta(seconds=6)
     for first, seventh in zip(sent, sent[6:], strict=False):
         assert seventh - first > timedelta(seconds=0.55)
     assert meters.value("gateway_budget_round_trips") < 120

