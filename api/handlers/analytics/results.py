@@ -11,6 +11,7 @@ import numpy as np
 
 from api.handlers.analytics.paging import up_to
 from cryptwire.clock import to_us
+from cryptwire.domain.conversion import Conversion
 from cryptwire.domain.hopper import Asset
 from cryptwire.errors import Invalid
 from cryptwire.storage.conversions import Conversions
@@ -50,14 +51,18 @@ async def profits(conversions: Conversions, into: Asset, rows: Sequence[HasEarne
     spans: dict[tuple[str, int], list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
         spans[row.currency, row.at.year].append(place)
-    found: list[Decimal | None] = [None] * len(rows)
-    for (currency, _), places in spans.items():
+
+    async def conversion(asset: str, places: Sequence[int]) -> Conversion:
         times = [rows[place].at for place in places]
-        conversion = await conversions.between(Asset(currency), into, min(times), max(times))
+        return await conversions.between(Asset(asset), into, min(times), max(times))
+
+    told = await asyncio.gather(*(conversion(asset, places) for (asset, _), places in spans.items()))
+    found: list[Decimal | None] = [None] * len(rows)
+    for rates, places in zip(told, spans.values(), strict=True):
         for begin in range(0, len(places), _AT_ONCE):
             these = places[begin : begin + _AT_ONCE]
             seconds = np.array([to_us(rows[place].at) // _MICROS for place in these], np.int64)
-            for place, rate in zip(these, conversion.exactly_at(seconds), strict=True):
+            for place, rate in zip(these, rates.exactly_at(seconds), strict=True):
                 found[place] = _profit(rows[place], rate)
             await asyncio.sleep(0)
     return found
