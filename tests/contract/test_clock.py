@@ -42,7 +42,7 @@ async def test_it_tells_utc_and_goes_forward(clock: Clock, passing: Passing) -> 
 
 @pytest.mark.parametrize("span", [timedelta(0), timedelta(seconds=-5)])
 async def test_a_sleep_of_nothing_is_over_at_once(clock: Clock, span: timedelta) -> None:
-    await asyncio.wait_for(clock.sleep(span), 0.5)
+    await asyncio.wait_for(clock.sleep(span), 4)
 
 
 async def test_sleepers_wake_in_order_and_not_before_their_time(clock: Clock, passing: Passing) -> None:

@@ -46,14 +46,14 @@ async def test_a_job_has_one_run_at_a_time_and_does_not_wait_for_another_job(row
 
 
 async def test_whoever_is_silent_too_long_loses_his_run(rows: Database) -> None:
-    runs = JobRuns(rows, patience=timedelta(seconds=0.3))
+    runs = JobRuns(rows, patience=timedelta(seconds=1))
     assert await runs.claim("a", T, "killed") == 1
     assert await runs.claim("a", T, "other") is None
     for _ in range(4):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)
         assert await runs.alive("a", T, "killed")
         assert await runs.missing("a", [T]) == []
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(1.2)
     assert await runs.missing("a", [T]) == [T]
     assert await runs.claim("a", T, "other") == 2
     assert not await runs.alive("a", T, "killed")

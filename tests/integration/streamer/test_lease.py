@@ -23,14 +23,14 @@ async def test_one_holds_it_until_it_lets_go(redis_url: str) -> None:
 
 async def test_it_runs_out_unless_it_is_renewed(redis_url: str) -> None:
     async with connections.connect(redis_url) as client:
-        first, second = (Lease(client, KEY, timedelta(seconds=0.3)) for _ in range(2))
+        first, second = (Lease(client, KEY, timedelta(seconds=1)) for _ in range(2))
         assert await first.take()
         for _ in range(4):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
             assert await first.renew()
         assert not await second.take()
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.2)
         assert await first.renew()  # nobody had taken it
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.2)
         assert await second.take()
         assert not await first.renew()

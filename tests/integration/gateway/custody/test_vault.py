@@ -126,7 +126,7 @@ async def test_a_transit_key_that_is_not_there_is_named(stage: Stage) -> None:
 
 
 async def test_while_vault_is_slow_everything_else_goes_on(stage: Stage) -> None:
-    stage.vault.delay = 0.3
+    stage.vault.delay = 1.0
     asked = [asyncio.create_task(stage.keys.wrap(KEY, BOUND)) for _ in range(16)]
     loop = asyncio.get_running_loop()
     worst = 0.0
@@ -134,7 +134,7 @@ async def test_while_vault_is_slow_everything_else_goes_on(stage: Stage) -> None
         began = loop.time()
         await asyncio.sleep(0.01)
         worst = max(worst, loop.time() - began)
-    assert worst < 0.2
+    assert worst < 0.8, "it held the loop up"
     assert len({(await task)[1] for task in asked}) == 16
 
 

@@ -181,7 +181,7 @@ async def test_a_writer_that_waits_for_the_database_is_not_taken_for_dead() -> N
     assert await world.rows() == [candle(0)]
     stop.set()
     await world.clock.turn(timedelta(seconds=3))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_writer_says_that_it_lives_although_the_clock_was_set_back() -> None:
@@ -212,7 +212,7 @@ async def test_it_runs_until_told_and_then_says_goodbye() -> None:
     assert world.meters.value("writer_unavailable") > 1
     stop.set()
     await world.clock.turn(timedelta(seconds=1))
-    await asyncio.wait_for(running, 1)
+    await asyncio.wait_for(running, 10)
     assert world.queue.calls[-1] == "leave"
 
 
