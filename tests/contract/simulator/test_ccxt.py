@@ -109,9 +109,10 @@ async def test_live_ticks_lie_within_the_klines_fetched_afterwards(run: Run, exc
 @pytest.mark.parametrize("exchange", ["binance", "kucoin"])
 async def test_symbols_can_be_watched_one_by_one(run: Run, exchange: str) -> None:
     async with run(tick_seconds=0.1) as here, reading(exchange, here) as client:
-        ticker = await within(10, client.watch_tickers(["ETH/USDT"]))
+        await within(30, client.load_markets())
+        ticker = await within(30, client.watch_tickers(["ETH/USDT"]))  # told when its price changes
         assert set(ticker) == {"ETH/USDT"}
-        single = await within(10, client.watch_ticker("BTC/USDT"))
+        single = await within(30, client.watch_ticker("BTC/USDT"))
         assert single["low"] <= single["last"] <= single["high"]
         fetched = await within(10, client.fetch_ticker("BTC/USDT"))
         assert abs(single["last"] / fetched["last"] - 1) < 0.01
