@@ -245,7 +245,7 @@ class ResultQuery:
         order = Order(sort.column.value, sort.descending) if sort else NEWEST_FIRST
         conditions = filter.conditions(is_masked=scope.is_masked) if filter else []
         place = None if after is None else place_of(after, order)
-        bounds = filter.profit if filter else None
+        bounds = filter.profit if filter and filter.profit != Between() else None  # no bound leaves out nothing
         count = None
         if bounds is not None or order.column == PROFIT:
             is_wanted = bounds.holds if bounds is not None else _any

@@ -257,6 +257,7 @@ async def test_bounds_of_profit_hold_in_any_order_and_are_counted(world: World) 
             seen += page["nodes"]
             after = page["endCursor"]
         assert seen == expected
+    assert names(await ask(world, currency="USDT", filter={"profit": {}})) == names({"nodes": rows}), "no bound at all"
     both = {"profit": {"least": "0"}, "coins": ["XRP"]}
     assert names(await ask(world, currency="USDT", filter=both)) == ["3/t5"], "with other filters, too"
 
