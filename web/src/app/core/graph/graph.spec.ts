@@ -58,3 +58,15 @@ it('every question says that it comes from the app', async () => {
   await graph.query(MeDocument, {});
   expect(headers[0]?.get('x-cryptwire')).toBe('1');
 });
+
+it('a question that is asked again before its answer came has an answer of its own', async () => {
+  const answers: ((answer: Response) => void)[] = [];
+  const fetcher: typeof fetch = () => new Promise((resolve) => answers.push(resolve));
+  TestBed.configureTestingModule({ providers: [{ provide: FETCH, useValue: fetcher }] });
+  const graph = TestBed.inject(Graph);
+  const asked = [graph.query(MeDocument, {}), graph.query(MeDocument, {})];
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  const given = [{ me: null }, { me: { id: '2' } }];
+  given.forEach((data, which) => answers[which]?.(Response.json({ data })));
+  expect(await Promise.all(asked)).toEqual(given);
+});

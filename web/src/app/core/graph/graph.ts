@@ -1,5 +1,5 @@
 import { inject, Injectable } from '@angular/core';
-import { type Client, createClient, fetchExchange } from '@urql/core';
+import { type Client, createClient, createRequest, fetchExchange } from '@urql/core';
 
 import type { TypedDocumentString } from '../../../generated/graphql';
 import { CLOCK } from '../clock';
@@ -9,7 +9,7 @@ import { errorOf, type Failure } from './graph-error';
 
 const TIMEOUT = 12_000;
 
-/** GraphQL over HTTP, always from the network. Rejects with GraphError. */
+/** GraphQL over HTTP, always from the network, never an answer to an earlier question. Rejects with GraphError. */
 @Injectable({ providedIn: 'root' })
 export class Graph {
   /** Told when the server knows no session, and when it was asked (ms): true when there is one again, and it is worth repeating. */
@@ -18,12 +18,16 @@ export class Graph {
   private readonly clock = inject(CLOCK);
   private readonly fetch = inject(FETCH);
   private made: Client | null = null;
+  private asked = 0;
 
   query<Data, Variables extends object>(
     document: TypedDocumentString<Data, Variables>,
     variables: Variables,
   ): Promise<Data> {
-    return this.run<Data>(() => this.client.query(document.toString(), variables).toPromise());
+    // urql tells questions apart by their key, and a second one with the same key gets the answer that is on its way:
+    // it may have been read before the change that made us ask.
+    const question = { ...createRequest(document.toString(), variables), key: ++this.asked };
+    return this.run<Data>(() => this.client.executeQuery(question).toPromise());
   }
 
   mutate<Data, Variables extends object>(
