@@ -35,7 +35,7 @@ PICTURES = ROOT / ".cryptwire" / "tests" / "pictures"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 DAYS = 5  # of history: more candles than a chart asks for at first
 EMAIL, PASSWORD = accounts.DEMOS[0].email, accounts.PASSWORD
-_PATIENCE = 420
+_PATIENCE = 540
 """Seconds for a journey with the start of its stack: histories wait for budgets and for balances, as a user's do."""
 _SOON = 15_000
 """Milliseconds for whatever a page does: other tests may have the cores."""
@@ -171,7 +171,7 @@ class Doors:
                 positions[:] = [position["id"] for position in await self._simulated("GET", listed, token)]
                 return bool(positions)
 
-            await until(is_bought, 75, "what was bought is listed", pause=1)  # lists may be a refresh old
+            await until(is_bought, 150, "what was bought is listed", pause=1)  # lists may be a refresh old
         await self._simulated("POST", f"{listed}/sell", token, json={"position_id": positions})
         return len(positions)
 
@@ -251,7 +251,7 @@ async def doors(stack: Stack) -> AsyncIterator[Doors]:
             return len(counts) == len(everyone) and all(row["count"] >= DAYS * 96 for row in counts)
 
         # a minute for the token's budget, and after a trade another one for balances that hold it
-        await until(is_live, 75, "every hopper has a live value")
+        await until(is_live, 150, "every hopper has a live value")
         await until(is_filled, 180, "the history is filled", pause=0.5)
         yield doors
 

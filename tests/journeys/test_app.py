@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Any
 
-from playwright.async_api import Response, expect
+from playwright.async_api import Response, Route, expect
 
 from tests.journeys.conftest import EMAIL, PASSWORD, Visit, until
 
@@ -253,6 +253,44 @@ async def test_a_zone_chosen_on_another_device_is_drawn_at_once(desktop: Visit) 
         assert (await (await symbol.value).json())["timezone"] == "Asia/Kathmandu"
     finally:
         await visit.doors.graphql(zone, z=before["data"]["me"]["zone"])
+
+
+async def test_a_change_is_shown_though_an_older_answer_is_still_on_its_way(desktop: Visit) -> None:
+    visit, html = desktop, desktop.page.locator("html")
+    colours = "mutation($c: Colours!) { changePreferences(input: {colours: $c}) { colours } }"
+    _, before, _ = await visit.doors.graphql("{ me { preferences { colours } } }")
+    is_held, is_shown = asyncio.Event(), asyncio.Event()
+    asked = 0
+
+    async def hold_the_second(route: Route) -> None:
+        """Asked when the page is loaded, and when changes begin to be told: that answer is late."""
+        nonlocal asked
+        is_who = "query Me" in (route.request.post_data or "")
+        asked += is_who
+        is_second = is_who and asked == 2
+        answer = await route.fetch()
+        if is_second:
+            is_held.set()
+            await is_shown.wait()
+        await route.fulfill(response=answer)
+
+    await visit.doors.graphql(colours, c="RED_GREEN")
+    try:
+        await visit.page.route("**/graphql", hold_the_second)
+        await visit.be_signed_in()
+        await visit.go("/settings")
+        async with asyncio.timeout(15):
+            await is_held.wait()
+        await expect(html).to_have_attribute("data-colours", "red-green")
+        await visit.doors.graphql(colours, c="GREEN_RED")
+        await expect(html).to_have_attribute("data-colours", "green-red", timeout=10_000)  # the app gives up after 12 s
+        is_shown.set()
+        await asyncio.sleep(0.5)
+        await expect(html).to_have_attribute("data-colours", "green-red")
+    finally:
+        is_shown.set()
+        await visit.page.unroute_all(behavior="wait")
+        await visit.doors.graphql(colours, c=before["data"]["me"]["preferences"]["colours"])
 
 
 async def test_a_trade_at_cryptohopper_shows_as_volume_and_as_a_mark(desktop: Visit) -> None:
