@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from cryptwire.clock import Clock, to_us
+from cryptwire.clock import Clock, from_us, to_us
 from cryptwire.codec.candle import candle_to_wire
 from cryptwire.codec.portfolio import flow_to_wire
 from cryptwire.codec.ticker import feed_from_wire, ticker_from_wire
@@ -24,7 +24,7 @@ from cryptwire.metrics import Meters
 from tracker.logic.flows import asked_since, explain
 from tracker.logic.schedule import offset, rhythm
 from tracker.logic.shard import Shard
-from tracker.ports import Balances, ClosedCandles, Duties, Flows, KeptAccounts, LastPrices
+from tracker.ports import Balances, ClosedCandles, Duties, Flows, KeptAccounts, LastPrices, StoredTrades
 
 _log = Log(__name__)
 CLOSES_AFTER = timedelta(milliseconds=300)
@@ -133,6 +133,7 @@ class Tracker:
         accounts: KeptAccounts,
         prices: LastPrices,
         candles: ClosedCandles,
+        trades: StoredTrades,
         flows: Flows,
         bus: Bus,
         world: World,
@@ -149,6 +150,8 @@ class Tracker:
         self._accounts = accounts
         self._prices = prices
         self._candles = candles
+        self._trades = trades
+        self._uncounted: set[HopperId] = set()  # of whose candle in progress trades may have been told to nobody
         self._flows = flows
         self._flows_out: list[FlowCandidate] = []
         self._bus = bus
@@ -182,7 +185,7 @@ class Tracker:
         if stop.is_set():
             return
         self._shard.begin(to_us(self._clock.now()))  # not with the stamp of whatever message comes first
-        self._bus.on_gap(self._intake.missed_something)
+        self._bus.on_gap(self._missed_something)
         ends = [
             await self._bus.subscribe(self._world.all_tickers, self._intake.on_ticker),
             await self._bus.subscribe(self._world.all_feeds, self._on_feed),
@@ -192,6 +195,7 @@ class Tracker:
         loops = (
             self._each(timedelta(seconds=3), self._read_duties, stop),
             self._each(timedelta(seconds=1), self._ask_for_missed, stop),
+            self._each(timedelta(seconds=1), self._count_trades, stop),
             self._each(timedelta(milliseconds=250), self._start_polls, stop),
             self._each(self._live_every, self._round, stop),
             self._watch_boundaries(stop),
@@ -254,6 +258,7 @@ class Tracker:
                 _log.error("the kept state is damaged; candles begin anew", reason=fault)
             else:
                 _log.info("resumed", hoppers=len(restored), seen_to=self._shard.seen_to)
+                self._uncounted.update(restored)
                 self._on_closed(self._shard.advance(to_us(self._clock.now())))
 
     # -- what comes in ---------------------------------------------------------------------------------------------
@@ -329,6 +334,26 @@ class Tracker:
             task.cancel()
         if self._shard.holds(hopper):
             self._shard.let_go(hopper)
+
+    def _missed_something(self) -> None:
+        """The connection was away: prices and trades may have been told meanwhile."""
+        self._intake.missed_something()
+        self._uncounted.update(self._shard.hoppers)
+
+    async def _count_trades(self) -> None:
+        """Count what was traded in the candle in progress before its hopper was held, or while nothing was heard."""
+        hoppers, self._uncounted = self._uncounted, set()
+        if not hoppers or self._shard.opened_at is None:
+            return
+        since, until = from_us(self._shard.opened_at), from_us(self._shard.opened_at + self._shard.span)
+        try:
+            found = await self._trades.of_many([(hopper, since, until) for hopper in hoppers])
+        except Unavailable:
+            self._uncounted |= hoppers
+            raise
+        for trades in found.values():
+            for trade in trades:
+                self._shard.on_trade(trade)
 
     async def _ask_for_missed(self) -> None:
         """Read the last prices of exchanges that were not read yet, or whose messages have a hole."""
@@ -413,6 +438,7 @@ class Tracker:
                 self._meters.count("tracker_flow_candidates", "Flow candidates found.", len(flows))
         else:
             self._shard.take_in(hopper, self._held[hopper.id].fence, account, now)
+            self._uncounted.add(hopper.id)
         try:
             await self._accounts.keep(account, [flow_to_wire(flow) for flow in flows])
         except Unavailable:  # a flow that is queued twice is one: its hopper, time and asset are its key

@@ -10,6 +10,7 @@ from cryptwire.storage import database, redis
 from cryptwire.storage.accounts import Accounts
 from cryptwire.storage.assignments import Assignments
 from cryptwire.storage.last_prices import LastPrices
+from cryptwire.storage.trades import Trades
 from cryptwire.storage.write_queue import WriteQueue
 from tracker.adapters import GatewayBalances
 from tracker.handlers import Tracker
@@ -35,6 +36,7 @@ async def main(settings: Settings, runtime: Runtime) -> None:
             accounts=Accounts(values, settings.pod),
             prices=LastPrices(values),
             candles=WriteQueue(values),
+            trades=Trades(rows),
             flows=WriteQueue(values, what="flows"),
             bus=bus,
             world=LIVE,

@@ -30,6 +30,14 @@ class Balances(Protocol):
         ...
 
 
+class StoredTrades(Protocol):
+    """Fills that are in the database."""
+
+    async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Trade]]:
+        """Those made in one span ``[since, until)`` of each hopper; without a key where there are none."""
+        ...
+
+
 class Flows(Protocol):
     """Where flow candidates go."""
 

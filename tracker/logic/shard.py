@@ -82,6 +82,7 @@ class Shard:
         self.book.remove(hopper)
         for known in (self._hoppers, self._accounts, self._settled, self._begun_late, self._volumes):
             known.pop(hopper, None)
+        self._counted = {key for key in self._counted if not key.startswith(f"{hopper}/")}
 
     def renew(
         self, account: Account, now: datetime, unexplained: Mapping[Asset, Decimal] | None = None

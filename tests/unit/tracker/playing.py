@@ -96,6 +96,24 @@ class Sink:
         self.values += values
 
 
+class Stored:
+    """Fills in the database."""
+
+    def __init__(self) -> None:
+        self.trades: list[Trade] = []
+        self.is_away = False
+        self.reads = 0
+
+    async def of_many(self, spans: Sequence[tuple[HopperId, datetime, datetime]]) -> dict[HopperId, list[Trade]]:
+        self.reads += 1
+        if self.is_away:
+            raise Unavailable("the database is away")
+        return {
+            hopper: [one for one in self.trades if one.hopper == hopper and since <= one.at < until]
+            for hopper, since, until in spans
+        }
+
+
 class Prices:
     """Last prices, as the streamer keeps them."""
 
@@ -121,6 +139,7 @@ class World:
         self.duty = Duty(*(hoppers or (hopper(refresh=600 * S),)))
         self.cryptohopper = Cryptohopper(self.clock)
         self.prices = Prices(tick(10.0, T - S))
+        self.stored = Stored()
         self.flows = Sink()
         self.kept = Kept(self.flows)
         self.meters = Meters()
@@ -140,6 +159,7 @@ class World:
             accounts=self.kept,
             prices=self.prices,
             candles=self.queue,
+            trades=self.stored,
             flows=self.flows,
             bus=self.bus,
             world=LIVE,
