@@ -222,7 +222,7 @@ async def test_malformed_tickers_and_trades_are_counted_and_candles_go_on(
             ]
         )
 
-    await until(are_counted, 10, "the tracker counts each of them")
+    await until(are_counted, 30, "the tracker counts each of them")
     await assert_alive(doors)
 
 
@@ -253,9 +253,9 @@ async def test_malformed_portfolios_are_counted_and_charts_go_on(doors: Doors, b
                 and await doors.counted("edge", "api_unreadable") > unknown
             )
 
-        await until(is_counted, 10, "datafeed and API count what they cannot read")
+        await until(is_counted, 30, "datafeed and API count what they cannot read")
         await next_message(socket, "bar")
-    await until(lambda: has_value(doors, hopper), 10, "the next live value")
+    await until(lambda: has_value(doors, hopper), 30, "the next live value")
     await assert_alive(doors)
 
 

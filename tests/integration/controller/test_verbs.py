@@ -222,12 +222,12 @@ async def test_R18_R28_an_edit_is_a_version_and_an_epoch_of_its_own(scene: Scene
         await scene.phase(one, "watching")
         body = body_to_json(one.body) | {"name": "Other"}
         await RuleSets(scene.owner).edit(one, body_from_json(body), lambda _: None)
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(30):
             while (await scene.phase(one, "watching"))["version"] != 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         state = await scene.phase(one, "watching")
         assert state["epoch"] == 2
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(15):
             while (await scene.phase(one, "watching"))["start"] is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     assert [entry["epoch"] for entry in await scene.audit("epoch")] == [1, 2]

@@ -258,7 +258,7 @@ async def test_who_does_not_say_who_he_is_takes_the_room_of_nobody_else(played: 
             assert await more.closed() == 1013
         async with calling(played, None, init={"authorization": "Bearer mine"}, **{"X-Forwarded-For": "::1"}) as other:
             assert (await other.heard())["type"] == "connection_ack"
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(15):
         while played.sockets.open:  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.01)
     async with calling(played, None, init={"authorization": "Bearer mine"}, **there) as again:
@@ -314,6 +314,6 @@ async def test_a_socket_that_goes_leaves_nothing_behind(played: Played) -> None:
     async with calling(played) as ear:
         await ear.subscribe(CHANGED)
         await ear.heard()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(15):
         while played.sockets.open or played.services.changes._streams:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
