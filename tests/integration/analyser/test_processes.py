@@ -339,7 +339,7 @@ async def test_it_comes_back_when_the_servers_do(scene: Scene) -> None:
     assert scene.processes["first"].is_running
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(400)
 async def test_servers_that_are_killed_and_come_back_take_nothing_with_them(data_folder: Path, tmp_path: Path) -> None:
     folder = data_folder / "outage"
     try:

@@ -311,7 +311,7 @@ async def test_of_no_hopper_there_is_a_head(world: World) -> None:
         assert await get(world, path, **({"year": "2026"} if path == TAX else {"kind": "live"})) == (200, [])
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_long_files_are_made_while_they_are_sent(world: World) -> None:
     """Seven months of candles and 5,000 trades, in little memory; so many at once; and not for who has left."""
     await world.owner.execute(_MANY_CANDLES, 20_000)

@@ -64,7 +64,7 @@ async def candles(stack: Stack) -> dict[str, list[asyncpg.Record]]:
     return found
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(400)
 async def test_kills_one_after_the_other_lose_nothing_and_double_nothing(stack: Stack) -> None:
     async with asyncio.timeout(30):
         while len(await candles(stack)) < 8:  # noqa: ASYNC110 - rows in a database

@@ -183,7 +183,7 @@ async def _as_it_should(scene: Scene, one: RuleSet, which: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200 if IS_FULL else 300)
+@pytest.mark.timeout(7200 if IS_FULL else 400)
 async def test_R11_R16_killed_anywhere_nothing_is_done_twice_and_nothing_is_lost(
     scene: Scene, tmp_path: Path, record_property: Any
 ) -> None:

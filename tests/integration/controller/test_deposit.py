@@ -171,7 +171,7 @@ def index_of(snapshot: Snapshot) -> float:
     return snapshot.index
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 async def test_r7_a_deposit_arms_nothing_a_withdrawal_sells_nothing_and_a_fall_sells_all(chain: Chain) -> None:
     scene = chain.scene
     one = await scene.rule_set((PANIC,), (GUARD,))

@@ -24,7 +24,7 @@ def servers_of(place: Place) -> dict[int, str]:
     return found
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_servers_are_started_for_a_replay_and_stopped_after_it(place: Place, bars: Path, portfolio: Path) -> None:
     told = ("replay", str(bars), "--portfolio", str(portfolio), "--base", "BTC")
     done = place.run(*told, "--csv")
@@ -64,7 +64,7 @@ def test_a_malformed_portfolio_is_refused(content: str, tmp_path: Path) -> None:
         read_portfolio(path)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_input_that_makes_no_sense_ends_with_2_and_says_why(
     place: Place, bars: Path, portfolio: Path, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ async def filled(place: Place) -> dict[str, int]:
     return kept
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_start_tells_each_step_the_address_and_the_demo_login(
     started: tuple[Place, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -171,7 +171,7 @@ def assert_csv(text: str, bars: Path) -> None:
         assert quality in ("complete", "partial")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 async def test_tracking_ends_with_the_plan_and_begins_again_under_a_newer_fence(running: Place) -> None:
     email = DEMOS[2].email
     live: dict[str, int] = {}

@@ -112,7 +112,7 @@ def kill(process: Process) -> None:
     process.popen.wait()
 
 
-@pytest.mark.timeout(900 if IS_FULL else 180)
+@pytest.mark.timeout(900 if IS_FULL else 400)
 async def test_killed_at_many_points_it_comes_out_as_undisturbed(play: Play) -> None:
     user = await play.user()
     await Imports(play.owner).ask(user)

@@ -152,7 +152,7 @@ async def scene(
         await asyncio.gather(*(process.stop(5) for process in made.processes))
 
 
-@pytest.mark.timeout(180 if KILLS < 10 else 900)
+@pytest.mark.timeout(400 if KILLS < 10 else 900)
 async def test_killed_again_and_again_the_rows_are_those_of_an_undisturbed_run(scene: Scene, redis_url: str) -> None:
     async def is_done() -> bool:
         return await scene.filled() == HOPPERS

@@ -74,7 +74,7 @@ async def chain(servers: Servers, database_url: str, redis_url: str, tmp_path: P
                 await process.stop(5)
 
 
-@pytest.mark.timeout(900 if IS_FULL else 120)
+@pytest.mark.timeout(900 if IS_FULL else 400)
 async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(chain: Chain) -> None:
     world, chance = chain.world, random.Random("kills")
     user = await world.user("UTC")

@@ -150,7 +150,7 @@ async def test_killed_again_and_again_it_writes_the_rows_of_a_calm_run(missed: M
     assert await everything(owner) == calm
 
 
-@pytest.mark.timeout(900 if KILLS == 50 else 180)
+@pytest.mark.timeout(900 if KILLS == 50 else 400)
 async def test_killed_again_and_again_at_a_midnight_it_takes_what_a_calm_run_takes(midnights: Midnights) -> None:
     """Its clock is put so that it starts in the second in which the day of all its hoppers has ended."""
     owner, gateway, chance = midnights.world.owner, midnights.gateway, random.Random("midnight")
