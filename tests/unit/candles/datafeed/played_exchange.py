@@ -62,6 +62,8 @@ class PlayedExchange:
     is_away: bool = False
     refuses: bool = False
     seconds: float = 0.0  # that an answer takes
+    first: int = 1_000_000  # questions that are answered before ``goes_on``
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     told: Counter[tuple[str, int]] = field(default_factory=Counter)
     listeners: dict[Pair, OnTicker] = field(default_factory=dict)
@@ -72,6 +74,9 @@ class PlayedExchange:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
+            self.first -= 1
+            if self.first < 0:
+                await self.goes_on.wait()
             await asyncio.sleep(self.seconds)
             return self._candles(timeframe, int(since.timestamp()), most)
         finally:
