@@ -10,6 +10,7 @@ touch them (shared reference, infrastructure).
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import pwd
@@ -41,11 +42,23 @@ class ServerFailed(Exception):
     """A server did not start; the text says which, why (end of its log) and what to do."""
 
 
+_FIRST_PORT, _RANGES, _IN_A_RANGE = 12_000, 100, 200
+_tried = itertools.count()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on right now; raises ServerFailed when there is none.
+
+    It is taken only later, so it must not go to somebody else before: these are none that systems give to outgoing
+    connections (32768 and above), and each process looks in a range of its own, one after the other.
+    """
+    begin = _FIRST_PORT + os.getpid() % _RANGES * _IN_A_RANGE
+    for _ in range(_IN_A_RANGE):
+        port = begin + next(_tried) % _IN_A_RANGE
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise ServerFailed(f"no port from {begin} on is free: end what listens there, then start again")
 
 
 def _wheel(package: str) -> Path:

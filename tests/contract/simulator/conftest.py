@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+from devstack.servers import free_port
 
 ROOT = Path(__file__).parents[3]
 Process = asyncio.subprocess.Process
@@ -35,13 +36,6 @@ class Running:
 
 
 Run = Callable[..., AbstractAsyncContextManager[Running]]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

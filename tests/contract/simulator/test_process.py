@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from websockets.asyncio.client import connect
 
+from devstack.servers import free_port
 from simulator.cryptohopper.webhook_messages import TOPICS
-from tests.contract.simulator.conftest import ROOT, Run, Running, free_port, within
+from tests.contract.simulator.conftest import ROOT, Run, Running, within
 
 SECRET = b"cryptwire-dev-secret"
 ALICES = {"1042001", "1042002", "1042003", "1042004"}
