@@ -79,8 +79,8 @@ async def test_the_chart_has_a_past_and_its_last_candle_lives(visit: Visit) -> N
                 await asyncio.sleep(0.1)
         return False
 
-    await until(is_what_the_api_tells, 30, "the close that is shown is the value the API tells")
-    await until(lambda: has_updates(visit, updates + 2), 30, "updates of the last candle")
+    await until(is_what_the_api_tells, 12, "the close that is shown is the value the API tells")
+    await until(lambda: has_updates(visit, updates + 2), 10, "updates of the last candle")
     value = await visit.on("portfolio-value").get_attribute("data-value")
     assert abs(float(value) / float(await visit.chart("last-close")) - 1) < 0.05
     await expect(visit.on("holdings")).to_contain_text(re.compile(r"[A-Z]{3}"))
@@ -110,7 +110,7 @@ async def test_the_last_bar_of_every_resolution_lives(visit: Visit) -> None:
         await expect(visit.on("chart")).to_have_attribute("data-resolution", resolution)
         await until(lambda: has_bars(visit, 1), 30, f"bars of {resolution}")
         if visit.size == "desktop":  # each takes two seconds: once is enough
-            await until(lambda: has_updates(visit, 1), 30, f"a live bar of {resolution}")
+            await until(lambda: has_updates(visit, 1), 10, f"a live bar of {resolution}")
         status, body = await visit.doors.udf(
             "history", symbol=f"HOPPER:{visit.doors.hoppers[0]}", resolution=resolution, to=4_000_000_000, countback=1
         )
@@ -145,7 +145,7 @@ async def test_scrolling_back_loads_bars_until_the_past_ends(visit: Visit) -> No
     assert everything <= await visit.bars() <= everything + 1
     await expect(visit.on("chart-state")).to_have_attribute("data-state", "live")
     await visit.page.keyboard.press("End")
-    await until(lambda: has_updates(visit, 1), 30, "the last candle lives after scrolling")
+    await until(lambda: has_updates(visit, 1), 10, "the last candle lives after scrolling")
 
 
 async def test_a_reload_keeps_the_session_and_signing_out_ends_it(visit: Visit) -> None:
@@ -206,7 +206,7 @@ async def test_a_restart_of_the_edge_is_shown_and_leaves_no_hole(desktop: Visit)
     await desktop.picture("retrying")
     await expect(desktop.on("chart-state")).to_have_attribute("data-state", "live", timeout=30_000)
     updates = int(await desktop.chart("updates"))
-    await until(lambda: has_updates(desktop, updates + 2), 30, "live candles after the restart")
+    await until(lambda: has_updates(desktop, updates + 2), 15, "live candles after the restart")
     assert await desktop.page.evaluate("window.states.at(-1)") == "live"
     asked: dict[str, Any] = {"symbol": f"HOPPER:{hopper}", "resolution": "15", "to": 4_000_000_000, "countback": before}
 
@@ -332,7 +332,7 @@ async def test_a_trade_at_cryptohopper_shows_as_volume_and_as_a_mark(desktop: Vi
         [row] = await doors.rows(traded, hopper, me["data"]["me"]["zone"])
         return bool(abs(body["v"][0] - row["sum"]) < 1e-6 * row["sum"])
 
-    await until(has_volume, 30, "the day's volume holds what was traded, once")
+    await until(has_volume, 10, "the day's volume holds what was traded, once")
     await expect(desktop.on("chart-legend")).to_contain_text("Vol")
     await desktop.page.reload()
     await until(lambda: has_bars(desktop, 250), 30, "the newest page of history")
@@ -340,5 +340,5 @@ async def test_a_trade_at_cryptohopper_shows_as_volume_and_as_a_mark(desktop: Vi
     async def are_marked() -> bool:
         return sold_marks <= {mark["id"] for mark in marks if mark["label"] == "S"}
 
-    await until(are_marked, 30, "the sales are marked")
+    await until(are_marked, 10, "the sales are marked")
     await desktop.picture("sold")

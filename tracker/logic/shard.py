@@ -44,7 +44,7 @@ class Shard:
         self._by_row: dict[int, HopperId] = {}
         self._begun_late: dict[HopperId, int] = {}  # gap that a row had when it came into the candle in progress
         self._volumes: dict[HopperId, float] = {}
-        self._counted: set[str] = set()
+        self._counted: dict[HopperId, set[str]] = {}  # ids of the trades in a volume: each counts once
         self.opened_at: int | None = None
         self.seen_to = 0
         self.faults: list[str] = []
@@ -74,15 +74,16 @@ class Shard:
         silent = self._pulse(hopper.exchange, at).count(at)  # counts for it too, and is not to count twice
         self._begun_late[hopper.id] = min(self.span, max(0, at - self.opened_at - silent))
         self._volumes[hopper.id] = 0.0
+        self._counted[hopper.id] = set()
         self._settle(account)
 
     def let_go(self, hopper: HopperId) -> None:
         """Hold a hopper no longer."""
         del self._by_row[self.book.rows[hopper]]
         self.book.remove(hopper)
-        for known in (self._hoppers, self._accounts, self._settled, self._begun_late, self._volumes):
+        of_each = self._accounts, self._settled, self._begun_late, self._volumes, self._counted
+        for known in (self._hoppers, *of_each):
             known.pop(hopper, None)
-        self._counted = {key for key in self._counted if not key.startswith(f"{hopper}/")}
 
     def renew(
         self, account: Account, now: datetime, unexplained: Mapping[Asset, Decimal] | None = None
@@ -149,11 +150,13 @@ class Shard:
     def on_trade(self, trade: Trade) -> None:
         """Add a fill to the volume of the candle that it falls into, once, if that is the one in progress."""
         known = self._hoppers.get(trade.hopper)
-        key = f"{trade.hopper}/{trade.id}"
-        if known is None or self.opened_at is None or key in self._counted or trade.pair.quote != known[0].base:
+        if known is None or self.opened_at is None or trade.pair.quote != known[0].base:
+            return
+        counted = self._counted[trade.hopper]
+        if trade.id in counted:
             return
         if self.opened_at <= to_us(trade.at) < self.opened_at + self.span:
-            self._counted.add(key)
+            counted.add(trade.id)
             self._volumes[trade.hopper] += float(trade.total)
 
     def advance(self, to: int) -> list[Candle]:
@@ -196,7 +199,7 @@ class Shard:
             pulse.reset()
         self._begun_late.clear()
         self._volumes = dict.fromkeys(self._hoppers, 0.0)
-        self._counted.clear()
+        self._counted = {name: set() for name in self._hoppers}
         self.opened_at = boundary
         self.seen_to = max(self.seen_to, boundary)
         return candles
@@ -271,7 +274,7 @@ class Shard:
                 )
                 for pair, last, received in book.used_prices()
             ],
-            counted_trades=sorted(self._counted),
+            counted_trades=sorted(f"{name}/{trade}" for name, trades in self._counted.items() for trade in trades),
         ).SerializeToString()
 
     def restore(
@@ -315,7 +318,10 @@ class Shard:
             self._begun_late[hopper.id] = round(gap)
             self._volumes[hopper.id] = volume
             restored.append(hopper.id)
-        self._counted = set(kept.counted_trades)
+        for key in kept.counted_trades:
+            name, _, trade = key.partition("/")
+            if HopperId(name) in self._counted:
+                self._counted[HopperId(name)].add(trade)
         return restored
 
 
